@@ -1,0 +1,53 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # names shared with dev and its other files
+# ./dev bench: builds the bench's programs and ours, brings the peers, and measures.
+
+bench_main() {
+    need_command python3 python3
+    if [[ " $* " = *" --list "* || " $* " = *" --help "* ]]; then
+        exec python3 "$root/benches/run.py" "$@"
+    fi
+    # A wrong word is told before anything is built.
+    python3 "$root/benches/run.py" --list "$@" >/dev/null || exit
+    need_rust
+    need_command cc gcc libc6-dev
+    need_command wrk wrk
+    need_header microhttpd.h libmicrohttpd-dev
+    need_nginx
+    bench_build
+    exec python3 "$root/benches/run.py" --programs "$target/dev/c" --nginx "$nginx" \
+        --output "$target/bench" --docs "$root/docs" "$@"
+}
+
+bench_build() {
+    local name
+    for name in bare_loop thread_per_connection load; do
+        build_c "$name" "$root/benches/$name.c"
+    done
+    build_c microhttpd_hello "$root/benches/microhttpd_hello.c" -- -lmicrohttpd
+    build_serve c
+    build_c_with_library app "$root"/benches/app{,_pull}.c
+}
+
+# Debian's package would start nginx as a service, now and at each boot. So its program is only
+# unpacked into target/, and nothing of it is installed; libraries it lacks are.
+need_nginx() {
+    nginx=$(PATH=$PATH:/usr/sbin command -v nginx) && return
+    nginx=$target/peers/nginx/usr/sbin/nginx
+    if [[ ! -x $nginx ]]; then
+        mkdir -p "$target/peers"
+        echo "dev: unpacking nginx into target/peers" >&2
+        (cd "$target/peers" && unpack_nginx) || fail 3 "missing, please install: nginx"
+    fi
+    if ldd "$nginx" | grep -q 'not found'; then
+        install_packages libpcre2-8-0 libssl3 zlib1g libcrypt1
+    fi
+}
+
+unpack_nginx() {
+    rm -f nginx_*.deb
+    if ! apt-get -qq download nginx >/dev/null 2>&1; then
+        update_lists
+        apt-get -qq download nginx >/dev/null || return 1
+    fi
+    dpkg -x nginx_*.deb nginx && rm -f nginx_*.deb
+}

@@ -1,0 +1,68 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # names shared with dev and its other files
+# Building what the commands start: the library, the C programs, the Rust ones. All output of
+# compilers goes to standard error, so that a server's standard output is its own.
+
+build_library() {
+    (cd "$root" && cargo build --release --lib) >&2
+    link_soname
+}
+
+# A program linked with the library looks for it by its SONAME, beside the file that cargo wrote.
+link_soname() {
+    local library=$target/release/libwsgiserver.so soname
+    soname=$(readelf -d "$library" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
+    if [[ -n $soname && ! -e $target/release/$soname ]]; then
+        ln -sf libwsgiserver.so "$target/release/$soname"
+    fi
+}
+
+# Compiles sources into target/dev/c/NAME if one of them, or a header beside them, is newer.
+build_c() { # NAME SOURCE... [-- FLAG...]
+    local name=$1 output=$target/dev/c/$1 sources=() input stale=
+    shift
+    while [[ $# -gt 0 && $1 != -- ]]; do
+        sources+=("$1")
+        shift
+    done
+    [[ $# -eq 0 ]] || shift
+    for input in "${sources[@]}" "${sources[0]%/*}"/*.h "$root"/include/*.h; do
+        [[ ! $input -nt $output ]] || stale=yes
+    done
+    [[ -n $stale || ! -x $output ]] || return 0
+    mkdir -p "$target/dev/c"
+    # Built aside and moved: another `./dev` may be starting the one that is there.
+    cc -O2 -std=c99 -Wall -Wextra -pthread -I"$root/include" "${sources[@]}" \
+        -o "$output.$$" "$@" >&2
+    mv -f "$output.$$" "$output"
+    echo "dev: built $name" >&2
+}
+
+# The shared library by its full path, found again at run time in the same place.
+library_flags() {
+    printf '%s\n' "$target/release/libwsgiserver.so" "-Wl,-rpath,$target/release"
+}
+
+build_c_with_library() { # NAME SOURCE...
+    local flags
+    build_library
+    mapfile -t flags < <(library_flags)
+    build_c "$@" -- "${flags[@]}"
+}
+
+# The programs behind `./dev serve`, one for each language: builds it and sets serve_program,
+# which takes APPLICATION PORT [--name VALUE ...]. A new language is one more line in each of the
+# two tables.
+serve_languages="c rust"
+build_serve() { # LANGUAGE
+    case $1 in
+        c)
+            build_c_with_library serve "$root"/examples/c/{serve,hello,fixture*}.c
+            serve_program=("$target/dev/c/serve")
+            ;;
+        rust)
+            (cd "$root" && cargo build --release --example serve) >&2
+            serve_program=("$target/release/examples/serve")
+            ;;
+        *) return 1 ;;
+    esac
+}

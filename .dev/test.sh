@@ -1,0 +1,181 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # names shared with dev and its other files
+# ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
+# needs is looked for before any part runs.
+
+test_parts="lint rust models c wire cmake demo"
+
+test_main() {
+    local parts=$test_parts part passed=0 failed=0 code started
+    if [[ $# -eq 1 && " $test_parts " = *" $1 "* ]]; then
+        parts=$1
+    elif [[ $# -ne 0 ]]; then
+        fail 2 "no test part '$*'; there are: $test_parts"
+    fi
+    for part in $parts; do
+        test_needs "$part"
+    done
+    for part in $parts; do
+        printf '\n== %s\n' "$part"
+        started=$SECONDS
+        set +e
+        (
+            set -e
+            cd "$root"
+            "test_$part"
+        )
+        code=$?
+        set -e
+        if [[ $code -eq 0 ]]; then
+            passed=$((passed + 1))
+            printf '== %s passed (%d s)\n' "$part" $((SECONDS - started))
+        else
+            failed=$((failed + 1))
+            printf '== %s FAILED (%d s)\n' "$part" $((SECONDS - started))
+        fi
+    done
+    printf '\n%d passed, %d failed\n' "$passed" "$failed"
+    [[ $failed -eq 0 ]]
+}
+
+test_needs() { # PART
+    need_command cc gcc libc6-dev
+    case $1 in
+        lint) need_rust rustfmt clippy ;;
+        wire) need_rust && need_command python3 python3 ;;
+        cmake) need_rust && need_command cmake cmake && need_command make make ;;
+        *) need_rust ;;
+    esac
+}
+
+test_lint() {
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    lint_paths
+}
+
+# No path of the machine that it was written on may stand in a file.
+lint_paths() {
+    local files place found="" pattern='(^|[^[:alnum:]_.-])/(home|Users|work|farm)/[[:alnum:]]'
+    mapfile -d '' files < <(lint_files)
+    grep -nIE "$pattern" -- "${files[@]}" && found=yes
+    for place in "$root" "${HOME:-/}"; do
+        [[ $place = / ]] || ! grep -nIF "$place/" -- "${files[@]}" || found=yes
+    done
+    if [[ -n $found ]]; then
+        echo "paths of a machine, see above" >&2
+        return 1
+    fi
+}
+
+lint_files() {
+    git ls-files -z --cached --others --exclude-standard 2>/dev/null ||
+        find . -type f -not -path './target/*' -not -path './.git/*' -print0
+}
+
+test_rust() {
+    cargo test
+}
+
+# A filter that matches nothing passes too, so the models that ran are counted.
+test_models() {
+    local output=$target/dev/models.out
+    mkdir -p "$target/dev"
+    CARGO_TARGET_DIR=$target/loom RUSTFLAGS="--cfg loom" \
+        cargo test --release --lib models | tee "$output"
+    grep -qE '^test result: ok\. [1-9]' "$output" || { echo "no model ran" >&2 && return 1; }
+}
+
+# Each tests/c/*.c is a program of its own; exit code 0 means passed.
+test_c() {
+    local source name flags failed=0
+    build_library
+    mapfile -t flags < <(library_flags)
+    mkdir -p "$target/dev/test-c"
+    for source in tests/c/*.c; do
+        name=$(basename "$source" .c)
+        if cc -O1 -g -std=c99 -Wall -Wextra -Werror -pthread -Iinclude "$source" \
+            -o "$target/dev/test-c/$name" "${flags[@]}" &&
+            timeout 120 "$target/dev/test-c/$name"; then
+            echo "ok $name"
+        else
+            echo "FAILED $name (exit code $?)"
+            failed=1
+        fi
+    done
+    return $failed
+}
+
+# The same bytes must give the same answers however they are cut.
+test_wire() {
+    local language split start failed=0
+    for language in $serve_languages; do
+        build_serve "$language"
+        start=$(printf '%q ' "${serve_program[@]}" fixture)
+        for split in whole pieces bytes; do
+            echo "the fixture in $language, cut as $split:"
+            python3 tests/wire/run.py --start "$start" --split "$split" || failed=1
+        done
+    done
+    return $failed
+}
+
+test_cmake() {
+    cmake -S . -B "$target/cmake" -DCMAKE_BUILD_TYPE=Release
+    cmake --build "$target/cmake"
+}
+
+# Starts the demo as a newcomer would, types what it says, and ends it.
+test_demo() {
+    local output=$target/dev/demo.out pid body url="" code=0
+    mkdir -p "$target/dev"
+    : >"$output"
+    "$root/dev" demo --port 0 >"$output" &
+    pid=$!
+    # Building comes first, so the deadline is long.
+    for _ in $(seq 6000); do
+        url=$(grep -oE 'http://[0-9.]+:[0-9]+/' "$output" | head -n 1) && break
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    body=$(fetch "$url") || code=$?
+    kill -TERM "$pid" 2>/dev/null || code=1
+    wait "$pid" || code=$?
+    [[ $code -eq 0 && $body = "Hello world!" ]] ||
+        { echo "the demo at '$url' answered '$body', exit code $code" >&2 && return 1; }
+    demo_names_busy_port
+}
+
+# A port that is taken is named, in one line, and nothing starts.
+demo_names_busy_port() {
+    local output=$target/dev/demo.out busy message port="" code=0
+    "$target/dev/c/demo" --port 0 >"$output" &
+    busy=$!
+    for _ in $(seq 100); do
+        port=$(grep -oE ':[0-9]+/' "$output" | head -n 1 | tr -d ':/') && break
+        sleep 0.1
+    done
+    message=$("$target/dev/c/demo" --port "$port" 2>&1) || code=$?
+    kill -TERM "$busy"
+    wait "$busy"
+    [[ $code -ne 0 && $message = *"$port"* && $(wc -l <<<"$message") -eq 1 ]] ||
+        { echo "a busy port gave exit code $code and '$message'" >&2 && return 1; }
+}
+
+fetch() { # URL
+    if command -v curl >/dev/null; then
+        curl -s --max-time 10 "$1"
+    elif command -v python3 >/dev/null; then
+        python3 -c 'import sys, urllib.request as u
+print(u.urlopen(sys.argv[1], timeout=10).read().decode(), end="")' "$1"
+    else
+        fetch_with_bash "$1"
+    fi
+}
+
+fetch_with_bash() { # URL
+    local authority=${1#http://}
+    authority=${authority%/}
+    exec 3<>"/dev/tcp/${authority%:*}/${authority#*:}"
+    printf 'GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$authority" >&3
+    timeout 10 sed '1,/^\r$/d' <&3
+}

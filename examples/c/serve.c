@@ -1,0 +1,137 @@
+/* Starts one of the example applications on 127.0.0.1.
+ *
+ *     serve APPLICATION PORT [--name VALUE ...]
+ *
+ * Port 0 takes a free one. `--name VALUE` sets the server's option of that name (dashes stand for
+ * underscores); `--threads` is short for `--numthreads`. It prints `listening on URL` once it
+ * accepts, and ends with 0 when SIGTERM or SIGINT has stopped it and its requests are answered.
+ * What it does not know makes it exit with 2 and say what it does know. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "applications.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FAILED = 1, USAGE = 2 };
+
+static const application *const applications[] = {&hello_application, &fixture_application};
+static const size_t application_count = sizeof applications / sizeof *applications;
+
+static wsgi_server *server;
+
+static int configure(int argc, char **argv);
+static int run(const application *chosen);
+static const application *application_named(const char *name);
+static int valid_port(const char *port);
+static int report(wsgi_error *error, int code);
+
+int main(int argc, char **argv) {
+    const application *chosen = argc > 1 ? application_named(argv[1]) : NULL;
+    if (chosen == NULL) {
+        if (argc > 1) fprintf(stderr, "serve: unknown application '%s'\n", argv[1]);
+        fprintf(stderr, "usage: serve APPLICATION PORT [--name VALUE ...]\napplications:\n");
+        for (size_t i = 0; i < application_count; i++)
+            fprintf(stderr, "  %-10s %s\n", applications[i]->name, applications[i]->help);
+        return USAGE;
+    }
+    if (argc < 3 || !valid_port(argv[2])) {
+        fprintf(stderr, "serve: the port is a number from 0 to 65535\n");
+        return USAGE;
+    }
+
+    char address[32];
+    wsgi_error *error = NULL;
+    snprintf(address, sizeof address, "127.0.0.1:%s", argv[2]);
+    if (wsgi_server_new(address, chosen->app, NULL, NULL, &server, &error) < 0)
+        return report(error, FAILED);
+    int code = configure(argc - 3, argv + 3);
+    if (code == 0) code = run(chosen);
+    if (wsgi_server_free(server) < 0 && code == 0) code = FAILED;
+    return code;
+}
+
+static void list_options(void) {
+    wsgi_option_info info = {0};
+    info.struct_size = sizeof info;
+    fprintf(stderr, "options (--threads is numthreads):\n");
+    for (size_t i = 0; i < wsgi_server_option_count(); i++) {
+        if (wsgi_server_option_info(i, &info) < 0) continue;
+        fprintf(stderr, "  %-24s %s (default: %s)\n", info.name, info.help, info.default_value);
+    }
+}
+
+/* The option's name for a command line argument: "--max-threads" is "max_threads". */
+static int option_name(const char *argument, char *name, size_t capacity) {
+    if (strncmp(argument, "--", 2) != 0 || argument[2] == '\0') return 0;
+    if (strcmp(argument, "--threads") == 0) argument = "--numthreads";
+    if (strlen(argument + 2) >= capacity) return 0;
+    strcpy(name, argument + 2);
+    for (char *at = name; *at; at++)
+        if (*at == '-') *at = '_';
+    return 1;
+}
+
+static int configure(int argc, char **argv) {
+    for (int i = 0; i < argc; i += 2) {
+        char name[64];
+        wsgi_error *error = NULL;
+        if (!option_name(argv[i], name, sizeof name)) {
+            fprintf(stderr, "serve: unknown argument '%s'\n", argv[i]);
+            list_options();
+            return USAGE;
+        }
+        if (i + 1 == argc) {
+            fprintf(stderr, "serve: %s needs a value\n", argv[i]);
+            return USAGE;
+        }
+        if (wsgi_server_set(server, name, argv[i + 1], &error) < 0) {
+            report(error, USAGE);
+            list_options();
+            return USAGE;
+        }
+    }
+    return 0;
+}
+
+static void on_signal(int number) {
+    (void)number;
+    wsgi_server_signal_stop(server);
+}
+
+static int run(const application *chosen) {
+    char address[64];
+    wsgi_error *error = NULL;
+    struct sigaction action = {0};
+    action.sa_handler = on_signal;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+
+    if (wsgi_server_start_background(server, &error) < 0) return report(error, FAILED);
+    if (wsgi_server_bound_addr(server, address, sizeof address, NULL) < 0) return FAILED;
+    printf("listening on http://%s\n", address);
+    fflush(stdout);
+
+    wsgi_status status = wsgi_server_wait(server);
+    if (chosen->finish) chosen->finish();
+    /* an application that asks for the end (WSGI_INTERRUPT) gets a normal one */
+    return status < 0 && status != WSGI_E_INTERRUPTED ? FAILED : 0;
+}
+
+static const application *application_named(const char *name) {
+    for (size_t i = 0; i < application_count; i++)
+        if (strcmp(applications[i]->name, name) == 0) return applications[i];
+    return NULL;
+}
+
+static int valid_port(const char *port) {
+    size_t digits = strspn(port, "0123456789");
+    return digits > 0 && digits <= 5 && port[digits] == '\0' && atoi(port) <= 65535;
+}
+
+static int report(wsgi_error *error, int code) {
+    fprintf(stderr, "serve: %s\n", wsgi_error_message(error));
+    wsgi_error_free(error);
+    return code;
+}

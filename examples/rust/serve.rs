@@ -1,0 +1,57 @@
+//! `./dev serve APPLICATION rust PORT [--option VALUE ...]`: the applications `hello` and `fixture`
+//! on the Rust interface.
+
+use std::io::Write;
+use std::process::exit;
+use std::sync::Arc;
+
+use wsgiserver::{HTTPServer, option_specs};
+
+mod fixture;
+mod hello;
+mod signals;
+
+const APPLICATIONS: &str = "hello fixture";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [application, port, options @ ..] = arguments.as_slice() else {
+        usage("usage: serve APPLICATION PORT [--option VALUE ...]");
+    };
+    let address = format!("127.0.0.1:{port}");
+    let server = match application.as_str() {
+        "hello" => HTTPServer::new(&address, hello::Hello),
+        "fixture" => HTTPServer::new(&address, fixture::Fixture),
+        other => usage(&format!("there is no application {other:?}; there are {APPLICATIONS}")),
+    };
+    let server = Arc::new(server.unwrap_or_else(|error| usage(&error.to_string())));
+    for pair in options.chunks(2) {
+        let [name, value] = pair else { usage(&format!("{} has no value", pair[0])) };
+        let Some(name) = name.strip_prefix("--") else { usage(&format!("{name} is no option")) };
+        let name = match name.replace('-', "_").as_str() {
+            "threads" => "numthreads".to_owned(),
+            name => name.to_owned(),
+        };
+        server.set(&name, value).unwrap_or_else(|error| usage(&error.to_string()));
+    }
+    signals::on_terminate({
+        let server = server.clone();
+        move || server.signal_stop()
+    });
+    if let Err(error) = server.start_background() {
+        eprintln!("{error}");
+        exit(1);
+    }
+    match server.bound_addr() {
+        Ok(address) => println!("listening on http://{address}"),
+        Err(error) => usage(&error.to_string()),
+    }
+    let _closed = std::io::stdout().flush();
+    server.wait();
+}
+
+fn usage(message: &str) -> ! {
+    let options: Vec<_> = option_specs().iter().map(|spec| spec.name).collect();
+    eprintln!("{message}\napplications: {APPLICATIONS}\noptions: {}", options.join(" "));
+    exit(2);
+}

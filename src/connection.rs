@@ -1,0 +1,295 @@
+//! HTTPConnection: from the accepted socket to the closed one.
+//!
+//! A connection is a state machine that its owner of the moment drives with [`advance`]: it reads
+//! what is there, writes what fits, and says whether it waits for an event, has a complete request
+//! for the application, or is finished. Nothing here waits for a client, except what the
+//! application asks for while it has the request ([`body`], [`responding`]).
+//!
+//! ```text
+//!           bytes           body to come            all there
+//!   Head ──────────► Head ──────────────► Body ──────────────► Request (at the application)
+//!    ▲                 │ refused                                   │ answered
+//!    │                 ▼                                           ▼
+//!    │             Lingering ──► closed          unread body? ─► Draining
+//!    └────────────────────────────────────────────────────────────┘
+//! ```
+//! Whatever the phase, an answer that did not fit into the socket is sent first.
+//!
+//! [`advance`]: HTTPConnection::advance
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use crate::engine::ownership::{Bits, Token};
+use crate::request::head::{HeadScanner, Refusal};
+use crate::sys::{epoll, socket};
+
+pub(crate) mod body;
+pub(crate) mod exchange;
+mod reading;
+pub(crate) mod responding;
+pub(crate) mod services;
+mod timing;
+
+use exchange::Exchange;
+use services::Services;
+pub(crate) use timing::Expired;
+
+/// Events that a connection is registered for; `EPOLLOUT` only while an answer is stuck.
+pub(crate) const INTEREST: u32 = epoll::IN | epoll::RDHUP | epoll::EDGE;
+
+/// One client.
+pub(crate) struct HTTPConnection {
+    socket: Option<OwnedFd>,
+    token: Token,
+    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) phase: Phase,
+    pub(crate) exchange: Option<Box<Exchange>>,
+    /// Bytes from the client while the connection is at rest.
+    stored: Vec<u8>,
+    scan: Option<HeadScanner>,
+    unsent: Unsent,
+    timing: timing::Timing,
+    /// Reading may find something.
+    readable: bool,
+    /// The client sent FIN or worse: read to the end.
+    hung_up: bool,
+    /// The end has been read.
+    ended: bool,
+    interest: u32,
+    /// After the current answer the connection ends.
+    pub(crate) close: bool,
+    requests_seen: u32,
+    /// Requests answered since the turn began.
+    pub(crate) turn_requests: u32,
+    /// Its share of the server's budget, in bytes.
+    charged: usize,
+    /// The application's call is still running: it, not the answer, ends the request.
+    pub(crate) attached: bool,
+    /// The application has finished the answer, or it was cut.
+    pub(crate) over: bool,
+    /// What a failed read of the body is answered with if the application sends nothing.
+    refusal: Option<Refusal>,
+    /// It waits for a place in the queue of requests: only its deadline matters.
+    pub(crate) waiting: bool,
+    /// Threads wait for this client by themselves: epoll is told to be quiet until the answer.
+    muted: bool,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Between requests, or part of a head has come.
+    Head,
+    /// The head is complete; the body is being read before the application is called. Nothing can
+    /// change before the request has `need` bytes, counted from the first one of the head.
+    Body { need: usize },
+    /// A complete request waits for a worker.
+    Ready,
+    /// The request is at the application.
+    Request,
+    /// The rest of a body that nobody read: so many bytes.
+    Draining { left: u64 },
+    /// Everything is said; what the client still sends is thrown away for a moment, so that it gets
+    /// to read the answer (RFC 9112, section 9.6).
+    Lingering { left: u64 },
+    /// Over as soon as what is unsent has gone.
+    Closing,
+}
+
+/// What the owner of a connection has to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advance {
+    /// Nothing until an event.
+    Wait,
+    /// A request is complete, its head parsed.
+    Request,
+    /// The connection is finished with.
+    Close,
+}
+
+/// An answer that the socket did not take.
+#[derive(Default)]
+struct Unsent {
+    data: Vec<u8>,
+    at: usize,
+}
+
+impl Unsent {
+    fn rest(&self) -> &[u8] {
+        &self.data[self.at..]
+    }
+}
+
+impl HTTPConnection {
+    /// What is in a slot that nobody uses.
+    pub(crate) fn closed() -> Self {
+        Self {
+            socket: None,
+            token: Token { slot: 0, generation: 0 },
+            remote: None,
+            phase: Phase::Head,
+            exchange: None,
+            stored: Vec::new(),
+            scan: None,
+            unsent: Unsent::default(),
+            timing: timing::Timing::default(),
+            readable: false,
+            hung_up: false,
+            ended: false,
+            interest: 0,
+            close: false,
+            requests_seen: 0,
+            turn_requests: 0,
+            charged: 0,
+            attached: false,
+            over: false,
+            refusal: None,
+            waiting: false,
+            muted: false,
+        }
+    }
+
+    /// Begins with an accepted socket. Its registration with epoll comes after this.
+    pub(crate) fn open(&mut self, socket: OwnedFd, remote: Option<SocketAddr>, token: Token) {
+        *self = Self { socket: Some(socket), token, remote, interest: INTEREST, ..Self::closed() };
+    }
+
+    /// Ends it: out of epoll and shut down first, because a forked child may hold the descriptor
+    /// open. Memory goes back to where it came from.
+    pub(crate) fn teardown(&mut self, services: &Services) {
+        if let Some(socket) = self.socket.take() {
+            let _not_registered = services.epoll.delete(socket.as_raw_fd());
+            socket::shutdown_both(socket.as_raw_fd());
+        }
+        if let Some(mut exchange) = self.exchange.take() {
+            exchange.trim();
+            services.give_exchange(exchange);
+        }
+        services.budget.change(self.charged, 0);
+        *self = Self::closed();
+    }
+
+    pub(crate) fn fd(&self) -> RawFd {
+        self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    /// Notes events. They are hints: only reading and writing tell.
+    pub(crate) fn note(&mut self, bits: Bits) {
+        if bits.intersects(Bits::IN.union(Bits::HUP)) {
+            self.readable = true;
+        }
+        if bits.intersects(Bits::HUP) {
+            self.hung_up = true;
+        }
+    }
+
+    /// Goes on as far as it can without waiting. `spare` lends an exchange and gets it back.
+    pub(crate) fn advance(
+        &mut self,
+        services: &Services,
+        spare: &mut Option<Box<Exchange>>,
+    ) -> Advance {
+        if self.waiting {
+            return Advance::Wait;
+        }
+        loop {
+            if !self.unsent.data.is_empty() {
+                match self.send_unsent(services) {
+                    Step::Again => {}
+                    step => return step.into(),
+                }
+            }
+            let step = match self.phase {
+                Phase::Head | Phase::Body { .. } | Phase::Ready => self.assemble(services, spare),
+                Phase::Draining { left } => self.drain(services, spare, left),
+                Phase::Lingering { left } => self.linger(services, spare, left),
+                Phase::Request => Step::Wait,
+                Phase::Closing => Step::Close,
+            };
+            if step != Step::Again {
+                return step.into();
+            }
+        }
+    }
+
+    /// Gives back what only a busy connection needs. To be called before it is released or queued.
+    pub(crate) fn settle(
+        &mut self,
+        services: &Services,
+        spare: &mut Option<Box<Exchange>>,
+        now: u64,
+    ) {
+        if let Some(mut exchange) = self.exchange.take() {
+            self.stored = exchange.input.request().to_vec();
+            exchange.trim();
+            match spare {
+                None => *spare = Some(exchange),
+                Some(_) => services.give_exchange(exchange),
+            }
+        }
+        self.turn_requests = 0;
+        let held = self.stored.capacity() + self.unsent.data.capacity();
+        if held != self.charged {
+            services.budget.change(self.charged, held);
+            self.charged = held;
+        }
+        self.set_deadline(services, now);
+    }
+
+    /// Whether nothing of a request has come: such a connection may be closed at any time.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.phase == Phase::Head
+            && self.unsent.data.is_empty()
+            && self.stored.is_empty()
+            && self.exchange.as_ref().is_none_or(|exchange| exchange.input.request().is_empty())
+    }
+
+    /// Whether a request is in work, which a stop waits for (a client that lingers is not).
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::Request) || !self.unsent.data.is_empty()
+    }
+
+    /// Builds the environ of the request that is out, unless that was done.
+    pub(crate) fn build_environ(&mut self, services: &Services) {
+        let Some(exchange) = self.exchange.as_mut() else { return };
+        if std::mem::replace(&mut exchange.environ_built, true) {
+            return;
+        }
+        let Exchange { environ, input, head, remote_text, .. } = &mut **exchange;
+        let remote = remote_text.of(self.remote);
+        environ.build(&services.settings.environ, &remote, input.request(), head);
+    }
+
+    pub(crate) fn set_interest(&mut self, services: &Services, interest: u32) {
+        if self.interest != interest && self.socket.is_some() {
+            self.interest = interest;
+            if let Err(error) = services.epoll.modify(self.fd(), interest, self.token.pack()) {
+                log::error!("epoll_ctl: {error}: a connection is closed");
+                self.close = true;
+                self.hung_up = true;
+            }
+        }
+    }
+}
+
+/// One step of `advance`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Again,
+    Wait,
+    Request,
+    Close,
+}
+
+impl From<Step> for Advance {
+    fn from(step: Step) -> Self {
+        match step {
+            // `Again` never leaves the loop of `advance`; waiting is the harmless answer.
+            Step::Again | Step::Wait => Self::Wait,
+            Step::Request => Self::Request,
+            Step::Close => Self::Close,
+        }
+    }
+}

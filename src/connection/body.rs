@@ -1,0 +1,239 @@
+//! Waiting for a client inside the application: a body beyond what was read ahead, `Expect`, a
+//! streamed answer. The thread waits in poll(2) on this one socket; epoll is quiet meanwhile.
+#![forbid(unsafe_code)]
+
+use std::io;
+
+use super::services::Services;
+use super::timing::REQUEST_TIMEOUT;
+use super::{HTTPConnection, Phase, Unsent};
+use crate::gateway::RequestError;
+use crate::request::chunked::ChunkError;
+use crate::sys::{clock, poll, socket};
+
+impl HTTPConnection {
+    /// Reads the request's body: bytes, or 0 at its end. A body that the client cut short is an
+    /// error, not an end.
+    pub(crate) fn read_body(
+        &mut self,
+        services: &Services,
+        output: &mut [u8],
+    ) -> Result<usize, RequestError> {
+        loop {
+            if self.phase != Phase::Request {
+                return Err(RequestError::State("the answer is finished"));
+            }
+            let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+            let before = exchange.input.unread().len();
+            match exchange.rfile.read(&mut exchange.input, output) {
+                Ok(0) if exchange.rfile.is_done() || output.is_empty() => return Ok(0),
+                Ok(0) if exchange.input.unread().len() < before => continue,
+                Ok(0) => {}
+                Ok(count) => return Ok(count),
+                Err(error) => return Err(self.body_refused(error)),
+            }
+            self.offer_to_continue(services)?;
+            if let Some(count) = self.fetch_body(output)? {
+                if count > 0 {
+                    return Ok(count);
+                }
+                continue;
+            }
+            self.wait_for(services, poll::IN, services.settings.body_timeout)?;
+        }
+    }
+
+    /// Sends what is gathered, then `data`, and waits until the socket has taken all of it.
+    pub(super) fn send_waiting(
+        &mut self,
+        services: &Services,
+        data: &[u8],
+    ) -> Result<(), RequestError> {
+        let mut at = 0;
+        loop {
+            let fd = self.fd();
+            let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+            let head = if self.unsent.data.is_empty() {
+                exchange.output.as_slice()
+            } else {
+                self.unsent.data.extend_from_slice(&exchange.output);
+                exchange.output.clear();
+                self.unsent.rest()
+            };
+            let (first, rest) = (head.len(), &data[at..]);
+            if first + rest.len() == 0 {
+                return Ok(());
+            }
+            match socket::send_vectored(fd, [head, rest]) {
+                Ok(sent) => {
+                    at += sent.saturating_sub(first);
+                    self.sent_ahead(sent.min(first));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.may_keep(services) {
+                        self.keep(&data[at..]);
+                        return Ok(());
+                    }
+                    self.wait_for(services, poll::OUT, services.settings.write_timeout)?;
+                }
+                Err(_) => {
+                    self.broken();
+                    return Err(RequestError::Client("the client has left"));
+                }
+            }
+        }
+    }
+
+    /// Whether the client has half-closed (1) or left (2).
+    pub(crate) fn aborted(&self) -> u8 {
+        let Ok([events]) = poll::poll([(self.fd(), poll::RDHUP)], 0) else { return 2 };
+        if events & (poll::HUP | poll::ERR) != 0 {
+            2
+        } else if events & poll::RDHUP != 0 || self.ended {
+            1
+        } else {
+            0
+        }
+    }
+
+    fn body_refused(&mut self, error: ChunkError) -> RequestError {
+        self.close = true;
+        self.refusal = Some(error.refusal());
+        match error {
+            ChunkError::TooLarge(_) => RequestError::MaxSizeExceeded,
+            _ => RequestError::Body(error.refusal().text),
+        }
+    }
+
+    /// RFC 9110, section 10.1.1: once, when the application wants the body, unless it has begun
+    /// its answer.
+    fn offer_to_continue(&mut self, services: &Services) -> Result<(), RequestError> {
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        if !exchange.head.expect_continue || exchange.continued {
+            return Ok(());
+        }
+        exchange.continued = true;
+        if exchange.framing.is_some() {
+            return Ok(());
+        }
+        exchange.output.extend_from_slice(services.settings.protocol);
+        exchange.output.extend_from_slice(b" 100 Continue\r\n\r\n");
+        self.send_waiting(services, &[])
+    }
+
+    /// Reads from the socket: a body of known length straight to where the application wants it.
+    /// `None`: nothing is there.
+    fn fetch_body(&mut self, output: &mut [u8]) -> Result<Option<usize>, RequestError> {
+        let fd = self.fd();
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        let head = exchange.head_length.unwrap_or(0);
+        let known = exchange.rfile.remaining();
+        let result = match known {
+            Some(left) => {
+                let most = usize::try_from(left).map_or(output.len(), |left| left.min(output.len()));
+                socket::receive(fd, &mut output[..most])
+            }
+            None => {
+                exchange.input.forget_taken(head);
+                socket::receive(fd, exchange.input.space())
+            }
+        };
+        match result {
+            Ok(0) => {
+                self.ended = true;
+                self.close = true;
+                self.refusal = None;
+                Err(RequestError::Client("the client has cut its request short"))
+            }
+            Ok(count) if known.is_some() => {
+                exchange.rfile.took(count);
+                Ok(Some(count))
+            }
+            Ok(count) => {
+                exchange.input.filled_more(count);
+                Ok(Some(0))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(_) => {
+                self.broken();
+                Err(RequestError::Client("the client has left"))
+            }
+        }
+    }
+
+    /// Waits for the client, at most `timeout` milliseconds (0: no limit).
+    fn wait_for(
+        &mut self,
+        services: &Services,
+        events: i16,
+        timeout: u64,
+    ) -> Result<(), RequestError> {
+        if !self.muted {
+            self.muted = true;
+            // What comes now is for this thread alone; an edge would only wake a poller.
+            self.set_interest(services, 0);
+        }
+        self.readable = true;
+        let until = clock::monotonic_ms() + timeout;
+        services.waiters.enter();
+        let result = loop {
+            let left = if timeout == 0 {
+                -1
+            } else {
+                i32::try_from(until.saturating_sub(clock::monotonic_ms())).unwrap_or(i32::MAX)
+            };
+            match poll::poll([(self.fd(), events), (services.cut_fd(), poll::IN)], left) {
+                Ok([_, cut]) if cut != 0 => break Err(RequestError::Stopping),
+                Ok([0, _]) if left == 0 => {
+                    break Err(RequestError::Client("the client is too slow"));
+                }
+                Ok([0, _]) => {}
+                Ok(_) => break Ok(()),
+                Err(_) => break Err(RequestError::Client("the socket cannot be waited for")),
+            }
+        };
+        services.waiters.leave();
+        if result.is_err() {
+            self.broken_unless_head_open();
+        }
+        result
+    }
+
+    /// A client that made us wait in vain gets no more, unless there is still an error to tell it.
+    fn broken_unless_head_open(&mut self) {
+        self.close = true;
+        let begun = self.exchange.as_ref().is_none_or(|exchange| exchange.framing.is_some());
+        if begun {
+            self.broken();
+        } else {
+            self.refusal = Some(REQUEST_TIMEOUT);
+        }
+    }
+
+    /// Of what was ahead of the data, so much has gone.
+    fn sent_ahead(&mut self, count: usize) {
+        if self.unsent.data.is_empty() {
+            if let Some(exchange) = self.exchange.as_mut() {
+                exchange.output.drain(..count);
+            }
+        } else {
+            self.unsent.at += count;
+            if self.unsent.rest().is_empty() {
+                self.unsent = Unsent::default();
+            }
+        }
+    }
+
+    /// When as many threads wait for clients as may, a stream is buffered instead, as long as the
+    /// server's budget lasts.
+    fn may_keep(&self, services: &Services) -> bool {
+        services.waiters.is_full() && !services.budget.is_exceeded()
+    }
+
+    fn keep(&mut self, data: &[u8]) {
+        let Some(exchange) = self.exchange.as_mut() else { return };
+        self.unsent.data.extend_from_slice(&exchange.output);
+        exchange.output.clear();
+        self.unsent.data.extend_from_slice(data);
+    }
+}

@@ -1,0 +1,234 @@
+//! What a connection needs while it is worked on: buffers and parsed things, all of them reused.
+//!
+//! An idle connection has none. A worker lends it one with the first byte that arrives and takes it
+//! back when nothing is left in it, so that ten thousand idle connections cost no buffers and a busy
+//! one allocates nothing.
+#![forbid(unsafe_code)]
+
+use std::any::Any;
+use std::net::SocketAddr;
+
+use crate::date::imf_fixdate;
+use crate::gateway::environ::{Environ, Remote};
+use crate::request::head::RequestHead;
+use crate::request::response::{Framing, Response};
+use crate::rfile::RFile;
+use crate::sys::clock;
+
+/// The seed's `rbufsize` was 8 KiB; twice that takes most heads with a small body in one read.
+const INPUT: usize = 16 * 1024;
+/// A buffer that had to grow is given up above this.
+const KEEP: usize = 64 * 1024;
+
+/// The working set of one request after another.
+pub(crate) struct Exchange {
+    pub(crate) input: Input,
+    pub(crate) head: RequestHead,
+    /// The size of the head, once it is parsed.
+    pub(crate) head_length: Option<usize>,
+    /// `100 Continue` was sent.
+    pub(crate) continued: bool,
+    pub(crate) rfile: RFile,
+    pub(crate) environ: Environ,
+    pub(crate) environ_built: bool,
+    pub(crate) remote_text: RemoteText,
+    pub(crate) response: Response,
+    pub(crate) framing: Option<Framing>,
+    /// Bytes for the client that were not sent yet.
+    pub(crate) output: Vec<u8>,
+    pub(crate) date: CachedDate,
+    /// A place where the gateway keeps its own view of the request, reused like the rest.
+    pub(crate) extension: Option<Box<dyn Any + Send>>,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self {
+            input: Input::default(),
+            head: RequestHead::default(),
+            head_length: None,
+            continued: false,
+            rfile: RFile::Empty,
+            environ: Environ::default(),
+            environ_built: false,
+            remote_text: RemoteText::default(),
+            response: Response::default(),
+            framing: None,
+            output: Vec::with_capacity(1024),
+            date: CachedDate::default(),
+            extension: None,
+        }
+    }
+}
+
+impl Exchange {
+    /// Gives back memory that an unusual request made it take.
+    pub(crate) fn trim(&mut self) {
+        self.input.clear();
+        self.head_length = None;
+        if self.input.buffer.len() > KEEP {
+            self.input.buffer = vec![0; INPUT];
+        }
+        self.output.clear();
+        self.output.shrink_to(KEEP);
+    }
+}
+
+/// Bytes from the client: `start` is where the current request begins, `cursor` the first byte that
+/// nobody has taken yet.
+pub(crate) struct Input {
+    buffer: Vec<u8>,
+    start: usize,
+    cursor: usize,
+    filled: usize,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { buffer: vec![0; INPUT], start: 0, cursor: 0, filled: 0 }
+    }
+}
+
+impl Input {
+    /// The current request from its first byte on, as far as it has been read.
+    pub(crate) fn request(&self) -> &[u8] {
+        &self.buffer[self.start..self.filled]
+    }
+
+    /// What nobody has taken yet.
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.buffer[self.cursor..self.filled]
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.cursor = (self.cursor + count).min(self.filled);
+    }
+
+    /// The current request is over; the next one begins with the first byte not taken.
+    pub(crate) fn next_request(&mut self) {
+        self.start = self.cursor;
+        if self.start == self.filled {
+            self.clear();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        (self.start, self.cursor, self.filled) = (0, 0, 0);
+    }
+
+    /// Puts back bytes that were stored while the connection was at rest.
+    pub(crate) fn load(&mut self, stored: &[u8]) {
+        self.clear();
+        self.reserve(stored.len() + 1);
+        self.buffer[..stored.len()].copy_from_slice(stored);
+        self.filled = stored.len();
+    }
+
+    /// Makes room for the request to be `size` bytes long.
+    pub(crate) fn reserve(&mut self, size: usize) {
+        if self.start > 0 && self.start + size > self.buffer.len() {
+            self.buffer.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.cursor -= self.start;
+            self.start = 0;
+        }
+        if size > self.buffer.len() {
+            self.buffer.resize(size.next_multiple_of(4096), 0);
+        }
+    }
+
+    /// Bytes taken are forgotten, so that a body of any length can be read through the buffer.
+    /// The head of the current request, `head` bytes, stays.
+    pub(crate) fn forget_taken(&mut self, head: usize) {
+        let keep = (self.start + head).min(self.cursor);
+        self.buffer.copy_within(self.cursor..self.filled, keep);
+        self.filled -= self.cursor - keep;
+        self.cursor = keep;
+    }
+
+    /// Room for more bytes; empty when the buffer is full.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.filled..]
+    }
+
+    pub(crate) fn filled_more(&mut self, count: usize) {
+        self.filled = (self.filled + count).min(self.buffer.len());
+    }
+}
+
+/// The value of `Date`, formatted once a second.
+#[derive(Default)]
+pub(crate) struct CachedDate {
+    second: u64,
+    text: Option<[u8; 29]>,
+}
+
+impl CachedDate {
+    pub(crate) fn now(&mut self) -> [u8; 29] {
+        let second = clock::unix_seconds();
+        match self.text {
+            Some(text) if self.second == second => text,
+            _ => {
+                let text = imf_fixdate(second);
+                self.second = second;
+                self.text = Some(text);
+                text
+            }
+        }
+    }
+}
+
+/// The client's address and port as the environ has them. The text of the last client is kept: it is
+/// often the next one too.
+#[derive(Default)]
+pub(crate) struct RemoteText {
+    of: Option<SocketAddr>,
+    address: String,
+    port: String,
+}
+
+impl RemoteText {
+    pub(crate) fn of(&mut self, remote: Option<SocketAddr>) -> Remote<'_> {
+        if self.of != remote {
+            self.of = remote;
+            self.address = remote.map_or_else(String::new, |remote| remote.ip().to_string());
+            self.port = remote.map_or_else(String::new, |remote| remote.port().to_string());
+        }
+        Remote { addr: self.address.as_bytes(), port: self.port.as_bytes(), more: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(input: &mut Input, bytes: &[u8]) {
+        input.reserve(input.request().len() + bytes.len());
+        input.space()[..bytes.len()].copy_from_slice(bytes);
+        input.filled_more(bytes.len());
+    }
+
+    #[test]
+    fn requests_follow_each_other_in_one_buffer() {
+        let mut input = Input::default();
+        put(&mut input, b"first second");
+        input.consume(6);
+        assert_eq!(input.unread(), b"second");
+        input.next_request();
+        assert_eq!(input.request(), b"second");
+        put(&mut input, &vec![b'x'; INPUT]);
+        assert_eq!(input.request().len(), 6 + INPUT);
+        assert!(input.request().starts_with(b"secondx"));
+    }
+
+    #[test]
+    fn a_body_passes_through_and_the_head_stays() {
+        let mut input = Input::default();
+        put(&mut input, b"head:body");
+        input.consume(5);
+        input.consume(3);
+        input.forget_taken(5);
+        assert_eq!(input.request(), b"head:y");
+        assert_eq!(input.unread(), b"y");
+    }
+}

@@ -1,0 +1,308 @@
+//! Reading: heads, bodies before the application is called, and what is to be thrown away.
+#![forbid(unsafe_code)]
+
+use std::io;
+
+use super::exchange::Exchange;
+use super::services::Services;
+use super::{HTTPConnection, Phase, Step};
+use crate::request::chunked::ChunkError;
+use crate::request::head::{Body, HeadPolicy, HeadScanner, Parsed, Refusal};
+use crate::rfile::RFile;
+use crate::sys::socket;
+
+/// Over the budget a connection that holds nothing is read so far and no further.
+const SMALL_READ: usize = 2048;
+/// Of an unread body so much is thrown away to keep the connection; more closes it.
+pub(super) const DRAIN_LIMIT: u64 = 256 * 1024;
+/// So much a client may still send to a connection that lingers.
+pub(super) const LINGER_LIMIT: u64 = 1024 * 1024;
+
+const CUT_SHORT: Refusal = Refusal::bad_request("The request body ended too early.");
+
+/// What a look at the socket gave.
+enum Fill {
+    /// So many bytes.
+    Some(usize),
+    /// Nothing now.
+    Drained,
+    /// The client has ended its side.
+    Ended,
+    /// The connection is broken.
+    Broken,
+}
+
+impl HTTPConnection {
+    /// Puts a request together: its head, and its body up to the limit for reading ahead. A slow
+    /// client holds no thread meanwhile.
+    pub(super) fn assemble(
+        &mut self,
+        services: &Services,
+        spare: &mut Option<Box<Exchange>>,
+    ) -> Step {
+        if self.exchange.is_none() {
+            if self.stored.is_empty() && !self.readable {
+                return self.nothing_to_do(services);
+            }
+            self.borrow_exchange(services, spare);
+        }
+        let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
+        if exchange.head_length.is_none() {
+            let policy = &services.settings.policy;
+            let bytes = exchange.input.request();
+            let worth_parsing = match self.phase {
+                Phase::Ready => true,
+                Phase::Body { need } => bytes.len() >= need,
+                _ if bytes.is_empty() => false,
+                // Byte by byte does not mean parse by parse.
+                _ => self.scan.as_mut().is_none_or(|scan| scan.advance(bytes)),
+            };
+            if worth_parsing {
+                match exchange.head.parse(bytes, policy) {
+                    Parsed::Complete { length } => exchange.begin_request(length, policy),
+                    Parsed::Refused(refusal) => return self.refuse(services, refusal),
+                    Parsed::Partial if self.scan.is_none() => {
+                        self.scan.insert(HeadScanner::new()).advance(bytes);
+                    }
+                    Parsed::Partial => {}
+                }
+            }
+        }
+        if exchange.head_length.is_some() {
+            match exchange.missing(services.settings.preread) {
+                Ok(None) => return self.request_complete(),
+                Ok(Some(need)) => {
+                    self.phase = Phase::Body { need };
+                    exchange.input.reserve(need);
+                }
+                Err(error) => return self.refuse(services, error.refusal()),
+            }
+        }
+        self.fetch_more(services)
+    }
+
+    fn nothing_to_do(&self, services: &Services) -> Step {
+        let gone = self.ended && self.phase == Phase::Head;
+        if gone || (services.draining() && self.is_idle()) { Step::Close } else { Step::Wait }
+    }
+
+    /// Reads on. Answers that were gathered go out first: the client may wait for them.
+    fn fetch_more(&mut self, services: &Services) -> Step {
+        if !self.flush(services) {
+            return Step::Again;
+        }
+        let in_body = matches!(self.phase, Phase::Body { .. });
+        match self.fill(services) {
+            Fill::Some(_) => {
+                self.timing.progress = true;
+                Step::Again
+            }
+            // A head that is not complete when the server stops is not waited for.
+            Fill::Drained if services.draining() && !in_body => Step::Close,
+            Fill::Drained => Step::Wait,
+            Fill::Ended if in_body => self.refuse(services, CUT_SHORT),
+            Fill::Ended | Fill::Broken => Step::Close,
+        }
+    }
+
+    fn request_complete(&mut self) -> Step {
+        self.scan = None;
+        self.phase = Phase::Request;
+        self.turn_requests += 1;
+        self.over = false;
+        self.refusal = None;
+        Step::Request
+    }
+
+    /// Reads what is there into the exchange's buffer.
+    ///
+    /// A read shorter than asked means that nothing more is there, unless the client has hung up:
+    /// then the end is read too (engine.md's short-read rule). Whoever stops for another reason
+    /// leaves `readable` set, because no second edge comes.
+    fn fill(&mut self, services: &Services) -> Fill {
+        if !self.readable {
+            return if self.ended { Fill::Ended } else { Fill::Drained };
+        }
+        let fd = self.fd();
+        let Some(exchange) = self.exchange.as_mut() else { return Fill::Broken };
+        if exchange.input.space().is_empty() {
+            let have = exchange.input.request().len();
+            exchange.input.reserve(have * 2);
+        }
+        let mut space = exchange.input.space();
+        if services.budget.is_exceeded() {
+            if self.charged > 0 {
+                self.timing.retry = true;
+                return Fill::Drained;
+            }
+            let small = space.len().min(SMALL_READ);
+            space = &mut space[..small];
+        }
+        let asked = space.len();
+        match socket::receive(fd, space) {
+            Ok(0) => {
+                (self.readable, self.ended) = (false, true);
+                Fill::Ended
+            }
+            Ok(count) => {
+                exchange.input.filled_more(count);
+                if count < asked && !self.hung_up {
+                    self.readable = false;
+                }
+                Fill::Some(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                Fill::Drained
+            }
+            Err(_) => Fill::Broken,
+        }
+    }
+
+    /// Throws away the rest of a body of known length.
+    pub(super) fn drain(
+        &mut self,
+        services: &Services,
+        spare: &mut Option<Box<Exchange>>,
+        left: u64,
+    ) -> Step {
+        match self.throw_away(services, spare, left) {
+            Fill::Some(count) => {
+                self.timing.progress = true;
+                self.phase = match left.saturating_sub(count as u64) {
+                    0 => Phase::Head,
+                    left => Phase::Draining { left },
+                };
+                Step::Again
+            }
+            Fill::Drained if !services.draining() => Step::Wait,
+            Fill::Drained | Fill::Ended | Fill::Broken => Step::Close,
+        }
+    }
+
+    /// Says that no more is coming, and waits for the client to say the same.
+    pub(super) fn linger(
+        &mut self,
+        services: &Services,
+        spare: &mut Option<Box<Exchange>>,
+        left: u64,
+    ) -> Step {
+        if left == LINGER_LIMIT {
+            socket::shutdown_write(self.fd());
+            self.phase = Phase::Lingering { left: left - 1 };
+        }
+        match self.throw_away(services, spare, LINGER_LIMIT) {
+            Fill::Some(count) if left > count as u64 => {
+                self.phase = Phase::Lingering { left: left - (count as u64).max(1) };
+                Step::Again
+            }
+            Fill::Drained if !services.draining() => Step::Wait,
+            Fill::Some(_) | Fill::Drained | Fill::Ended | Fill::Broken => Step::Close,
+        }
+    }
+
+    fn throw_away(
+        &mut self,
+        services: &Services,
+        spare: &mut Option<Box<Exchange>>,
+        most: u64,
+    ) -> Fill {
+        if !self.readable {
+            return if self.ended { Fill::Ended } else { Fill::Drained };
+        }
+        self.borrow_exchange(services, spare);
+        let fd = self.fd();
+        let Some(exchange) = self.exchange.as_mut() else { return Fill::Broken };
+        exchange.input.clear();
+        let space = exchange.input.space();
+        let asked = space.len().min(usize::try_from(most).unwrap_or(usize::MAX));
+        match socket::receive(fd, &mut space[..asked]) {
+            Ok(0) => {
+                (self.readable, self.ended) = (false, true);
+                Fill::Ended
+            }
+            Ok(count) => {
+                if count < asked && !self.hung_up {
+                    self.readable = false;
+                }
+                Fill::Some(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                Fill::Drained
+            }
+            Err(_) => Fill::Broken,
+        }
+    }
+
+    /// Whether the application, to read the body, would have to wait for the client.
+    pub(crate) fn wants_client(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| {
+            let at_hand = exchange.rfile.is_complete_in(exchange.input.unread());
+            !at_hand.unwrap_or(true)
+        })
+    }
+
+    /// The group of routes that the request belongs to.
+    pub(crate) fn route(&self) -> u32 {
+        self.exchange.as_ref().map_or(0, |exchange| exchange.head.route_hash)
+    }
+
+    /// A complete request goes to rest in a queue.
+    pub(crate) fn back_to_ready(
+        &mut self,
+        services: &Services,
+        spare: &mut Option<Box<Exchange>>,
+        now: u64,
+    ) {
+        self.phase = Phase::Ready;
+        self.flush(services);
+        self.settle(services, spare, now);
+    }
+
+    /// Takes an exchange to work with and puts the stored bytes into it.
+    pub(super) fn borrow_exchange(
+        &mut self,
+        services: &Services,
+        spare: &mut Option<Box<Exchange>>,
+    ) {
+        if self.exchange.is_none() {
+            let mut exchange = spare.take().unwrap_or_else(|| services.take_exchange());
+            exchange.head_length = None;
+            exchange.input.load(&self.stored);
+            self.stored = Vec::new();
+            self.exchange = Some(exchange);
+        }
+    }
+}
+
+impl Exchange {
+    /// The head, `length` bytes, is parsed: the body comes next.
+    fn begin_request(&mut self, length: usize, policy: &HeadPolicy) {
+        self.input.consume(length);
+        self.head_length = Some(length);
+        self.rfile = RFile::new(self.head.body, policy.max_body);
+        self.response.reset();
+        self.framing = None;
+        self.environ_built = false;
+        self.continued = false;
+    }
+
+    /// How many bytes the request must have, counted from the head's first, before it is given to
+    /// the application or looked at again; `None`: it can go now.
+    fn missing(&mut self, preread: usize) -> Result<Option<usize>, ChunkError> {
+        let (head, have) = (self.head_length.unwrap_or(0), self.input.request().len());
+        if self.head.expect_continue {
+            // The client waits for `100 Continue`, which the application's first read sends.
+            return Ok(None);
+        }
+        let need = match self.head.body {
+            Body::None => return Ok(None),
+            Body::Length(size) => head + usize::try_from(size).unwrap_or(preread).min(preread),
+            Body::Chunked if have - head >= preread => return Ok(None),
+            Body::Chunked if self.rfile.is_complete_in(self.input.unread())? => return Ok(None),
+            Body::Chunked => have + 1,
+        };
+        Ok((have < need).then_some(need))
+    }
+}

@@ -1,0 +1,397 @@
+//! Responding: what the application says, and what the server says by itself.
+#![forbid(unsafe_code)]
+
+use std::io;
+
+use super::reading::{DRAIN_LIMIT, LINGER_LIMIT};
+use super::services::Services;
+use super::{HTTPConnection, INTEREST, Phase, Step, Unsent};
+use crate::gateway::RequestError;
+use crate::request::head::Refusal;
+use crate::request::response::{
+    AppError, BODY_TOO_LONG, Framing, HeadContext, chunk_size_line, simple_response,
+};
+use crate::sys::{epoll, socket};
+
+/// Answers to pipelined requests are gathered up to so many bytes.
+const GATHER: usize = 64 * 1024;
+/// A piece up to this size is copied behind the head, a larger one is sent from where it is.
+const COPY: usize = 8 * 1024;
+
+const INTERNAL_ERROR: Refusal = Refusal { status: "500 Internal Server Error", text: "" };
+
+impl HTTPConnection {
+    /// WSGI's `start_response`. `restart` is its `exc_info`: it replaces what was set before.
+    pub(crate) fn start_response<'a>(
+        &mut self,
+        status: &[u8],
+        headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        restart: bool,
+    ) -> Result<(), RequestError> {
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        if self.over {
+            return Err(RequestError::State("the answer is finished"));
+        }
+        if restart && exchange.framing.is_some() {
+            return Err(RequestError::State("the head was sent before the restart"));
+        }
+        Ok(exchange.response.start(status, headers, restart)?)
+    }
+
+    /// WSGI's `write`: the piece is on its way to the client when this returns.
+    pub(crate) fn write(&mut self, services: &Services, data: &[u8]) -> Result<(), RequestError> {
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        if self.over {
+            return Err(RequestError::State("the answer is finished"));
+        }
+        if !exchange.response.is_started() {
+            return Err(RequestError::State("write before start_response"));
+        }
+        if data.is_empty() {
+            return Ok(());
+        }
+        self.check_length(services, data)?;
+        let framing = self.send_head(services, None)?;
+        let (allowed, overrun) = self.allowed(data.len())?;
+        self.send_piece(services, framing, &data[..allowed])?;
+        if overrun {
+            // Cut at the declared length: what the client has is whole as it was announced.
+            log::error!("the response body is longer than its Content-Length");
+            self.close = true;
+            self.over = true;
+            return Err(RequestError::Length);
+        }
+        Ok(())
+    }
+
+    /// A whole answer at once. What the client does not take at once is kept, and the thread goes
+    /// on.
+    pub(crate) fn respond<'a>(
+        &mut self,
+        services: &Services,
+        status: &[u8],
+        headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        body: &[u8],
+    ) -> Result<(), RequestError> {
+        self.start_response(status, headers, false)?;
+        self.check_length(services, body)?;
+        let framing = self.send_head(services, Some(body.len() as u64))?;
+        let (allowed, _) = self.allowed(body.len())?;
+        match framing {
+            Framing::None => {}
+            Framing::Chunked => self.append_chunk(body),
+            Framing::Length(_) | Framing::UntilClose => self.put(services, &body[..allowed]),
+        }
+        self.finish(services)
+    }
+
+    /// More than was declared is refused as long as nothing was sent.
+    fn check_length(&mut self, services: &Services, data: &[u8]) -> Result<(), RequestError> {
+        let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
+        let declared = exchange.response.content_length().filter(|_| !exchange.head.is_head);
+        if exchange.framing.is_none() && declared.is_some_and(|length| data.len() as u64 > length) {
+            log::error!("the response body is longer than its Content-Length");
+            self.refusal = Some(BODY_TOO_LONG);
+            self.fail(services);
+            return Err(RequestError::Length);
+        }
+        Ok(())
+    }
+
+    /// How many bytes of a piece may be sent, and whether that is fewer than there are.
+    fn allowed(&mut self, length: usize) -> Result<(usize, bool), RequestError> {
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        match exchange.response.account(length) {
+            Ok(allowed) => Ok((allowed, false)),
+            Err(AppError::Length { allowed }) => Ok((allowed, true)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The application is done with its answer.
+    pub(crate) fn finish(&mut self, services: &Services) -> Result<(), RequestError> {
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        if self.over {
+            return Ok(());
+        }
+        if !exchange.response.is_started() {
+            log::error!("the application gave no answer");
+            self.fail(services);
+            return Err(RequestError::State("no start_response"));
+        }
+        if exchange.framing.is_none() {
+            // Nothing was written. For HEAD that says nothing about the length of a GET.
+            let length = if exchange.head.is_head { None } else { Some(0) };
+            self.send_head(services, length)?;
+        }
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        match exchange.framing {
+            Some(Framing::Chunked) => exchange.output.extend_from_slice(b"0\r\n\r\n"),
+            Some(Framing::Length(_)) if exchange.response.is_short() => {
+                log::error!("the response body is shorter than its Content-Length");
+                self.cut();
+            }
+            _ => {}
+        }
+        self.over = true;
+        self.flush_last(services);
+        Ok(())
+    }
+
+    /// The application failed: 500 if nothing was sent, else the connection is cut, so that the
+    /// client can tell (RFC 9112, section 8).
+    pub(crate) fn fail(&mut self, services: &Services) {
+        if self.over {
+            return;
+        }
+        let begun = self.exchange.as_ref().is_none_or(|exchange| exchange.framing.is_some());
+        if begun {
+            self.cut();
+        } else {
+            let refusal = self.refusal.take().unwrap_or(INTERNAL_ERROR);
+            self.refuse(services, refusal);
+        }
+        self.over = true;
+    }
+
+    /// Ends the connection without another byte.
+    pub(crate) fn cut(&mut self) {
+        self.close = true;
+        self.over = true;
+        self.phase = Phase::Closing;
+    }
+
+    /// The server's own answer; the connection ends after it.
+    pub(super) fn refuse(&mut self, services: &Services, refusal: Refusal) -> Step {
+        self.borrow_exchange(services, &mut None);
+        let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
+        let date = exchange.date.now();
+        simple_response(
+            &mut exchange.output,
+            services.settings.protocol,
+            &refusal,
+            true,
+            Some(&date),
+        );
+        exchange.input.clear();
+        exchange.head_length = None;
+        self.close = true;
+        self.phase = Phase::Lingering { left: LINGER_LIMIT };
+        self.flush(services);
+        Step::Again
+    }
+
+    /// The request has been answered and the host has let go of it: what comes next? Pipelined
+    /// answers are gathered if `gather` allows.
+    pub(crate) fn end_request(&mut self, services: &Services, gather: bool) {
+        if self.muted {
+            // Arming again gives a fresh edge for whatever came meanwhile.
+            self.muted = false;
+            self.set_interest(services, INTEREST);
+        }
+        self.requests_seen = self.requests_seen.saturating_add(1);
+        if self.phase == Phase::Request {
+            self.choose_next_phase();
+        }
+        let Some(exchange) = self.exchange.as_mut() else { return };
+        exchange.head_length = None;
+        exchange.input.next_request();
+        let more = !exchange.input.request().is_empty() && self.phase == Phase::Head;
+        if !(gather && more && exchange.output.len() < GATHER) {
+            self.flush(services);
+        }
+    }
+
+    fn choose_next_phase(&mut self) {
+        self.phase = Phase::Closing;
+        let Some(exchange) = self.exchange.as_mut() else { return };
+        let broken = exchange.rfile.skip(&mut exchange.input).is_err();
+        let refused_offer = exchange.head.expect_continue && !exchange.continued;
+        let rest = exchange.rfile.remaining().filter(|_| !exchange.rfile.is_done());
+        let unread = !exchange.input.unread().is_empty();
+        self.phase = match rest {
+            _ if broken => Phase::Lingering { left: LINGER_LIMIT },
+            None if exchange.rfile.is_done() && !self.close => Phase::Head,
+            None if exchange.rfile.is_done() && !unread => Phase::Closing,
+            Some(left) if left <= DRAIN_LIMIT && !self.close && !refused_offer => {
+                Phase::Draining { left }
+            }
+            _ => Phase::Lingering { left: LINGER_LIMIT },
+        };
+        if self.phase != Phase::Head && !matches!(self.phase, Phase::Draining { .. }) {
+            self.close = true;
+            exchange.input.clear();
+        }
+    }
+
+    /// Sends what was gathered. False if the socket did not take it all, or is broken.
+    pub(crate) fn flush(&mut self, services: &Services) -> bool {
+        let fd = self.fd();
+        let Some(exchange) = self.exchange.as_mut() else { return self.unsent.data.is_empty() };
+        if exchange.output.is_empty() {
+            return self.unsent.data.is_empty();
+        }
+        if !self.unsent.data.is_empty() {
+            self.unsent.data.extend_from_slice(&exchange.output);
+            exchange.output.clear();
+            self.set_interest(services, self.interest | epoll::OUT);
+            return false;
+        }
+        let sent = match socket::send(fd, &exchange.output) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => {
+                exchange.output.clear();
+                self.broken();
+                return false;
+            }
+        };
+        if sent == exchange.output.len() {
+            exchange.output.clear();
+            return true;
+        }
+        self.unsent = Unsent { data: exchange.output[sent..].to_vec(), at: 0 };
+        exchange.output.clear();
+        self.set_interest(services, self.interest | epoll::OUT);
+        false
+    }
+
+    /// Goes on sending what the socket did not take.
+    pub(super) fn send_unsent(&mut self, services: &Services) -> Step {
+        loop {
+            match socket::send(self.fd(), self.unsent.rest()) {
+                Ok(sent) => {
+                    self.timing.progress = true;
+                    self.unsent.at += sent;
+                    if self.unsent.rest().is_empty() {
+                        self.unsent = Unsent::default();
+                        self.set_interest(services, self.interest & !epoll::OUT);
+                        return Step::Again;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Step::Wait,
+                Err(_) => return Step::Close,
+            }
+        }
+    }
+
+    /// Composes the head if that has not happened, and says how the body is framed.
+    fn send_head(
+        &mut self,
+        services: &Services,
+        known_length: Option<u64>,
+    ) -> Result<Framing, RequestError> {
+        let settings = &services.settings;
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        if let Some(framing) = exchange.framing {
+            return Ok(framing);
+        }
+        let head = &exchange.head;
+        let offer_refused = head.expect_continue && !exchange.continued;
+        let too_long = exchange.rfile.remaining().is_some_and(|left| {
+            left.saturating_sub(exchange.input.unread().len() as u64) > DRAIN_LIMIT
+        });
+        let date = exchange.date.now();
+        let keep_alive =
+            head.keep_alive && !self.close && !offer_refused && !too_long && !services.draining();
+        let context = HeadContext {
+            protocol: settings.protocol,
+            request_minor: head.version_minor,
+            is_head: head.is_head,
+            keep_alive,
+            keep_alive_timeout: (settings.keep_alive_timeout / 1000) as u32,
+            date: &date,
+            server: &settings.server_header,
+            http10: settings.policy.http10,
+        };
+        let sent = exchange.response.write_head(&mut exchange.output, &context, known_length)?;
+        exchange.framing = Some(sent.framing);
+        self.close |= !sent.keep_alive;
+        Ok(sent.framing)
+    }
+
+    /// Sends one piece of a streamed body.
+    fn send_piece(
+        &mut self,
+        services: &Services,
+        framing: Framing,
+        data: &[u8],
+    ) -> Result<(), RequestError> {
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        match framing {
+            Framing::None => return Ok(()),
+            Framing::Chunked => self.append_chunk(data),
+            Framing::Length(_) | Framing::UntilClose if data.len() <= COPY => {
+                exchange.output.extend_from_slice(data);
+                let complete = matches!(framing, Framing::Length(_))
+                    && !exchange.response.is_short();
+                if complete {
+                    self.flush_last(services);
+                    return Ok(());
+                }
+            }
+            Framing::Length(_) | Framing::UntilClose => {
+                return self.send_waiting(services, data);
+            }
+        }
+        self.send_waiting(services, &[])
+    }
+
+    /// The answer is complete. It goes out now, whatever else the application does before it
+    /// returns, unless more requests are at hand whose answers can go with it.
+    fn flush_last(&mut self, services: &Services) {
+        let more = self.exchange.as_ref().is_some_and(|exchange| {
+            !exchange.input.unread().is_empty() && exchange.output.len() < GATHER
+        });
+        if !more {
+            self.flush(services);
+        }
+    }
+
+    fn append_chunk(&mut self, data: &[u8]) {
+        let Some(exchange) = self.exchange.as_mut() else { return };
+        if !data.is_empty() {
+            chunk_size_line(data.len(), &mut exchange.output);
+            exchange.output.extend_from_slice(data);
+            exchange.output.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Puts the body of a whole answer behind its head: copied if it is small, else sent from where
+    /// it is, and only the rest that does not fit is copied.
+    fn put(&mut self, services: &Services, body: &[u8]) {
+        let fd = self.fd();
+        let Some(exchange) = self.exchange.as_mut() else { return };
+        if body.len() <= COPY || !self.unsent.data.is_empty() {
+            exchange.output.extend_from_slice(body);
+            return;
+        }
+        let head = exchange.output.len();
+        let sent = match socket::send_vectored(fd, [&exchange.output, body]) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => return self.broken(),
+        };
+        if sent < head {
+            exchange.output.drain(..sent);
+            exchange.output.extend_from_slice(body);
+        } else {
+            exchange.output.clear();
+            exchange.output.extend_from_slice(&body[sent - head..]);
+        }
+        if !exchange.output.is_empty() {
+            // More than the socket takes: the rest leaves the exchange without a second try.
+            self.unsent = Unsent { data: std::mem::take(&mut exchange.output), at: 0 };
+            self.set_interest(services, self.interest | epoll::OUT);
+        }
+    }
+
+    /// The client is gone: nothing that is still to be sent matters.
+    pub(super) fn broken(&mut self) {
+        self.unsent = Unsent::default();
+        if let Some(exchange) = self.exchange.as_mut() {
+            exchange.output.clear();
+        }
+        self.cut();
+    }
+}

@@ -1,0 +1,142 @@
+//! What a connection may ask of the server that it belongs to.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::exchange::Exchange;
+use crate::engine::deadlines::Deadlines;
+use crate::gateway::environ::EnvironTemplate;
+use crate::request::head::HeadPolicy;
+use crate::sys::epoll::Epoll;
+use crate::sys::event::EventFd;
+
+/// The settings that connections read, made from the options when the server is prepared.
+/// Times are in milliseconds, 0: no limit.
+pub(crate) struct Settings {
+    pub(crate) policy: HeadPolicy,
+    pub(crate) protocol: &'static [u8],
+    /// The value of `Server`; empty: the header is left out.
+    pub(crate) server_header: Vec<u8>,
+    pub(crate) header_timeout: u64,
+    pub(crate) keep_alive_timeout: u64,
+    pub(crate) body_timeout: u64,
+    pub(crate) write_timeout: u64,
+    pub(crate) accepted_queue_timeout: u64,
+    /// Bodies up to so many bytes are read before the application is called.
+    pub(crate) preread: usize,
+    pub(crate) environ: EnvironTemplate,
+}
+
+/// Everything a connection shares with the others of its server.
+pub(crate) struct Services {
+    pub(crate) settings: Settings,
+    pub(crate) epoll: Epoll,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) budget: Budget,
+    pub(crate) waiters: Waiters,
+    /// Readable once `stop` has run out of time: threads that wait for a client give up.
+    pub(crate) cut: EventFd,
+    draining: AtomicBool,
+    cutting: AtomicBool,
+    exchanges: (Sender<Box<Exchange>>, Receiver<Box<Exchange>>),
+}
+
+impl Services {
+    pub(crate) fn new(settings: Settings, buffered: usize, waiters: usize) -> io::Result<Self> {
+        Ok(Self {
+            settings,
+            epoll: Epoll::new()?,
+            deadlines: Deadlines::new()?,
+            budget: Budget { used: AtomicUsize::new(0), limit: buffered },
+            waiters: Waiters { waiting: AtomicUsize::new(0), most: AtomicUsize::new(waiters) },
+            cut: EventFd::new()?,
+            draining: AtomicBool::new(false),
+            cutting: AtomicBool::new(false),
+            exchanges: bounded(64),
+        })
+    }
+
+    /// Whether the server is stopping: no connection is kept alive any more.
+    pub(crate) fn draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether `stop` has run out of time.
+    pub(crate) fn cutting(&self) -> bool {
+        self.cutting.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn cut_all(&self) {
+        self.cutting.store(true, Ordering::SeqCst);
+        self.cut.signal();
+    }
+
+    pub(crate) fn cut_fd(&self) -> RawFd {
+        self.cut.as_raw_fd()
+    }
+
+    /// An exchange to work with: one that was used before, if there is one.
+    pub(crate) fn take_exchange(&self) -> Box<Exchange> {
+        self.exchanges.1.try_recv().unwrap_or_default()
+    }
+
+    /// Keeps an exchange for the next connection that needs one.
+    pub(crate) fn give_exchange(&self, exchange: Box<Exchange>) {
+        let _full_pool_drops_it = self.exchanges.0.try_send(exchange);
+    }
+}
+
+/// The bytes that all connections hold while nobody works on them. Past the limit a connection that
+/// holds some already is not read any further; one that holds none is still read a little, so that
+/// small requests get through.
+pub(crate) struct Budget {
+    used: AtomicUsize,
+    limit: usize,
+}
+
+impl Budget {
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.limit
+    }
+
+    /// Moves one connection's share from `before` to `after` bytes.
+    pub(crate) fn change(&self, before: usize, after: usize) {
+        if after > before {
+            self.used.fetch_add(after - before, Ordering::Relaxed);
+        } else if before > after {
+            self.used.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How many threads wait for a client inside the application, and how many may.
+pub(crate) struct Waiters {
+    waiting: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Waiters {
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) >= self.most.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::SeqCst);
+    }
+
+    pub(crate) fn enter(&self) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,392 @@
+//! The engine: how a thread pool runs as fast as a bare event loop.
+//!
+//! ```text
+//!  epoll ──► worker (at most K wait here) ──► turn of a connection ──► application ──► one send
+//!    │          ▲            ▲                                            │ slow?
+//!    │          │ role       │ tokens, requests                           ▼
+//!    │       parking lot ◄───┴──────────────── hand-over, watchdog (the service thread)
+//!    └────► service thread, when no worker is free: reads, accepts, queues, refuses
+//! ```
+//! A worker does everything itself: it waits in epoll, reads, parses, calls the application and
+//! answers, without handing anything to another thread. What makes that safe for applications that
+//! block is that nothing a worker has is hidden: its unstarted events are published ([`batch`]), its
+//! poller role can be taken away ([`roles`]), and the [`service`] thread sees that it is stuck. A
+//! route that is known to be slow is handed over before the call ([`worker`]).
+//!
+//! A connection belongs to one thread at a time ([`ownership`]).
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+pub(crate) mod accept;
+pub(crate) mod averages;
+pub(crate) mod batch;
+pub(crate) mod deadlines;
+pub(crate) mod handle;
+pub(crate) mod ownership;
+pub(crate) mod parking;
+pub(crate) mod queue;
+pub(crate) mod roles;
+pub(crate) mod service;
+pub(crate) mod slots;
+mod stopping;
+pub(crate) mod sync;
+pub(crate) mod worker;
+
+use accept::Listener;
+use averages::RouteAverages;
+use ownership::{Bits, Ownership, Post, Token};
+use parking::ParkingLot;
+use queue::TokenQueue;
+use roles::Roles;
+use slots::Slots;
+use worker::Share;
+
+use crate::connection::exchange::Exchange;
+use crate::connection::services::{Services, Settings};
+use crate::connection::{Advance, Expired, INTEREST};
+use crate::sys::event::EventFd;
+use crate::sys::fork::ForkMark;
+use crate::sys::{clock, epoll};
+
+/// What the numbers below [`slots::RESERVED`] mean in epoll's data.
+const STOP: u32 = 0;
+const WAKE: u32 = 1;
+const TIMER: u32 = 2;
+const LISTENER: u32 = 3;
+
+/// How the engine behaves; made from the server's options. Times in nanoseconds.
+pub(crate) struct Tuning {
+    /// Workers that may wait in epoll at a time.
+    pub(crate) pollers: usize,
+    /// Calls slower than this on average are handed over before they are made; 0: never.
+    pub(crate) eager_after: u64,
+    /// Between two looks at a worker that may be stuck; 0: never looked.
+    pub(crate) takeover_after: u64,
+    /// Workers to begin with, and at most.
+    pub(crate) threads: usize,
+    pub(crate) max_threads: usize,
+    /// Complete requests that may wait for a worker; -1: any number.
+    pub(crate) accepted_queue_size: i64,
+    /// Bytes that connections at rest may hold together.
+    pub(crate) max_buffered: usize,
+}
+
+/// Everything that the threads of one running server share.
+pub(crate) struct Engine {
+    pub(crate) services: Services,
+    pub(crate) tuning: Tuning,
+    pub(crate) slots: Slots,
+    pub(crate) fork_mark: ForkMark,
+    listeners: Vec<Listener>,
+    /// Tokens of connections that want a turn.
+    ready: TokenQueue,
+    /// Complete requests that wait for a worker.
+    requests: TokenQueue,
+    /// Complete requests that found the queue full, in the order they came.
+    waiting: Mutex<std::collections::VecDeque<Token>>,
+    /// Requests whose bodies would make one worker too many wait for a client.
+    deferred: TokenQueue,
+    roles: Roles,
+    lot: ParkingLot,
+    shares: RwLock<Vec<Arc<Share>>>,
+    averages: RouteAverages,
+    /// Wakes one thread that waits in epoll.
+    wake: EventFd,
+    /// Readable for ever once workers are to leave.
+    leave: EventFd,
+    leaving: AtomicBool,
+    pub(crate) service: service::Service,
+    /// Workers that were woken and have not noticed yet.
+    wakes: AtomicUsize,
+    /// The application wants an environ with each call.
+    wants_environ: bool,
+    /// Worker threads that the pool has, for the rules about growing and waiting.
+    pub(crate) threads: AtomicUsize,
+    /// Milliseconds that a stop leaves to requests in work; `u64::MAX`: any time.
+    pub(crate) shutdown_timeout: AtomicU64,
+    /// Requests that the stop has cut.
+    pub(crate) cut: AtomicU32,
+}
+
+/// How a turn of a connection ended.
+pub(crate) enum TurnEnd {
+    /// It waits for an event, is queued, or has been closed.
+    Rest,
+    /// Its next request is complete and has to be given to the application.
+    Request(Ownership),
+}
+
+impl Engine {
+    pub(crate) fn new(
+        settings: Settings,
+        tuning: Tuning,
+        listeners: Vec<Listener>,
+        stopper: Arc<service::Stopper>,
+        wants_environ: bool,
+    ) -> io::Result<Arc<Self>> {
+        let waiters = most_waiters(tuning.threads);
+        let engine = Self {
+            services: Services::new(settings, tuning.max_buffered, waiters)?,
+            slots: Slots::new(),
+            fork_mark: ForkMark::new()?,
+            listeners,
+            ready: TokenQueue::new(-1),
+            requests: TokenQueue::new(tuning.accepted_queue_size),
+            waiting: Mutex::default(),
+            deferred: TokenQueue::new(-1),
+            roles: Roles::new(tuning.pollers),
+            lot: ParkingLot::new(tuning.threads),
+            shares: RwLock::default(),
+            averages: RouteAverages::new(),
+            wake: EventFd::new()?,
+            leave: EventFd::new()?,
+            leaving: AtomicBool::new(false),
+            service: service::Service::new(stopper, tuning.takeover_after > 0),
+            wakes: AtomicUsize::new(0),
+            wants_environ,
+            threads: AtomicUsize::new(0),
+            shutdown_timeout: AtomicU64::new(5_000),
+            cut: AtomicU32::new(0),
+            tuning,
+        };
+        let data = |slot| Token { slot, generation: 0 }.pack();
+        let edge = epoll::IN | epoll::EDGE;
+        let set = &engine.services.epoll;
+        set.add(engine.leave.as_raw_fd(), epoll::IN, data(STOP))?;
+        set.add(engine.wake.as_raw_fd(), edge, data(WAKE))?;
+        set.add(engine.services.deadlines.as_raw_fd(), edge, data(TIMER))?;
+        Ok(Arc::new(engine))
+    }
+
+    /// Begins to take connections.
+    pub(crate) fn open_listeners(&self) -> io::Result<()> {
+        self.listeners.iter().try_for_each(|listener| listener.open(self))
+    }
+
+    /// Ends an engine that nobody has served with: threads that were started leave.
+    pub(crate) fn abandon(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
+        self.leave.signal();
+        self.lot.wake_all();
+    }
+
+    /// Drives a connection as far as it goes without waiting. On the way it may be released, queued
+    /// or closed; a complete request is the caller's to deal with.
+    pub(crate) fn run_turn(
+        &self,
+        mut own: Ownership,
+        spare: &mut Option<Box<Exchange>>,
+        now: u64,
+    ) -> TurnEnd {
+        let Some(slot) = self.slots.get(own.token().slot) else { return TurnEnd::Rest };
+        loop {
+            let bits = slot.word.take_bits(&own);
+            let connection = slot.connection.get(&mut own);
+            connection.note(bits);
+            let _acted = connection.check_deadline(&self.services, bits, now) == Expired::Yes;
+            match connection.advance(&self.services, spare) {
+                Advance::Request => return TurnEnd::Request(own),
+                Advance::Close => {
+                    self.close(own);
+                    return TurnEnd::Rest;
+                }
+                Advance::Wait => {
+                    connection.settle(&self.services, spare, now);
+                    let idle = if connection.is_idle() { now.max(1) } else { 0 };
+                    slot.idle_since.store(idle, Ordering::Relaxed);
+                    match slot.word.release(own) {
+                        Ok(()) => return TurnEnd::Rest,
+                        Err(kept) => own = kept,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in a connection that was accepted.
+    fn admit(&self, socket: std::os::fd::OwnedFd, remote: Option<SocketAddr>, now: u64) {
+        let Some(mut own) = self.slots.open() else {
+            log::error!("no more than two million connections at a time");
+            return;
+        };
+        let token = own.token();
+        let Some(slot) = self.slots.get(token.slot) else { return };
+        slot.word.end_request(&own, slot.serial.load(Ordering::Relaxed));
+        let connection = slot.connection.get(&mut own);
+        let fd = socket.as_raw_fd();
+        connection.open(socket, remote, token);
+        if let Err(error) = self.services.epoll.add(fd, INTEREST, token.pack()) {
+            log::error!("epoll_ctl: {error}: a connection is refused");
+            self.close(own);
+            return;
+        }
+        if let TurnEnd::Request(own) = self.run_turn(own, &mut None, now) {
+            // Not before the first event: nothing has been read.
+            self.requeue(own, &mut None);
+        }
+    }
+
+    /// Ends a connection.
+    pub(crate) fn close(&self, mut own: Ownership) {
+        let Some(slot) = self.slots.get(own.token().slot) else { return };
+        // A handle of a request that was out finds it gone.
+        let next = slot.serial.load(Ordering::Relaxed).wrapping_add(1);
+        slot.serial.store(next, Ordering::Release);
+        slot.connection.get(&mut own).teardown(&self.services);
+        let open = self.slots.close(own);
+        if open == 0 && self.services.draining() {
+            self.service.wake();
+        }
+    }
+
+    /// Notes an event, and owns the connection if nobody did.
+    fn post(&self, token: Token, bits: Bits) -> Option<Ownership> {
+        match self.slots.get(token.slot)?.word.post(token, bits) {
+            Post::Acquired(own) => Some(own),
+            Post::Noted | Post::Held | Post::Stale => None,
+        }
+    }
+
+    /// Gives a connection that is in a queue to whoever took its token out.
+    fn dequeue(&self, token: Token) -> Option<Ownership> {
+        self.slots.get(token.slot)?.word.dequeue(token)
+    }
+
+    /// Puts a token among those that want a turn, and sees to it that somebody comes for it.
+    pub(crate) fn push_ready(&self, token: Token) {
+        // This queue has no limit.
+        let _never_full = self.ready.push(token);
+        self.call_somebody();
+    }
+
+    /// Sees to it that a thread looks at the queues: a parked worker, else one that waits in epoll,
+    /// else the service thread if all workers stay away.
+    fn call_somebody(&self) {
+        if self.lot.wake_one() {
+            return;
+        }
+        if self.roles.polling() > 0 {
+            self.wake.signal();
+        } else {
+            self.service.watch();
+        }
+    }
+
+    /// Deadlines that have passed: their connections get a turn.
+    fn fire_deadlines(&self, now: u64) {
+        for token in self.services.deadlines.take_due(now) {
+            if let Some(listener) = self.listener(token) {
+                listener.resume(self);
+            } else if let Some(own) = self.post(token, Bits::TIMER)
+                && let Some(slot) = self.slots.get(token.slot)
+            {
+                let token = slot.word.enqueue(own);
+                let _never_full = self.ready.push(token);
+            }
+        }
+        if !self.ready.is_empty() {
+            self.call_somebody();
+        }
+    }
+
+    /// What an event of epoll says, as a token and the bits for its connection.
+    fn token_of(events: u32, data: u64) -> u64 {
+        let (token, _) = Token::unpack(data);
+        let mut bits = Bits::NONE;
+        if events & epoll::IN != 0 {
+            bits = bits.union(Bits::IN);
+        }
+        if events & epoll::OUT != 0 {
+            bits = bits.union(Bits::OUT);
+        }
+        if events & (epoll::RDHUP | epoll::HUP | epoll::ERR) != 0 {
+            bits = bits.union(Bits::HUP);
+        }
+        token.pack_with(bits)
+    }
+
+    /// Whether the token is one of the engine's own descriptors; if so it has been dealt with.
+    fn is_own_event(&self, token: Token, now: u64) -> bool {
+        if token.slot >= slots::RESERVED {
+            return false;
+        }
+        match token.slot {
+            TIMER => self.fire_deadlines(now),
+            STOP | WAKE => {}
+            _ => {
+                if let Some(listener) = self.listener(token) {
+                    listener.accept(self, token, now);
+                }
+            }
+        }
+        true
+    }
+
+    fn listener(&self, token: Token) -> Option<&Listener> {
+        if token.slot >= slots::RESERVED {
+            return None;
+        }
+        self.listeners.get(token.slot.checked_sub(LISTENER)? as usize)
+    }
+
+    fn lock_waiting(&self) -> std::sync::MutexGuard<'_, std::collections::VecDeque<Token>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies `look` to every worker there is.
+    fn each_share(&self, look: impl FnMut(&Arc<Share>)) {
+        self.shares.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(look);
+    }
+
+    fn wants_environ(&self) -> bool {
+        self.wants_environ
+    }
+
+    /// Whether there are more workers than `numthreads`.
+    fn is_surplus(&self) -> bool {
+        self.threads.load(Ordering::Relaxed) > self.tuning.threads
+    }
+
+    /// Closes the connection that has been idle longest. False if none is.
+    fn close_oldest_idle(&self) -> bool {
+        let idle = |token: &Token| {
+            let since = self.slots.get(token.slot)?.idle_since.load(Ordering::Relaxed);
+            (since != 0).then_some(since)
+        };
+        let oldest = self.slots.open_tokens().filter(|token| idle(token).is_some()).min_by_key(idle);
+        let Some(mut own) = oldest.and_then(|token| self.post(token, Bits::NONE)) else {
+            return false;
+        };
+        let Some(slot) = self.slots.get(own.token().slot) else { return false };
+        let is_idle = slot.connection.get(&mut own).is_idle();
+        if is_idle {
+            self.close(own);
+        } else {
+            let token = slot.word.enqueue(own);
+            self.push_ready(token);
+        }
+        is_idle
+    }
+
+    /// The number of workers has changed.
+    pub(crate) fn threads_changed(&self, threads: usize) {
+        self.threads.store(threads, Ordering::SeqCst);
+        self.services.waiters.set_most(most_waiters(threads));
+    }
+}
+
+/// Of so many workers, how many may wait for clients inside the application: a quarter, at least
+/// one, stays free for the others.
+fn most_waiters(threads: usize) -> usize {
+    threads.saturating_sub((threads / 4).max(1)).max(1)
+}
+
+/// Milliseconds now, for turns.
+pub(crate) fn now_ms() -> u64 {
+    clock::monotonic_ms()
+}

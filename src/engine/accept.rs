@@ -1,0 +1,172 @@
+//! Listeners: taking connections in.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, TryLockError};
+
+use super::ownership::Token;
+use super::{Engine, LISTENER};
+use crate::sys::{epoll, socket};
+
+/// Connections taken in one go before others get a turn.
+const AT_ONCE: usize = 16;
+/// Without descriptors left a listener rests so many milliseconds.
+const REST: u64 = 100;
+
+/// A listening socket.
+pub(crate) struct Listener {
+    number: u32,
+    state: Mutex<State>,
+    /// An event came while another thread was accepting.
+    again: AtomicBool,
+}
+
+struct State {
+    socket: Option<OwnedFd>,
+    /// Given up to take in and close a connection when there are no descriptors left.
+    spare: Option<OwnedFd>,
+    /// Out of descriptors, and said so.
+    resting: bool,
+}
+
+impl Listener {
+    /// `socket` listens and is non-blocking; `index` is its place among the server's.
+    pub(crate) fn new(socket: OwnedFd, index: usize) -> io::Result<Self> {
+        let spare = Some(socket::spare_descriptor(&socket)?);
+        let state = State { socket: Some(socket), spare, resting: false };
+        Ok(Self {
+            number: LISTENER + index as u32,
+            state: Mutex::new(state),
+            again: AtomicBool::new(false),
+        })
+    }
+
+    /// Begins to take connections.
+    pub(crate) fn open(&self, engine: &Engine) -> io::Result<()> {
+        let state = self.lock();
+        match &state.socket {
+            Some(socket) => engine.services.epoll.add(socket.as_raw_fd(), EVENTS, self.data()),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops listening.
+    pub(crate) fn close(&self, engine: &Engine) {
+        let mut state = self.lock();
+        state.spare = None;
+        if let Some(socket) = state.socket.take() {
+            let _not_registered = engine.services.epoll.delete(socket.as_raw_fd());
+        }
+    }
+
+    /// Takes in what waits. The listener is edge-triggered, so it goes on until nothing is left or
+    /// its share is used up; then its own token goes to the end of the queue.
+    pub(crate) fn accept(&self, engine: &Engine, token: Token, now: u64) {
+        self.again.store(true, Ordering::SeqCst);
+        while self.again.load(Ordering::SeqCst) {
+            let mut state = match self.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                // Whoever accepts looks at `again` when it is done.
+                Err(TryLockError::WouldBlock) => return,
+            };
+            self.again.store(false, Ordering::SeqCst);
+            if !state.accept_some(engine, self.number, now) {
+                drop(state);
+                engine.push_ready(token);
+                return;
+            }
+        }
+    }
+
+    /// The rest of a listener without descriptors is over.
+    pub(crate) fn resume(&self, engine: &Engine) {
+        let mut state = self.lock();
+        state.resting = false;
+        if let Some(socket) = &state.socket
+            && let Err(error) = engine.services.epoll.modify(socket.as_raw_fd(), EVENTS, self.data())
+        {
+            log::error!("epoll_ctl: {error}: no more connections are accepted");
+        }
+    }
+
+    fn data(&self) -> u64 {
+        Token { slot: self.number, generation: 0 }.pack()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const EVENTS: u32 = epoll::IN | epoll::EDGE;
+
+impl State {
+    /// False if there may be more.
+    fn accept_some(&mut self, engine: &Engine, number: u32, now: u64) -> bool {
+        for _ in 0..AT_ONCE {
+            let Some(listener) = self.socket.as_ref().map(AsRawFd::as_raw_fd) else { return true };
+            match socket::accept(listener) {
+                Ok((socket, remote)) => engine.admit(socket, remote, now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(error) if is_the_clients(&error) => {}
+                Err(error) => {
+                    self.out_of_descriptors(engine, listener, number, now, &error);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// No descriptors, or no memory: the one who knocks is let in and out by the spare descriptor,
+    /// the client that has been idle longest goes, and the listener rests for a moment.
+    fn out_of_descriptors(
+        &mut self,
+        engine: &Engine,
+        listener: RawFd,
+        number: u32,
+        now: u64,
+        error: &io::Error,
+    ) {
+        if !std::mem::replace(&mut self.resting, true) {
+            log::error!("accept: {error}: the oldest idle connection is closed");
+        }
+        let closed = engine.close_oldest_idle();
+        if !closed && self.spare.take().is_some() {
+            let _closed_at_once = socket::accept(listener);
+        }
+        if self.spare.is_none()
+            && let Some(socket) = &self.socket
+        {
+            self.spare = socket::spare_descriptor(socket).ok();
+        }
+        let token = Token { slot: number, generation: 0 };
+        if let Err(error) = engine.services.epoll.modify(listener, 0, token.pack()) {
+            log::error!("epoll_ctl: {error}");
+        }
+        engine.services.deadlines.insert(token, now + REST);
+    }
+}
+
+/// Errors of accept that are about the one connection, not about us (accept(2)).
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ECONNABORTED
+                | libc::EPROTO
+                | libc::EPERM
+                | libc::ENETDOWN
+                | libc::ENOPROTOOPT
+                | libc::EHOSTDOWN
+                | libc::ENONET
+                | libc::EHOSTUNREACH
+                | libc::EOPNOTSUPP
+                | libc::ENETUNREACH
+                | libc::EINTR
+        )
+    )
+}

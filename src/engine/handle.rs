@@ -1,0 +1,204 @@
+//! What the host does with a request it was given: every call names the request by its id, takes
+//! the ownership for as long as the call lasts, and finds out if the request has ended.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+
+use super::ownership::{Claim, Ownership, Token};
+use super::{Engine, TurnEnd};
+use crate::connection::exchange::Exchange;
+use crate::connection::{HTTPConnection, Phase};
+use crate::gateway::RequestError;
+use crate::gateway::environ::Environ;
+use crate::sys::clock;
+
+const SERIAL_BITS: u32 = 40;
+const SERIAL_MASK: u64 = (1 << SERIAL_BITS) - 1;
+
+/// The name of one request: a slot and the number of the request in it. A number is used again
+/// after 2^40 requests in one slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(pub u64);
+
+impl RequestId {
+    pub(super) fn new(slot: u32, serial: u64) -> Self {
+        Self(u64::from(slot) << SERIAL_BITS | serial & SERIAL_MASK)
+    }
+
+    fn slot(self) -> u32 {
+        (self.0 >> SERIAL_BITS) as u32
+    }
+
+    fn serial(self) -> u64 {
+        self.0 & SERIAL_MASK
+    }
+}
+
+type Headers<'a> = (&'a [u8], &'a [u8]);
+
+impl Engine {
+    pub(crate) fn environ<R>(
+        &self,
+        id: RequestId,
+        look: impl FnOnce(&Environ, &mut Option<Box<dyn std::any::Any + Send>>) -> R,
+    ) -> Result<R, RequestError> {
+        self.with(id, |connection| {
+            connection.build_environ(&self.services);
+            let exchange = connection.exchange.as_mut().ok_or(RequestError::Gone)?;
+            let Exchange { environ, extension, .. } = &mut **exchange;
+            Ok(look(environ, extension))
+        })
+    }
+
+    pub(crate) fn start_response<'a>(
+        &self,
+        id: RequestId,
+        status: &[u8],
+        headers: impl Iterator<Item = Headers<'a>>,
+        restart: bool,
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.start_response(status, headers, restart))
+    }
+
+    pub(crate) fn write(&self, id: RequestId, data: &[u8]) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.write(&self.services, data))
+    }
+
+    pub(crate) fn respond<'a>(
+        &self,
+        id: RequestId,
+        status: &[u8],
+        headers: impl Iterator<Item = Headers<'a>>,
+        body: &[u8],
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.respond(&self.services, status, headers, body))
+    }
+
+    pub(crate) fn finish(&self, id: RequestId) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.finish(&self.services))
+    }
+
+    pub(crate) fn read(&self, id: RequestId, buffer: &mut [u8]) -> Result<usize, RequestError> {
+        self.with(id, |connection| connection.read_body(&self.services, buffer))
+    }
+
+    pub(crate) fn aborted(&self, id: RequestId) -> Result<u8, RequestError> {
+        self.with(id, |connection| Ok(connection.aborted()))
+    }
+
+    /// Gives the request up: 500 if nothing was sent, else the connection is cut.
+    pub(crate) fn abort(&self, id: RequestId) -> Result<(), RequestError> {
+        self.with(id, |connection| {
+            connection.fail(&self.services);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn detach(&self, id: RequestId) -> Result<(), RequestError> {
+        self.with(id, |connection| {
+            if !connection.attached {
+                return Err(RequestError::State("the request is detached already"));
+            }
+            connection.attached = false;
+            if let Some(slot) = self.slots.get(id.slot()) {
+                slot.detached.store(id.serial(), Ordering::Release);
+            }
+            Ok(())
+        })
+    }
+
+    /// Claims a request that a worker has called the application with, when that call has
+    /// returned. `None`: it was detached and has ended meanwhile, or lives on by itself.
+    pub(super) fn take_back(&self, id: RequestId, detached: bool) -> Option<Ownership> {
+        if self.slots.get(id.slot())?.detached.load(Ordering::Acquire) == id.serial() {
+            return None;
+        }
+        loop {
+            match self.claim(id) {
+                Ok(mut own) => {
+                    let slot = self.slots.get(id.slot())?;
+                    let connection = slot.connection.get(&mut own);
+                    let was_attached = std::mem::take(&mut connection.attached);
+                    if connection.over || (was_attached && !detached) {
+                        return Some(own);
+                    }
+                    slot.word.hold(own, id.serial());
+                    return None;
+                }
+                // Another thread is in a call on a request that was not detached. The host was told
+                // not to do that; waiting for it to end is all that can be done.
+                Err(RequestError::Busy) => std::thread::yield_now(),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Runs `f` with the request's connection. Whoever finishes a detached request goes on with its
+    /// connection here, on this thread.
+    fn with<R>(
+        &self,
+        id: RequestId,
+        f: impl FnOnce(&mut HTTPConnection) -> Result<R, RequestError>,
+    ) -> Result<R, RequestError> {
+        let mut own = self.claim(id)?;
+        let Some(slot) = self.slots.get(id.slot()) else { return Err(RequestError::Gone) };
+        let connection = slot.connection.get(&mut own);
+        let result = f(connection);
+        if connection.over && !connection.attached {
+            self.go_on(own);
+        } else {
+            slot.word.hold(own, id.serial());
+        }
+        result
+    }
+
+    fn claim(&self, id: RequestId) -> Result<Ownership, RequestError> {
+        let slot = self.slots.get(id.slot()).ok_or(RequestError::Gone)?;
+        // The word carries 24 bits of the serial, this the rest.
+        if slot.serial.load(Ordering::Acquire) & SERIAL_MASK != id.serial() {
+            return Err(RequestError::Gone);
+        }
+        let token = Token { slot: id.slot(), generation: slot.word.generation() };
+        match slot.word.claim(token, id.serial()) {
+            Claim::Claimed(own) => Ok(own),
+            Claim::Busy => Err(RequestError::Busy),
+            Claim::Gone => Err(RequestError::Gone),
+        }
+    }
+
+    /// A finished request that no worker waits for: ends it and drives its connection on.
+    pub(super) fn go_on(&self, mut own: Ownership) {
+        self.end_request(&mut own, false);
+        let mut spare = None;
+        match self.run_turn(own, &mut spare, clock::monotonic_ms()) {
+            TurnEnd::Rest => {}
+            TurnEnd::Request(own) => self.requeue(own, &mut spare),
+        }
+        if let Some(exchange) = spare {
+            self.services.give_exchange(exchange);
+        }
+    }
+
+    /// Ends the request that is out: late calls on it find it gone.
+    pub(super) fn end_request(&self, own: &mut Ownership, gather: bool) {
+        let Some(slot) = self.slots.get(own.token().slot) else { return };
+        let next = slot.serial.load(Ordering::Relaxed).wrapping_add(1);
+        slot.serial.store(next, Ordering::Release);
+        slot.word.end_request(own, next);
+        let connection = slot.connection.get(own);
+        connection.attached = false;
+        connection.end_request(&self.services, gather);
+    }
+
+    /// Puts a connection whose next request is complete at the end of the ready tokens.
+    pub(super) fn requeue(&self, mut own: Ownership, spare: &mut Option<Box<Exchange>>) {
+        let Some(slot) = self.slots.get(own.token().slot) else { return };
+        let connection = slot.connection.get(&mut own);
+        connection.phase = Phase::Ready;
+        connection.flush(&self.services);
+        connection.settle(&self.services, spare, clock::monotonic_ms());
+        let token = slot.word.enqueue(own);
+        self.push_ready(token);
+    }
+
+}

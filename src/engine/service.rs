@@ -1,0 +1,440 @@
+//! The service thread: the seed's listening thread. It never calls the host.
+//!
+//! While a worker waits in epoll it only watches, and while nothing needs watching it sleeps. When
+//! no worker is free it takes the poller's place for input and output alone: it accepts, reads,
+//! drains, expires and refuses, and puts complete requests on the queue, where the seed's model
+//! begins.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::ownership::{Bits, Ownership, Token};
+use super::worker::Share;
+use super::{Engine, TurnEnd};
+use crate::connection::exchange::Exchange;
+use crate::sys::clock;
+use crate::sys::epoll::Events;
+use crate::sys::event::EventFd;
+use crate::sys::poll;
+
+/// A request that has waited so many milliseconds makes the pool grow.
+const GROW_AFTER: u64 = 10;
+/// So many ticks in a row without anything to watch end the watch.
+const QUIET: u32 = 16;
+
+/// Asks for a stop. It lives as long as the server, so that a signal handler can use it at any time.
+pub(crate) struct Stopper {
+    event: EventFd,
+    asked: AtomicBool,
+}
+
+impl Stopper {
+    pub(crate) fn new() -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self { event: EventFd::new()?, asked: AtomicBool::new(false) }))
+    }
+
+    /// Asks for the stop. Async-signal-safe.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+        self.event.signal();
+    }
+
+    /// The stop has happened: the next start is not meant.
+    pub(crate) fn reset(&self) {
+        self.asked.store(false, Ordering::SeqCst);
+    }
+}
+
+/// How others reach the service thread.
+pub(crate) struct Service {
+    stopper: Arc<Stopper>,
+    /// It watches: whoever goes away need not say so.
+    watching: AtomicBool,
+    /// It has taken the poller's place.
+    polls: AtomicBool,
+    interrupted: AtomicBool,
+    /// The watchdog is wanted at all.
+    enabled: bool,
+}
+
+impl Service {
+    pub(super) fn new(stopper: Arc<Stopper>, enabled: bool) -> Self {
+        Self {
+            stopper,
+            watching: AtomicBool::new(false),
+            polls: AtomicBool::new(false),
+            interrupted: AtomicBool::new(false),
+            enabled,
+        }
+    }
+
+    /// Says that something may need watching: nobody waits in epoll, or a batch has a remainder.
+    /// One load while the watch is on.
+    pub(super) fn watch(&self) {
+        if self.enabled
+            && !self.watching.load(Ordering::SeqCst)
+            && !self.watching.swap(true, Ordering::SeqCst)
+        {
+            self.wake();
+        }
+    }
+
+    /// Asks it to take the poller's place at once: a worker is about to go away, and no other is
+    /// there.
+    pub(super) fn attend(&self) {
+        if !self.polls.load(Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    /// Makes the service thread look at everything.
+    pub(crate) fn wake(&self) {
+        self.stopper.event.signal();
+    }
+
+    /// Asks for the server to stop.
+    pub(crate) fn ask_to_stop(&self) {
+        self.stopper.ask();
+    }
+
+    /// The application asked for the server to stop.
+    pub(crate) fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::SeqCst);
+        self.ask_to_stop();
+    }
+
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::SeqCst)
+    }
+}
+
+/// The service thread's own state.
+struct Watch {
+    engine: Arc<Engine>,
+    events: Box<Events>,
+    spare: Option<Box<Exchange>>,
+    /// The sequence of each worker at the last tick, to see who has not moved.
+    seen: Vec<(*const Share, u64)>,
+    last_tick: u64,
+    quiet: u32,
+    /// It has taken the poller's place.
+    polls: bool,
+    /// When requests were found waiting, in milliseconds.
+    waiting_since: Option<u64>,
+}
+
+impl Engine {
+    /// The service thread's life: until the server has been asked to stop and has drained. `grow`
+    /// adds a worker, and says whether it could.
+    pub(crate) fn serve(self: &Arc<Self>, grow: &mut dyn FnMut() -> bool) {
+        let mut watch = Watch {
+            engine: self.clone(),
+            events: Box::new(Events::new()),
+            spare: None,
+            seen: Vec::new(),
+            last_tick: 0,
+            quiet: 0,
+            polls: false,
+            waiting_since: None,
+        };
+        let mut drain = None;
+        loop {
+            if drain.is_none() && self.service.stopper.asked.load(Ordering::SeqCst) {
+                drain = Some(self.begin_drain());
+            }
+            if let Some(drain) = &mut drain
+                && self.drain_is_over(drain)
+            {
+                break;
+            }
+            watch.turn(drain.as_ref().map(|drain| drain.time_left()), grow);
+        }
+    }
+}
+
+impl Watch {
+    /// Waits, then looks.
+    fn turn(&mut self, drain: Option<u64>, grow: &mut dyn FnMut() -> bool) {
+        let engine = self.engine.clone();
+        let mut timeout = self.timeout();
+        if let Some(left) = drain {
+            timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
+        }
+        let timeout = timeout.map_or(-1, |ms| i32::try_from(ms.max(1)).unwrap_or(i32::MAX));
+        let event = engine.service.stopper.event.as_raw_fd();
+        let set = if self.polls { engine.services.epoll.as_raw_fd() } else { -1 };
+        match poll::poll([(event, poll::IN), (set, poll::IN)], timeout) {
+            Ok([signalled, ready]) => {
+                if signalled != 0 {
+                    engine.service.stopper.event.clear();
+                    self.quiet = 0;
+                }
+                if ready != 0 {
+                    self.fetch();
+                }
+            }
+            Err(error) => log::error!("poll: {error}"),
+        }
+        self.look(grow);
+    }
+
+    /// Milliseconds until the next look that nobody asks for.
+    fn timeout(&self) -> Option<u64> {
+        let engine = &self.engine;
+        let tick = (engine.tuning.takeover_after / 1_000_000).max(1);
+        if engine.service.watching.load(Ordering::SeqCst) {
+            Some(tick)
+        } else if self.waiting_since.is_some() {
+            Some(GROW_AFTER)
+        } else {
+            None
+        }
+    }
+
+    /// The tick: who is stuck, and does anybody look after the clients?
+    fn look(&mut self, grow: &mut dyn FnMut() -> bool) {
+        let engine = self.engine.clone();
+        let now = clock::monotonic_ns();
+        if now.saturating_sub(self.last_tick) >= engine.tuning.takeover_after * 9 / 10 {
+            self.last_tick = now;
+            self.rob_the_stuck();
+        }
+        self.grow_if_wanted(now / 1_000_000, grow);
+        let attended = engine.roles.polling() > 0;
+        let free = engine.lot.parked() > 0;
+        if free && (engine.has_queued() || (!attended && engine.roles.is_free())) {
+            // A parked worker takes over: it finds the queues, or a role.
+            self.polls = false;
+            engine.lot.wake_one();
+        } else if attended {
+            self.polls = false;
+        } else if !free && !engine.has_role_holder() {
+            self.polls = true;
+        }
+        engine.service.polls.store(self.polls, Ordering::SeqCst);
+        if self.polls {
+            self.work_the_tokens();
+        }
+        self.maybe_rest(attended);
+    }
+
+    /// Takes role and batch from every worker that has not moved since the last tick.
+    fn rob_the_stuck(&mut self) {
+        let engine = self.engine.clone();
+        let before = std::mem::take(&mut self.seen);
+        let mut seen = Vec::with_capacity(before.len());
+        let now_ms = clock::monotonic_ms();
+        engine.each_share(|share| {
+            let (name, sequence) = (Arc::as_ptr(share), share.sequence());
+            seen.push((name, sequence));
+            let stuck = sequence % 2 == 1 && before.contains(&(name, sequence));
+            if !stuck {
+                return;
+            }
+            let mut entries = [0; super::batch::BATCH_MAX];
+            let count = share.batch.steal(&mut entries);
+            for entry in &entries[..count] {
+                engine.start_elsewhere(*entry, now_ms);
+            }
+            let role = share.lose_role();
+            if role {
+                engine.roles.release();
+            }
+            if count > 0 || role {
+                engine.lot.wake_one();
+            }
+        });
+        self.seen = seen;
+    }
+
+    /// One more thread each time a request has waited and nobody is free.
+    fn grow_if_wanted(&mut self, now: u64, grow: &mut dyn FnMut() -> bool) {
+        let engine = &self.engine;
+        let queued = !engine.requests.is_empty() || !engine.lock_waiting().is_empty();
+        if !(queued && engine.lot.parked() == 0) && engine.deferred.is_empty() {
+            self.waiting_since = None;
+            return;
+        }
+        let may_grow = engine.threads.load(Ordering::SeqCst) < engine.tuning.max_threads;
+        match self.waiting_since {
+            _ if !may_grow => self.waiting_since = None,
+            None => self.waiting_since = Some(now),
+            Some(since) if now.saturating_sub(since) >= GROW_AFTER => {
+                self.waiting_since = grow().then_some(now);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Ends the watch when nothing has needed it for a while. Whoever goes away after that says so.
+    fn maybe_rest(&mut self, attended: bool) {
+        let engine = &self.engine;
+        let busy = self.polls || !attended || engine.has_queued() || engine.has_remainder();
+        let idle_poller = self.polls && !engine.has_queued() && !engine.has_role_holder();
+        if busy && !idle_poller {
+            self.quiet = 0;
+            return;
+        }
+        self.quiet += 1;
+        if self.quiet < QUIET {
+            return;
+        }
+        engine.service.watching.store(false, Ordering::SeqCst);
+        // Somebody may have gone away between the look and the store.
+        let unattended = !self.polls && engine.roles.polling() == 0;
+        if unattended || engine.has_queued() || engine.has_remainder() {
+            self.quiet = 0;
+            engine.service.watching.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// In the poller's place: fetches events and works them off.
+    fn fetch(&mut self) {
+        let engine = self.engine.clone();
+        let now = clock::monotonic_ms();
+        let mut entries = [0; Events::MOST];
+        let mut count = 0;
+        match engine.services.epoll.wait(&mut self.events, Events::MOST, 0) {
+            Ok(events) => {
+                for (entry, (events, data)) in entries.iter_mut().zip(events) {
+                    *entry = Engine::token_of(events, data);
+                    count += 1;
+                }
+            }
+            Err(error) => log::error!("epoll_wait: {error}"),
+        }
+        for entry in &entries[..count] {
+            let (token, bits) = Token::unpack(*entry);
+            if engine.is_own_event(token, now) {
+                continue;
+            }
+            if let Some(own) = engine.post(token, bits) {
+                self.drive(own, now);
+            }
+        }
+    }
+
+    /// In the poller's place: the tokens are for it as well, the complete requests are not.
+    fn work_the_tokens(&mut self) {
+        let engine = self.engine.clone();
+        let now = clock::monotonic_ms();
+        for _ in 0..engine.ready.len() {
+            let Some(token) = engine.ready.pop() else { return };
+            if engine.is_own_event(token, now) {
+                continue;
+            }
+            if let Some(own) = engine.dequeue(token) {
+                self.drive(own, now);
+            }
+        }
+    }
+
+    fn drive(&mut self, own: Ownership, now: u64) {
+        if let TurnEnd::Request(own) = self.engine.run_turn(own, &mut self.spare, now) {
+            self.engine.queue_request(own, &mut self.spare, now);
+        }
+    }
+}
+
+impl Engine {
+    /// Puts a complete request on the queue for the workers. Where it has no place it waits as the
+    /// state of its connection; where there is no queue at all it is refused.
+    pub(super) fn queue_request(
+        &self,
+        mut own: Ownership,
+        spare: &mut Option<Box<Exchange>>,
+        now: u64,
+    ) {
+        let Some(slot) = self.slots.get(own.token().slot) else { return };
+        let connection = slot.connection.get(&mut own);
+        let no_queue = self.tuning.accepted_queue_size == 0;
+        if no_queue && self.lot.parked() == 0 {
+            connection.refuse_unavailable(&self.services);
+            if let TurnEnd::Request(own) = self.run_turn(own, spare, now) {
+                self.requeue(own, spare);
+            }
+            return;
+        }
+        connection.back_to_ready(&self.services, spare, now);
+        let token = slot.word.enqueue(own);
+        if no_queue {
+            self.push_ready(token);
+            return;
+        }
+        match self.requests.push(token) {
+            Ok(()) => {
+                self.lot.wake_one();
+            }
+            Err(token) => {
+                if let Some(own) = self.dequeue(token) {
+                    self.wait_for_place(own);
+                }
+            }
+        }
+    }
+
+    /// A place in the queue has become free: the oldest that waits takes it.
+    pub(super) fn move_waiting(&self) {
+        loop {
+            let Some(token) = self.lock_waiting().pop_front() else { return };
+            let Some(slot) = self.slots.get(token.slot) else { continue };
+            // Gone, or just now refused because its time was up.
+            let Some(mut own) = self.post(token, Bits::NONE) else { continue };
+            let connection = slot.connection.get(&mut own);
+            if !std::mem::take(&mut connection.waiting) {
+                self.go_on_from(own);
+                continue;
+            }
+            let token = slot.word.enqueue(own);
+            if let Err(token) = self.requests.push(token) {
+                // Somebody else was faster: back to the front.
+                if let Some(own) = self.dequeue(token) {
+                    self.lock_waiting().push_front(token);
+                    self.release_waiting(own);
+                }
+                return;
+            }
+            self.lot.wake_one();
+            return;
+        }
+    }
+
+    fn wait_for_place(&self, own: Ownership) {
+        let token = own.token();
+        self.lock_waiting().push_back(token);
+        self.release_waiting(own);
+    }
+
+    /// Leaves a connection to its deadline and its queue: nobody owns it while it waits.
+    fn release_waiting(&self, mut own: Ownership) {
+        let Some(slot) = self.slots.get(own.token().slot) else { return };
+        slot.connection.get(&mut own).waiting = true;
+        if let Err(own) = slot.word.release(own) {
+            self.go_on_from(own);
+        }
+    }
+
+    /// Something has happened to a connection that waits.
+    fn go_on_from(&self, own: Ownership) {
+        if let Some(slot) = self.slots.get(own.token().slot) {
+            let token = slot.word.enqueue(own);
+            self.push_ready(token);
+        }
+    }
+
+    fn has_remainder(&self) -> bool {
+        let mut found = false;
+        self.each_share(|share| found |= share.batch.remaining() > 0);
+        found
+    }
+
+    /// Whether a worker has a role: it will wait in epoll as soon as it comes back.
+    fn has_role_holder(&self) -> bool {
+        let mut found = false;
+        self.each_share(|share| found |= share.has_role());
+        found
+    }
+}

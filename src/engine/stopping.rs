@@ -1,0 +1,112 @@
+//! Stopping: what is being answered gets its time, then everything is cut; nobody waits for ever.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+
+use super::ownership::{Bits, Claim, Ownership, Token};
+use super::{Engine, TurnEnd, now_ms};
+
+/// After the cut so many milliseconds are left to threads that waited for clients.
+const GRACE: u64 = 50;
+
+/// A stop that is under way.
+pub(super) struct Drain {
+    deadline: Option<u64>,
+    cut: bool,
+}
+
+impl Drain {
+    /// Milliseconds until something has to happen.
+    pub(super) fn time_left(&self) -> u64 {
+        self.deadline.map_or(u64::MAX, |deadline| deadline.saturating_sub(now_ms()))
+    }
+}
+
+impl Engine {
+    /// No new connections, no new requests on the old ones; idle ones end now.
+    pub(super) fn begin_drain(&self) -> Drain {
+        self.services.drain();
+        for listener in &self.listeners {
+            listener.close(self);
+        }
+        let mut spare = None;
+        for token in self.slots.open_tokens() {
+            if let Some(own) = self.post(token, Bits::TIMER)
+                && let TurnEnd::Request(own) = self.run_turn(own, &mut spare, now_ms())
+            {
+                self.queue_request(own, &mut spare, now_ms());
+            }
+        }
+        let timeout = self.shutdown_timeout.load(Ordering::SeqCst);
+        let deadline = (timeout != u64::MAX).then(|| now_ms() + timeout);
+        Drain { deadline, cut: false }
+    }
+
+    /// Whether all are gone, or the time is up. If it is, the rest is cut.
+    pub(super) fn drain_is_over(&self, drain: &mut Drain) -> bool {
+        let late = drain.deadline.is_some_and(|deadline| now_ms() >= deadline);
+        if self.slots.open_count() > 0 && !late {
+            return false;
+        }
+        if self.slots.open_count() > 0 && !drain.cut {
+            drain.cut = true;
+            drain.deadline = Some(now_ms() + GRACE);
+            self.cut_everything();
+            return self.slots.open_count() == 0 && self.dismiss();
+        }
+        self.dismiss()
+    }
+
+    /// Tells the workers to leave.
+    fn dismiss(&self) -> bool {
+        self.abandon();
+        true
+    }
+
+    fn cut_everything(&self) {
+        self.services.cut_all();
+        while let Some(own) = self.next_queued() {
+            self.cut_one(own);
+        }
+        let mut cut = 0;
+        for token in self.slots.open_tokens() {
+            if let Some(own) = self.post(token, Bits::HUP) {
+                self.cut_one(own);
+            } else if self.cut_held(token) {
+                cut += 1;
+            }
+        }
+        self.cut.fetch_add(cut, Ordering::SeqCst);
+    }
+
+    fn cut_one(&self, mut own: Ownership) {
+        if let Some(slot) = self.slots.get(own.token().slot)
+            && slot.connection.get(&mut own).is_busy()
+        {
+            self.cut.fetch_add(1, Ordering::SeqCst);
+        }
+        self.close(own);
+    }
+
+    /// Cuts a request that is out at the host. True if there was one.
+    fn cut_held(&self, token: Token) -> bool {
+        let Some(slot) = self.slots.get(token.slot) else { return false };
+        let serial = slot.serial.load(Ordering::Acquire);
+        match slot.word.claim(token, serial) {
+            Claim::Claimed(mut own) => {
+                let connection = slot.connection.get(&mut own);
+                connection.cut();
+                if connection.attached {
+                    // The application's call is still running; its worker closes when it is back.
+                    slot.word.hold(own, serial);
+                } else {
+                    self.close(own);
+                }
+                true
+            }
+            // A thread is in a call on it; the cut wakes it if it waits for the client.
+            Claim::Busy => true,
+            Claim::Gone => false,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The C interface: plain functions over the Rust one, one file for each group of the header.
+//!
+//! Each function checks what it was given, calls the Rust interface inside `guard`, which turns
+//! errors into statuses and stops panics, and writes its outputs on success only.
+#![allow(non_camel_case_types)]
+
+mod application;
+mod error;
+mod guard;
+mod library;
+mod pull;
+mod request;
+mod response;
+mod server;
+mod types;

@@ -1,0 +1,139 @@
+//! From Rust's results to C's statuses, and no panic across the border.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::error::wsgi_error;
+use super::types::*;
+use crate::error::{Error, ErrorKind};
+use crate::gateway::RequestError;
+
+/// Why a C function fails.
+pub(super) enum Failure {
+    Status(wsgi_status),
+    Error(Error),
+}
+
+impl Failure {
+    pub(super) const NULL: Self = Self::Status(WSGI_E_NULL);
+
+    pub(super) fn status(&self) -> wsgi_status {
+        match self {
+            Self::Status(status) => *status,
+            Self::Error(error) => match error.kind() {
+                ErrorKind::Bind => WSGI_E_BIND,
+                ErrorKind::Forked => WSGI_E_FORKED,
+                ErrorKind::Interrupted => WSGI_E_INTERRUPTED,
+                ErrorKind::Option => WSGI_E_OPTION,
+                ErrorKind::State => WSGI_E_STATE,
+                ErrorKind::Stopping => WSGI_E_STOPPING,
+                ErrorKind::System => WSGI_E_SYSTEM,
+            },
+        }
+    }
+
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Error(error) => error.to_string(),
+            Self::Status(WSGI_E_NULL) => "a pointer that is required is NULL".into(),
+            Self::Status(WSGI_E_PANIC) => "the library panicked".into(),
+            Self::Status(status) => format!("status {status}"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self::Status(match error {
+            RequestError::Gone => WSGI_GONE,
+            RequestError::Busy => WSGI_BUSY,
+            RequestError::State(_) => WSGI_E_STATE,
+            RequestError::Header(_) => WSGI_E_HEADER,
+            RequestError::Length => WSGI_E_LENGTH,
+            RequestError::Client(_) => WSGI_E_CLIENT,
+            RequestError::MaxSizeExceeded => WSGI_E_MAX_SIZE_EXCEEDED,
+            RequestError::Body(_) => WSGI_E_BODY,
+            RequestError::Stopping => WSGI_E_STOPPING,
+        })
+    }
+}
+
+/// Runs the body of an exported function that returns a count or a status.
+pub(super) fn guard_count<N: From<wsgi_status>>(
+    body: impl FnOnce() -> Result<N, Failure>,
+) -> N {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(count)) => count,
+        Ok(Err(failure)) => failure.status().into(),
+        Err(_) => WSGI_E_PANIC.into(),
+    }
+}
+
+/// Runs the body of an exported function that returns a status.
+pub(super) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> wsgi_status {
+    guard_count(|| body().map(|()| WSGI_OK))
+}
+
+/// [`guard`], with the failure's text for the caller if it wants one.
+///
+/// # Safety
+/// `error` is NULL or may be written to.
+pub(super) unsafe fn guard_with(
+    error: *mut *mut wsgi_error,
+    body: impl FnOnce() -> Result<(), Failure>,
+) -> wsgi_status {
+    let failure = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => return WSGI_OK,
+        Ok(Err(failure)) => failure,
+        Err(_) => Failure::Status(WSGI_E_PANIC),
+    };
+    let status = failure.status();
+    if !error.is_null() {
+        // SAFETY: not NULL, so the caller says that it may be written to.
+        unsafe { *error = wsgi_error::new(status, &failure.message()) };
+    }
+    status
+}
+
+/// A C string that has to be there and to be text.
+///
+/// # Safety
+/// `text` is NULL or a string that ends with a NUL and lives as long as the result is used.
+pub(super) unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, Failure> {
+    if text.is_null() {
+        return Err(Failure::NULL);
+    }
+    // SAFETY: not NULL, and a string by the caller's word.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map_err(|_| Error::new(ErrorKind::Option, "a string is not UTF-8").into())
+}
+
+/// The bytes of a `wsgi_str`. NULL with length 0 is the empty string.
+///
+/// # Safety
+/// `ptr` is readable for `len` bytes for as long as the result is used.
+pub(super) unsafe fn bytes<'a>(ptr: *const c_void, len: usize) -> Result<&'a [u8], Failure> {
+    // SAFETY: the same as ours.
+    unsafe { items(ptr.cast(), len) }
+}
+
+/// An array of the caller's. NULL with no items is the empty array.
+///
+/// # Safety
+/// `ptr` is readable for `count` items for as long as the result is used.
+pub(super) unsafe fn items<'a, T>(ptr: *const T, count: usize) -> Result<&'a [T], Failure> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if ptr.is_null() {
+        return Err(Failure::NULL);
+    }
+    // SAFETY: not NULL, and readable by the caller's word.
+    Ok(unsafe { std::slice::from_raw_parts(ptr, count) })
+}

@@ -1,0 +1,204 @@
+//! Gateway: the seam between the server and an application.
+//!
+//! A gateway is called on a worker thread with a [`Request`], the narrow view of a request that an
+//! application gets; it knows no socket. The seed's `Gateway` was a class made anew for each
+//! request; here it is one object that every worker calls.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::handle::RequestId;
+use crate::gateway::environ::Environ;
+use crate::request::response::AppError;
+
+pub mod environ;
+
+/// What answers requests. Called on several worker threads at once; it may block.
+pub trait Gateway: Send + Sync + 'static {
+    /// Answers one request (the seed's `Gateway.respond`).
+    fn respond(&self, request: &Request<'_>) -> Outcome;
+
+    /// Whether a WSGI environ is to be built before [`respond`](Self::respond) is called.
+    fn wants_environ(&self) -> bool {
+        true
+    }
+}
+
+/// How a call of the application ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered. What is missing is filled in: an empty body, or 500 if nothing was started.
+    Done,
+    /// Will be answered later, from any thread.
+    Detached,
+    /// Answered, and the server is to stop.
+    Interrupt,
+    /// Failed: 500 if nothing was sent, else the connection is cut.
+    Failed,
+}
+
+/// Why something that the application asked for was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// The request has ended, or the handle was never one.
+    Gone,
+    /// Another thread is inside a call on it.
+    Busy,
+    /// Not possible at this point of the answer.
+    State(&'static str),
+    /// A status or header that cannot be sent; says what is wrong with it.
+    Header(&'static str),
+    /// More body than `Content-Length` declares.
+    Length,
+    /// The client is gone, too slow, or cut its request short.
+    Client(&'static str),
+    /// The request's body is larger than `max_request_body_size` (the seed's `MaxSizeExceeded`).
+    MaxSizeExceeded,
+    /// The request's body is malformed.
+    Body(&'static str),
+    /// The server has stopped.
+    Stopping,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the request has ended",
+            Self::Busy => "another thread is in a call on the request",
+            Self::Length => "the response body is longer than its Content-Length",
+            Self::MaxSizeExceeded => "the request body is too large",
+            Self::Stopping => "the server has stopped",
+            Self::State(text) | Self::Header(text) | Self::Client(text) | Self::Body(text) => text,
+        })
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+impl From<AppError> for RequestError {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::State => Self::State(error.text()),
+            AppError::Length { .. } => Self::Length,
+            AppError::Status
+            | AppError::Header
+            | AppError::HopByHop
+            | AppError::ContentLength => Self::Header(error.text()),
+        }
+    }
+}
+
+/// One request, as its application sees it.
+pub struct Request<'a> {
+    engine: &'a Arc<Engine>,
+    id: RequestId,
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Request").field(&self.id.0).finish()
+    }
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(engine: &'a Arc<Engine>, id: RequestId) -> Self {
+        Self { engine, id }
+    }
+
+    pub(crate) fn engine(&self) -> &'a Arc<Engine> {
+        self.engine
+    }
+
+    pub(crate) fn request_id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The number that names the request, for as long as it lives.
+    pub fn id(&self) -> u64 {
+        self.id.0
+    }
+
+    /// Shows the environ (PEP 3333) to `look`.
+    pub fn environ<R>(&self, look: impl FnOnce(&Environ) -> R) -> Result<R, RequestError> {
+        self.engine.environ(self.id, |environ, _| look(environ))
+    }
+
+    /// WSGI's `start_response`: `status` is a code and a reason, like `200 OK`. `restart` replaces
+    /// what an earlier call set, as long as nothing was sent.
+    pub fn start_response(
+        &self,
+        status: &str,
+        headers: &[(&str, &str)],
+        restart: bool,
+    ) -> Result<(), RequestError> {
+        let headers = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        self.engine.start_response(self.id, status.as_bytes(), headers, restart)
+    }
+
+    /// WSGI's `write`: sends a piece of the body. Waits while the client does not take it.
+    pub fn write(&self, data: &[u8]) -> Result<(), RequestError> {
+        self.engine.write(self.id, data)
+    }
+
+    /// A whole answer at once; `Content-Length` is added. Never waits for the client.
+    pub fn respond(
+        &self,
+        status: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<(), RequestError> {
+        let headers = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        self.engine.respond(self.id, status.as_bytes(), headers, body)
+    }
+
+    /// Reads the request's body into `buffer`: the number of bytes, 0 at the end. Waits for the
+    /// client.
+    pub fn read(&self, buffer: &mut [u8]) -> Result<usize, RequestError> {
+        self.engine.read(self.id, buffer)
+    }
+
+    /// Whether the client has half-closed its connection (1) or left (2).
+    pub fn aborted(&self) -> Result<u8, RequestError> {
+        self.engine.aborted(self.id)
+    }
+
+    /// Lets the request live on after [`Gateway::respond`] returns (which then returns
+    /// [`Outcome::Detached`]). The answer may come from any thread.
+    pub fn detach(&self) -> Result<DetachedRequest, RequestError> {
+        self.engine.detach(self.id)?;
+        Ok(DetachedRequest { engine: self.engine.clone(), id: self.id })
+    }
+}
+
+/// A request that is answered later. Dropped without an answer it gets 500, or is cut.
+pub struct DetachedRequest {
+    engine: Arc<Engine>,
+    id: RequestId,
+}
+
+impl fmt::Debug for DetachedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DetachedRequest").field(&self.id.0).finish()
+    }
+}
+
+impl DetachedRequest {
+    /// The request, to be read from and answered.
+    pub fn request(&self) -> Request<'_> {
+        Request::new(&self.engine, self.id)
+    }
+
+    /// Says that the answer is complete.
+    pub fn finish(self) -> Result<(), RequestError> {
+        self.engine.finish(self.id)
+    }
+}
+
+impl Drop for DetachedRequest {
+    fn drop(&mut self) {
+        // After an answer this finds the request gone.
+        let _gone = self.engine.abort(self.id);
+    }
+}

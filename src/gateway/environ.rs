@@ -1,0 +1,258 @@
+//! The environ of WSGI as pairs of bytes in one arena that is used again for each request.
+//!
+//! The server's pairs come first, then the connection's, then the request's. Each key and each
+//! value is followed by a NUL, so that C can take it as a string.
+
+use crate::request::head::RequestHead;
+use crate::request::headers::{Field, Known, Repeated};
+use crate::request::span::Span;
+
+pub mod keys;
+pub mod pairs;
+
+use keys::{KEY_BYTE, KEY_OF_KNOWN, id_of};
+pub use keys::{KEYS, key_id};
+use pairs::copy;
+pub use pairs::{Pair, Pairs};
+
+/// What a server's environs have in common; one per listener.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerInfo<'a> {
+    /// `HTTP/1.1`: the option `protocol`.
+    pub protocol: &'a [u8],
+    pub server_name: &'a [u8],
+    /// Empty for a UNIX socket.
+    pub server_port: &'a [u8],
+    pub software: &'a [u8],
+    pub url_scheme: &'a [u8],
+    /// The option `wsgi_version` is `u.0`.
+    pub unicode: bool,
+}
+
+/// The server's pairs, built once.
+#[derive(Clone, Debug)]
+pub struct EnvironTemplate {
+    pairs: Pairs,
+    unicode: bool,
+}
+
+impl EnvironTemplate {
+    pub fn new(info: &ServerInfo) -> EnvironTemplate {
+        let mut pairs = Pairs::new();
+        let version: &[u8] = if info.unicode { b"u.0" } else { b"1.0" };
+        let values: [(&str, &[u8]); 11] = [
+            ("ACTUAL_SERVER_PROTOCOL", info.protocol),
+            ("SCRIPT_NAME", b""),
+            ("SERVER_NAME", info.server_name),
+            ("SERVER_PORT", info.server_port),
+            ("SERVER_SOFTWARE", info.software),
+            ("wsgi.input_terminated", b"1"),
+            ("wsgi.multiprocess", b"0"),
+            ("wsgi.multithread", b"1"),
+            ("wsgi.run_once", b"0"),
+            ("wsgi.url_scheme", info.url_scheme),
+            ("wsgi.version", version),
+        ];
+        for (key, value) in values {
+            pairs.push(key.as_bytes(), value);
+        }
+        EnvironTemplate { pairs, unicode: info.unicode }
+    }
+
+    /// Adds a pair of the host's own. It must not be one that a request brings.
+    pub fn push(&mut self, key: &[u8], value: &[u8]) {
+        self.pairs.push(key, value);
+    }
+}
+
+/// The other end of the connection; both empty for a UNIX socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Remote<'a> {
+    pub addr: &'a [u8],
+    pub port: &'a [u8],
+    /// More about the connection, as the variables of TLS.
+    pub more: Option<&'a Pairs>,
+}
+
+/// Made once per connection, built again for each request.
+#[derive(Clone, Debug, Default)]
+pub struct Environ {
+    all: Pairs,
+    /// The first so many pairs are the same for the whole server.
+    pub server_count: usize,
+    /// The next so many are the same for the connection.
+    pub connection_count: usize,
+}
+
+impl Environ {
+    pub fn new() -> Environ {
+        Environ::default()
+    }
+
+    pub fn arena(&self) -> &[u8] {
+        self.all.arena()
+    }
+
+    pub fn pairs(&self) -> &[Pair] {
+        self.all.pairs()
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+        self.all.iter()
+    }
+
+    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.all.get(key)
+    }
+
+    /// A pair behind the request's own.
+    pub fn push(&mut self, key: &[u8], value: &[u8]) {
+        self.all.push(key, value);
+    }
+
+    #[inline]
+    pub fn build(
+        &mut self,
+        template: &EnvironTemplate,
+        remote: &Remote,
+        input: &[u8],
+        head: &RequestHead,
+    ) {
+        self.all.clear();
+        self.all.arena.extend_from_slice(&template.pairs.arena);
+        self.all.pairs.extend_from_slice(&template.pairs.pairs);
+        self.server_count = self.all.pairs.len();
+        self.all.known_with(REMOTE_ADDR, |arena| arena.extend_from_slice(remote.addr));
+        self.all.known_with(REMOTE_PORT, |arena| arena.extend_from_slice(remote.port));
+        if let Some(more) = remote.more {
+            self.all.append(more);
+        }
+        self.connection_count = self.all.pairs.len() - self.server_count;
+        self.request_line(template.unicode, input, head);
+        let writer = Writer { input, head, unicode: template.unicode };
+        if head.repeats() {
+            writer.repeated_fields(&mut self.all);
+        } else {
+            writer.fields(&mut self.all);
+        }
+        // A 1.0 client may name the host in the target alone.
+        if let (Some(authority), false) = (head.authority, head.has(Known::Host)) {
+            self.all.known(HTTP_HOST, input, authority);
+        }
+    }
+
+    #[inline]
+    fn request_line(&mut self, unicode: bool, input: &[u8], head: &RequestHead) {
+        let utf8 = !unicode || std::str::from_utf8(&head.path).is_ok();
+        self.all.known_with(PATH_INFO, |arena| put(arena, &head.path, !utf8));
+        if unicode {
+            let encoding: &[u8] = if utf8 { b"utf-8" } else { b"ISO-8859-1" };
+            self.all.known_with(URL_ENCODING, |arena| arena.extend_from_slice(encoding));
+        }
+        self.all.known(QUERY_STRING, input, head.query);
+        self.all.known(REQUEST_METHOD, input, head.method);
+        self.all.known(REQUEST_URI, input, head.target);
+        self.all.known(SERVER_PROTOCOL, input, head.version);
+    }
+}
+
+/// Exports the fields of one head.
+struct Writer<'a> {
+    input: &'a [u8],
+    head: &'a RequestHead,
+    unicode: bool,
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn fields(&self, all: &mut Pairs) {
+        for field in self.head.fields.iter().filter(|field| field.exported) {
+            self.pair(all, field, |arena| match self.unicode {
+                true => put(arena, field.value.of(self.input), true),
+                false => copy(arena, self.input, field.value),
+            });
+        }
+    }
+
+    /// Where a name may be there twice, each field is compared with the others; there are at
+    /// most 128.
+    #[cold]
+    fn repeated_fields(&self, all: &mut Pairs) {
+        let exported = || self.head.fields.iter().filter(|field| field.exported);
+        for (index, field) in exported().enumerate() {
+            if exported().take(index).any(|earlier| self.same_key(earlier, field)) {
+                continue;
+            }
+            let same = exported().skip(index).filter(|later| self.same_key(later, field));
+            match field.known.repeated() {
+                Repeated::Joined(separator) => self.pair(all, field, |arena| {
+                    for (count, later) in same.enumerate() {
+                        if count > 0 {
+                            arena.extend_from_slice(separator);
+                        }
+                        put(arena, later.value.of(self.input), self.unicode);
+                    }
+                }),
+                Repeated::Last => {
+                    let last = same.last().unwrap_or(field).value.of(self.input);
+                    self.pair(all, field, |arena| put(arena, last, self.unicode));
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn pair(&self, all: &mut Pairs, field: &Field, value: impl FnOnce(&mut Vec<u8>)) {
+        let id = KEY_OF_KNOWN[field.known as usize & 63];
+        if id != 0 {
+            return all.known_with(id, value);
+        }
+        let start = all.arena.len();
+        all.arena.extend_from_slice(b"HTTP_");
+        let name = field.name.of(self.input);
+        all.arena.extend(name.iter().map(|byte| KEY_BYTE[*byte as usize]));
+        let key = Span::new(start, all.arena.len());
+        all.arena.push(0);
+        all.finish(key, 0, value);
+    }
+
+    fn same_key(&self, one: &Field, other: &Field) -> bool {
+        let body_field =
+            |field: &Field| matches!(field.known, Known::ContentLength | Known::ContentType);
+        if one.known == other.known && one.known != Known::Other {
+            return true;
+        }
+        // `Content_Length`, where it is kept, must not speak for the real one.
+        if body_field(one) || body_field(other) {
+            return false;
+        }
+        let (one, other) = (one.name.of(self.input), other.name.of(self.input));
+        let byte = |byte: &u8| KEY_BYTE[*byte as usize];
+        one.len() == other.len() && one.iter().map(byte).eq(other.iter().map(byte))
+    }
+}
+
+/// Appends a value. In u.0 a byte is a character of ISO-8859-1, and what is exported is UTF-8.
+#[inline]
+fn put(arena: &mut Vec<u8>, value: &[u8], unicode: bool) {
+    if !unicode || value.is_ascii() {
+        return arena.extend_from_slice(value);
+    }
+    for byte in value {
+        let mut utf8 = [0; 2];
+        arena.extend_from_slice(char::from(*byte).encode_utf8(&mut utf8).as_bytes());
+    }
+}
+
+const REMOTE_ADDR: u32 = id_of("REMOTE_ADDR");
+const REMOTE_PORT: u32 = id_of("REMOTE_PORT");
+const PATH_INFO: u32 = id_of("PATH_INFO");
+const QUERY_STRING: u32 = id_of("QUERY_STRING");
+const REQUEST_METHOD: u32 = id_of("REQUEST_METHOD");
+const REQUEST_URI: u32 = id_of("REQUEST_URI");
+const SERVER_PROTOCOL: u32 = id_of("SERVER_PROTOCOL");
+const URL_ENCODING: u32 = id_of("wsgi.url_encoding");
+const HTTP_HOST: u32 = id_of("HTTP_HOST");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! libwsgiserver: the thread-pooled HTTP/1.1 server that CherryPy's users know as
+//! `cherrypy.wsgiserver`, to be embedded in programs of any language.
+//!
+//! ```text
+//! HTTPServer ── prepare, serve, stop                     server
+//!   ThreadPool ── WorkerThread: a loop around next()     threadpool
+//!     Engine ── who waits, who works, who is stuck       engine
+//!       HTTPConnection ── from accepted to closed        connection
+//!         RequestHead ── bytes to a request              request
+//!           Gateway::respond(Request)                    gateway
+//!         Response ── an answer to bytes                 request::response
+//!       one send
+//! ```
+//! The C interface (`include/wsgiserver.h`) lies over this in `ffi`; nothing here knows of it.
+//!
+//! # Example
+//! ```
+//! use wsgiserver::{Gateway, HTTPServer, Outcome, Request};
+//!
+//! struct Hello;
+//!
+//! impl Gateway for Hello {
+//!     fn respond(&self, request: &Request<'_>) -> Outcome {
+//!         match request.respond("200 OK", &[("Content-Type", "text/plain")], b"Hello world!") {
+//!             Ok(()) => Outcome::Done,
+//!             Err(_) => Outcome::Failed,
+//!         }
+//!     }
+//! }
+//!
+//! let server = HTTPServer::new("127.0.0.1:0", Hello)?;
+//! server.set("numthreads", "4")?;
+//! server.start_background()?;
+//! println!("http://{}/", server.bound_addr()?);
+//! server.stop();
+//! # Ok::<(), wsgiserver::Error>(())
+//! ```
+#![deny(missing_debug_implementations)]
+#![allow(clippy::upper_case_acronyms)]
+
+mod connection;
+mod date;
+mod engine;
+mod error;
+mod ffi;
+pub mod gateway;
+mod request;
+mod rfile;
+mod server;
+mod sys;
+mod threadpool;
+
+pub use engine::handle::RequestId;
+pub use error::{Error, ErrorKind};
+pub use gateway::{DetachedRequest, Gateway, Outcome, Request, RequestError};
+pub use server::options::{OptionSpec, option_specs};
+pub use server::{HTTPServer, PullWorker, Pulled};
+
+/// The version of the library.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

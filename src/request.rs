@@ -1,0 +1,11 @@
+//! HTTPRequest: from bytes to a request, and from an answer to bytes. Nothing here does input or
+//! output, so that tests, fuzzers and the engine use the same functions.
+#![forbid(unsafe_code)]
+
+pub mod chunked;
+mod framing;
+pub mod head;
+pub mod headers;
+mod line;
+pub mod response;
+pub mod span;

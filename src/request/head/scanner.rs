@@ -1,0 +1,42 @@
+//! When to parse a head that came in pieces.
+
+/// Tells cheaply whether it is worth while to parse again after more bytes came, so that a
+/// client that sends single bytes does not cost a parse for each. Parse first; only when that
+/// gives `Partial`, show the same bytes to the scanner, and from then on ask it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeadScanner {
+    looked_at: usize,
+    next_size: usize,
+    lines: u32,
+}
+
+impl HeadScanner {
+    pub fn new() -> HeadScanner {
+        HeadScanner::default()
+    }
+
+    pub fn reset(&mut self) {
+        *self = HeadScanner::default();
+    }
+
+    /// `input` is all that is there of the request. True when the new bytes end the head or the
+    /// request line, have a line end without CR, or when as many again have come as at the last
+    /// time that it was true (limits and bad bytes are found then).
+    pub fn advance(&mut self, input: &[u8]) -> bool {
+        let mut parse = input.len() >= self.next_size;
+        while let Some(offset) = memchr::memchr(b'\n', input.get(self.looked_at..).unwrap_or(&[])) {
+            let at = self.looked_at + offset;
+            self.looked_at = at + 1;
+            let line = &input[..at];
+            let ends_head = line.ends_with(b"\r\n\r") || !line.ends_with(b"\r");
+            // The first line may be the empty one that is skipped.
+            parse |= ends_head || (self.lines < 2 && at > 1);
+            self.lines = self.lines.saturating_add(1);
+        }
+        self.looked_at = self.looked_at.max(input.len());
+        if parse {
+            self.next_size = input.len().saturating_mul(2).max(1);
+        }
+        parse
+    }
+}

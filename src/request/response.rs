@@ -1,0 +1,385 @@
+//! The head of a response: what the application gives, checked, and what the server adds.
+
+use super::framing::content_length;
+use super::head::Refusal;
+
+use super::headers::{elements, is_token, is_value};
+
+mod text;
+
+pub use text::{chunk_size_line, simple_response};
+use text::{decimal, field};
+
+pub const BODY_TOO_LONG: Refusal = Refusal {
+    status: "500 Internal Server Error",
+    text: "The requested resource returned more bytes than the declared Content-Length.",
+};
+
+/// What the application did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppError {
+    /// Started twice, started after the head was sent, or not started at all.
+    State,
+    Status,
+    /// A name that is no token, or a control character in a value.
+    Header,
+    HopByHop,
+    /// Malformed or given twice.
+    ContentLength,
+    /// More body than `Content-Length` says; so many bytes of the piece may still be sent.
+    Length {
+        allowed: usize,
+    },
+}
+
+impl AppError {
+    pub fn text(self) -> &'static str {
+        match self {
+            AppError::State => "start_response called in the wrong place or a second time.",
+            AppError::Status => "The response status is malformed or not a final one.",
+            AppError::Header => "A response header name or value has a character it may not have.",
+            AppError::HopByHop => "The response has a hop-by-hop header.",
+            AppError::ContentLength => "Malformed or repeated Content-Length in the response.",
+            AppError::Length { .. } => "Response body exceeds the declared Content-Length.",
+        }
+    }
+}
+
+/// How the client can tell where the body ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// No body, whatever the application yields: HEAD, 204, 304, 101.
+    #[default]
+    None,
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+/// What the server knows about the request and about itself.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadContext<'a> {
+    /// Of the status line; the option `protocol`.
+    pub protocol: &'a [u8],
+    /// Of the request.
+    pub request_minor: u8,
+    pub is_head: bool,
+    /// Whether the connection may serve another request, as far as the server is concerned.
+    pub keep_alive: bool,
+    /// Seconds, for a 1.0 client; 0: not told.
+    pub keep_alive_timeout: u32,
+    pub date: &'a [u8],
+    /// Empty: left out.
+    pub server: &'a [u8],
+    /// The option `protocol` is `HTTP/1.0`.
+    pub http10: bool,
+}
+
+/// What became of a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentHead {
+    pub framing: Framing,
+    /// False: the connection must close behind this response.
+    pub keep_alive: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Idle,
+    Started,
+    Sent,
+}
+
+/// Made once per connection; `reset` before each response.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    phase: Phase,
+    code: u16,
+    status: Vec<u8>,
+    headers: Vec<u8>,
+    content_length: Option<u64>,
+    has_date: bool,
+    has_server: bool,
+    closes: bool,
+    has_upgrade: bool,
+    upgrades: bool,
+    framing: Framing,
+    remaining: u64,
+}
+
+impl Response {
+    pub fn new() -> Response {
+        Response::default()
+    }
+
+    /// Forgets the response, keeps the memory.
+    pub fn reset(&mut self) {
+        self.forget();
+        self.framing = Framing::None;
+        self.remaining = 0;
+    }
+
+    fn forget(&mut self) {
+        self.phase = Phase::Idle;
+        self.code = 0;
+        self.status.clear();
+        self.headers.clear();
+        self.content_length = None;
+        self.has_date = false;
+        self.has_server = false;
+        self.closes = false;
+        self.has_upgrade = false;
+        self.upgrades = false;
+    }
+
+    pub fn is_started(&self) -> bool {
+        self.phase != Phase::Idle
+    }
+
+    pub fn is_sent(&self) -> bool {
+        self.phase == Phase::Sent
+    }
+
+    /// 0 before `start`.
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// What the application said.
+    pub fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
+    /// WSGI's `start_response`. `restart`: it was given `exc_info`, so what was said before is
+    /// replaced. After an error nothing is started.
+    pub fn start<'a>(
+        &mut self,
+        status: &[u8],
+        headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        restart: bool,
+    ) -> Result<(), AppError> {
+        match self.phase {
+            Phase::Sent => return Err(AppError::State),
+            Phase::Started if !restart => return Err(AppError::State),
+            _ => self.forget(),
+        }
+        let result = self.take(status, headers);
+        if result.is_err() {
+            self.forget();
+        }
+        result
+    }
+
+    fn take<'a>(
+        &mut self,
+        status: &[u8],
+        headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<(), AppError> {
+        self.code = status_code(status).ok_or(AppError::Status)?;
+        self.status.extend_from_slice(status);
+        if status.len() == 3 {
+            self.status.push(b' ');
+        }
+        for (name, value) in headers {
+            if !is_token(name) || !is_value(value) {
+                return Err(AppError::Header);
+            }
+            if self.is_sent_on(name, value)? {
+                self.headers.extend_from_slice(name);
+                self.headers.extend_from_slice(b": ");
+                self.headers.extend_from_slice(value);
+                self.headers.extend_from_slice(b"\r\n");
+            }
+        }
+        if self.code == 101 && !(self.upgrades && self.has_upgrade) {
+            return Err(AppError::Status);
+        }
+        self.phase = Phase::Started;
+        Ok(())
+    }
+
+    /// Notes the headers that mean something to the server; false for one that is not sent.
+    #[inline]
+    fn is_sent_on(&mut self, name: &[u8], value: &[u8]) -> Result<bool, AppError> {
+        let is = |text: &[u8]| name.eq_ignore_ascii_case(text);
+        match name.len() {
+            2 if is(b"te") => Err(AppError::HopByHop),
+            4 => {
+                self.has_date |= is(b"date");
+                Ok(true)
+            }
+            6 => {
+                self.has_server |= is(b"server");
+                Ok(true)
+            }
+            7 if is(b"trailer") => Err(AppError::HopByHop),
+            7 if is(b"upgrade") => {
+                self.has_upgrade = true;
+                if self.code == 101 { Ok(true) } else { Err(AppError::HopByHop) }
+            }
+            8 if is(b"trailers") => Err(AppError::HopByHop),
+            10 if is(b"connection") => self.connection(value),
+            10 if is(b"keep-alive") => Err(AppError::HopByHop),
+            14 if is(b"content-length") => self.length(value),
+            16 if is(b"proxy-connection") => Err(AppError::HopByHop),
+            17 if is(b"transfer-encoding") => Err(AppError::HopByHop),
+            18 if is(b"proxy-authenticate") => Err(AppError::HopByHop),
+            19 if is(b"proxy-authorization") => Err(AppError::HopByHop),
+            _ => Ok(true),
+        }
+    }
+
+    fn connection(&mut self, value: &[u8]) -> Result<bool, AppError> {
+        let mut options = elements(value);
+        match (options.next(), options.next()) {
+            (Some(option), None) if option.eq_ignore_ascii_case(b"close") => {
+                Ok(!std::mem::replace(&mut self.closes, true))
+            }
+            (Some(option), None) if self.code == 101 && option.eq_ignore_ascii_case(b"upgrade") => {
+                Ok(!std::mem::replace(&mut self.upgrades, true))
+            }
+            _ => Err(AppError::HopByHop),
+        }
+    }
+
+    fn length(&mut self, value: &[u8]) -> Result<bool, AppError> {
+        let length = content_length(value).ok_or(AppError::ContentLength)?;
+        if self.content_length.replace(length).is_some() {
+            return Err(AppError::ContentLength);
+        }
+        Ok(!matches!(self.code, 101 | 204))
+    }
+
+    /// Appends status line and headers to `out`; nothing is on the wire yet, but for the
+    /// application the head is sent. `known_length`: the whole body is at hand and so long.
+    #[inline]
+    pub fn write_head(
+        &mut self,
+        out: &mut Vec<u8>,
+        context: &HeadContext,
+        known_length: Option<u64>,
+    ) -> Result<SentHead, AppError> {
+        if self.phase != Phase::Started {
+            return Err(AppError::State);
+        }
+        self.phase = Phase::Sent;
+        let modern = context.request_minor > 0 && !context.http10;
+        self.framing = self.choose_framing(context, known_length, modern);
+        self.remaining = match self.framing {
+            Framing::Length(length) => length,
+            _ => 0,
+        };
+        let keep_alive = context.keep_alive
+            && !self.closes
+            && self.code != 413
+            && self.framing != Framing::UntilClose;
+        out.reserve(context.protocol.len() + self.status.len() + self.headers.len() + 256);
+        for part in [context.protocol, b" ", &self.status, b"\r\n", &self.headers] {
+            out.extend_from_slice(part);
+        }
+        match self.framing {
+            Framing::Length(length) if self.content_length.is_none() => {
+                out.extend_from_slice(b"Content-Length: ");
+                decimal(length, out);
+                out.extend_from_slice(b"\r\n");
+            }
+            Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            _ => {}
+        }
+        self.write_connection(out, context, modern, keep_alive);
+        if !self.has_date && !context.date.is_empty() {
+            field(b"Date: ", context.date, out);
+        }
+        if !self.has_server && !context.server.is_empty() {
+            field(b"Server: ", context.server, out);
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(SentHead { framing: self.framing, keep_alive })
+    }
+
+    #[inline]
+    fn choose_framing(
+        &self,
+        context: &HeadContext,
+        known_length: Option<u64>,
+        modern: bool,
+    ) -> Framing {
+        if context.is_head || matches!(self.code, 101 | 204 | 304) {
+            return Framing::None;
+        }
+        // A client of 205 waits for a body, which must be empty.
+        let empty = (self.code == 205).then_some(0);
+        match self.content_length.or(empty).or(known_length) {
+            Some(length) => Framing::Length(length),
+            None if modern => Framing::Chunked,
+            None => Framing::UntilClose,
+        }
+    }
+
+    #[inline]
+    fn write_connection(
+        &self,
+        out: &mut Vec<u8>,
+        context: &HeadContext,
+        modern: bool,
+        keep_alive: bool,
+    ) {
+        if self.code == 101 || self.closes {
+            return;
+        }
+        if modern && !keep_alive {
+            out.extend_from_slice(b"Connection: close\r\n");
+        }
+        if !modern && keep_alive {
+            out.extend_from_slice(b"Connection: Keep-Alive\r\n");
+            if context.keep_alive_timeout > 0 {
+                out.extend_from_slice(b"Keep-Alive: timeout=");
+                decimal(u64::from(context.keep_alive_timeout), out);
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    /// How many bytes of a piece of the body are sent, once the head is written. None of them
+    /// are where there is no body. More than `Content-Length` says is an error that tells how
+    /// many still fit.
+    #[inline]
+    pub fn account(&mut self, length: usize) -> Result<usize, AppError> {
+        if self.phase != Phase::Sent {
+            return Err(AppError::State);
+        }
+        match self.framing {
+            Framing::None => Ok(0),
+            Framing::Chunked | Framing::UntilClose => Ok(length),
+            Framing::Length(_) if length as u64 <= self.remaining => {
+                self.remaining -= length as u64;
+                Ok(length)
+            }
+            Framing::Length(_) => {
+                let allowed = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(length);
+                self.remaining = 0;
+                Err(AppError::Length { allowed })
+            }
+        }
+    }
+
+    /// Whether the client still waits for bytes that `Content-Length` announced.
+    pub fn is_short(&self) -> bool {
+        self.remaining > 0
+    }
+}
+
+/// The code of a status like `200 OK`; 1xx answers are not final, but 101 ends HTTP.
+#[inline]
+fn status_code(status: &[u8]) -> Option<u16> {
+    let [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = status else {
+        return None;
+    };
+    let code = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
+    let reason_fits = matches!(rest, [] | [b' ', ..]) && is_value(rest);
+    (reason_fits && (code >= 200 || code == 101)).then_some(code)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Pieces of a response as bytes: chunk sizes, numbers, and the answers of the server itself.
+
+use crate::request::head::Refusal;
+
+const ALLOWED_METHODS: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// The line before a chunk's data. `\r\n` goes behind the data; `0\r\n\r\n` ends the body.
+#[inline]
+pub fn chunk_size_line(length: usize, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 18];
+    let mut at = 16;
+    let mut rest = length;
+    loop {
+        at -= 1;
+        digits[at] = b"0123456789abcdef"[rest & 15];
+        rest >>= 4;
+        if rest == 0 {
+            break;
+        }
+    }
+    digits[16..].copy_from_slice(b"\r\n");
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// An answer of the server itself, in the seed's shape, with what RFC 9110 asks for behind it.
+pub fn simple_response(
+    out: &mut Vec<u8>,
+    protocol: &[u8],
+    refusal: &Refusal,
+    close: bool,
+    date: Option<&[u8]>,
+) {
+    for part in [protocol, b" ", refusal.status.as_bytes(), b"\r\nContent-Length: "] {
+        out.extend_from_slice(part);
+    }
+    decimal(refusal.text.len() as u64, out);
+    out.extend_from_slice(b"\r\nContent-Type: text/plain\r\n");
+    if close {
+        out.extend_from_slice(b"Connection: close\r\n");
+    }
+    if let Some(date) = date {
+        field(b"Date: ", date, out);
+    }
+    match refusal.status.as_bytes().get(..3) {
+        Some(b"503") => out.extend_from_slice(b"Retry-After: 1\r\n"),
+        Some(b"405") => field(b"Allow: ", ALLOWED_METHODS, out),
+        _ => {}
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(refusal.text.as_bytes());
+}
+
+#[inline]
+pub(super) fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[inline]
+pub fn decimal(value: u64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = value;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}

@@ -1,0 +1,139 @@
+//! The body of a request as the application reads it: the seed's `SizeCheckWrapper`,
+//! `KnownLengthRFile` and `ChunkedRFile`, over bytes that somebody else fetches.
+#![forbid(unsafe_code)]
+
+use crate::connection::exchange::Input;
+use crate::request::chunked::{ChunkError, ChunkedDecoder};
+use crate::request::head::Body;
+
+/// The body of one request, in whichever framing it has.
+pub(crate) enum RFile {
+    Empty,
+    KnownLength(KnownLengthRFile),
+    Chunked(ChunkedRFile),
+}
+
+impl RFile {
+    /// `max` is the size check (the seed's `SizeCheckWrapper`), in bytes, 0: none. A declared length
+    /// was checked with the head; a chunked body is checked while it is read.
+    pub(crate) fn new(body: Body, max: u64) -> Self {
+        match body {
+            Body::None | Body::Length(0) => Self::Empty,
+            Body::Length(length) => Self::KnownLength(KnownLengthRFile { remaining: length }),
+            Body::Chunked => {
+                Self::Chunked(ChunkedRFile { decoder: ChunkedDecoder::new(max), done: false })
+            }
+        }
+    }
+
+    /// Whether the body has been read to its end.
+    pub(crate) fn is_done(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::KnownLength(file) => file.remaining == 0,
+            Self::Chunked(file) => file.done,
+        }
+    }
+
+    /// Takes body bytes out of what has been read from the client. `Ok(0)` with the body not done
+    /// means that more has to be fetched.
+    pub(crate) fn read(
+        &mut self,
+        input: &mut Input,
+        output: &mut [u8],
+    ) -> Result<usize, ChunkError> {
+        match self {
+            Self::Empty => Ok(0),
+            Self::KnownLength(file) => Ok(file.read(input, output)),
+            Self::Chunked(file) => file.read(input, output),
+        }
+    }
+
+    /// Throws away the part of the body that has been read from the client.
+    pub(crate) fn skip(&mut self, input: &mut Input) -> Result<(), ChunkError> {
+        match self {
+            Self::Empty => Ok(()),
+            Self::KnownLength(file) => {
+                let count = file.within(input.unread().len());
+                input.consume(count);
+                file.remaining -= count as u64;
+                Ok(())
+            }
+            Self::Chunked(file) => file.skip(input),
+        }
+    }
+
+    /// Whether all that is left of the body is among `unread`, the bytes at hand.
+    pub(crate) fn is_complete_in(&self, unread: &[u8]) -> Result<bool, ChunkError> {
+        match self {
+            Self::Empty => Ok(true),
+            Self::KnownLength(file) => Ok(file.remaining <= unread.len() as u64),
+            Self::Chunked(file) => {
+                Ok(file.done || file.decoder.clone().skip(unread)?.done)
+            }
+        }
+    }
+
+    /// Bytes that are known to be still to come, counted from the first one not taken.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        match self {
+            Self::Empty => Some(0),
+            Self::KnownLength(file) => Some(file.remaining),
+            Self::Chunked(_) => None,
+        }
+    }
+
+    /// A read past the buffer took `count` bytes of a body of known length.
+    pub(crate) fn took(&mut self, count: usize) {
+        if let Self::KnownLength(file) = self {
+            file.remaining = file.remaining.saturating_sub(count as u64);
+        }
+    }
+}
+
+/// A body that ends after so many bytes.
+pub(crate) struct KnownLengthRFile {
+    remaining: u64,
+}
+
+impl KnownLengthRFile {
+    fn read(&mut self, input: &mut Input, output: &mut [u8]) -> usize {
+        let count = self.within(input.unread().len().min(output.len()));
+        output[..count].copy_from_slice(&input.unread()[..count]);
+        input.consume(count);
+        self.remaining -= count as u64;
+        count
+    }
+
+    fn within(&self, count: usize) -> usize {
+        usize::try_from(self.remaining).map_or(count, |remaining| remaining.min(count))
+    }
+}
+
+/// A body in chunks; trailers end it.
+pub(crate) struct ChunkedRFile {
+    decoder: ChunkedDecoder,
+    done: bool,
+}
+
+impl ChunkedRFile {
+    fn read(&mut self, input: &mut Input, output: &mut [u8]) -> Result<usize, ChunkError> {
+        if self.done || output.is_empty() {
+            return Ok(0);
+        }
+        let step = self.decoder.decode(input.unread(), output)?;
+        input.consume(step.consumed);
+        self.done = step.done;
+        Ok(step.produced)
+    }
+
+    fn skip(&mut self, input: &mut Input) -> Result<(), ChunkError> {
+        if self.done {
+            return Ok(());
+        }
+        let step = self.decoder.skip(input.unread())?;
+        input.consume(step.consumed);
+        self.done = step.done;
+        Ok(())
+    }
+}

@@ -1,0 +1,383 @@
+//! HTTPServer: its life from the options to the last thread.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+mod bind;
+mod current;
+pub mod options;
+mod settings;
+
+use current::CurrentEngine;
+use options::Options;
+
+use crate::engine::Engine;
+use crate::engine::accept::Listener;
+use crate::engine::handle::RequestId;
+use crate::engine::service::Stopper;
+use crate::engine::worker::{Next, Share, Worker};
+use crate::error::{Error, ErrorKind};
+use crate::gateway::{Gateway, Request};
+use crate::sys::thread;
+use crate::threadpool::{Roll, ThreadPool};
+
+/// Threads that do not come back from the application are waited for so long after the cut.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// An HTTP server. All methods may be called from any thread.
+pub struct HTTPServer {
+    gateway: Option<Arc<dyn Gateway>>,
+    stopper: Arc<Stopper>,
+    /// The running engine, for those who are in a hurry.
+    pub(crate) current: CurrentEngine,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    options: Options,
+    stage: Stage,
+    running: Option<Arc<Running>>,
+    bound: Option<SocketAddr>,
+    /// The threads of the last run, for knowing whether some are still in the application.
+    roll: Option<Arc<Roll>>,
+}
+
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Idle,
+    Prepared,
+    Serving,
+    Stopped,
+}
+
+/// What exists between `prepare` and the end of a stop.
+struct Running {
+    engine: Arc<Engine>,
+    pool: Option<ThreadPool>,
+}
+
+impl HTTPServer {
+    /// A server that calls `gateway`. It listens once it is prepared.
+    pub fn new(bind_addr: &str, gateway: impl Gateway) -> Result<Self, Error> {
+        Self::with_gateway(bind_addr, Some(Arc::new(gateway)))
+    }
+
+    /// A server without an application: threads of the host pull requests from it with
+    /// [`PullWorker`].
+    pub fn pull(bind_addr: &str) -> Result<Self, Error> {
+        Self::with_gateway(bind_addr, None)
+    }
+
+    pub(crate) fn with_gateway(
+        bind_addr: &str,
+        gateway: Option<Arc<dyn Gateway>>,
+    ) -> Result<Self, Error> {
+        let stopper = Stopper::new().map_err(|error| Error::system("eventfd", &error))?;
+        let server = Self {
+            gateway,
+            stopper,
+            current: CurrentEngine::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        server.set("bind_addr", bind_addr)?;
+        Ok(server)
+    }
+
+    /// Sets an option by its name. Only before the server is prepared, except `shutdown_timeout`.
+    pub fn set(&self, name: &str, value: &str) -> Result<(), Error> {
+        let mut state = self.lock();
+        if !matches!(state.stage, Stage::Idle | Stage::Stopped) && name != "shutdown_timeout" {
+            let why = format!("option {name} cannot be set while the server runs");
+            return Err(Error::new(ErrorKind::State, why));
+        }
+        state.options.set(name, value)?;
+        if let Some(running) = &state.running {
+            settings::set_shutdown_timeout(&running.engine, &state.options);
+        }
+        Ok(())
+    }
+
+    /// The value of an option.
+    pub fn get(&self, name: &str) -> Result<String, Error> {
+        self.lock().options.get(name)
+    }
+
+    /// Binds, listens and starts the worker threads. A pull server serves from here on.
+    pub fn prepare(&self) -> Result<(), Error> {
+        let mut state = self.lock();
+        match state.stage {
+            Stage::Idle | Stage::Stopped => {}
+            Stage::Prepared | Stage::Serving => {
+                return Err(Error::new(ErrorKind::State, "the server is prepared already"));
+            }
+        }
+        let (socket, bound) = bind::listen(&state.options)?;
+        let failed = |error: std::io::Error| Error::system("the server cannot be set up", &error);
+        let listener = Listener::new(socket, 0).map_err(failed)?;
+        let engine = Engine::new(
+            settings::settings(&state.options, bound),
+            settings::tuning(&state.options),
+            vec![listener],
+            self.stopper.clone(),
+            self.gateway.as_ref().is_some_and(|gateway| gateway.wants_environ()),
+        )
+        .map_err(failed)?;
+        settings::set_shutdown_timeout(&engine, &state.options);
+        let stack = state.options.number("thread_stack_size") as usize;
+        let pool = self
+            .gateway
+            .as_ref()
+            .map(|gateway| ThreadPool::new(engine.clone(), gateway.clone(), stack));
+        if let Some(pool) = &pool
+            && let Err(error) = pool.grow(engine.tuning.threads)
+        {
+            engine.abandon();
+            return Err(error);
+        }
+        self.current.set(Some(engine.clone()));
+        state.running = Some(Arc::new(Running { engine, pool }));
+        state.bound = Some(bound);
+        state.stage = Stage::Prepared;
+        Ok(())
+    }
+
+    /// Accepts connections and serves until the server is stopped. This thread is the seed's
+    /// listening thread.
+    ///
+    /// # Errors
+    /// `Interrupted` if the application asked for the end.
+    pub fn serve(&self) -> Result<(), Error> {
+        let running = self.begin_to_serve()?;
+        self.serve_to_the_end(&running)
+    }
+
+    /// [`prepare`](Self::prepare) and [`serve`](Self::serve).
+    pub fn start(&self) -> Result<(), Error> {
+        self.prepare()?;
+        self.serve()
+    }
+
+    /// [`start`](Self::start) with a listening thread of the library's own.
+    pub fn start_background(self: &Arc<Self>) -> Result<(), Error> {
+        self.prepare()?;
+        let running = self.begin_to_serve()?;
+        let (server, serving) = (self.clone(), running.clone());
+        let spawned = thread::spawn("WSGI Service".into(), 0, move || {
+            if let Err(error) = server.serve_to_the_end(&serving) {
+                log::info!("{error}");
+            }
+        });
+        if let Err(error) = spawned {
+            running.engine.service.ask_to_stop();
+            let _nobody_is_served = self.serve_to_the_end(&running);
+            return Err(Error::system("the listening thread", &error));
+        }
+        Ok(())
+    }
+
+    /// Stops: no new connections, `shutdown_timeout` for the requests in work, then the rest is
+    /// cut. Returns how many were. From a worker thread it only asks for the stop. A server that
+    /// was not started is left as it is.
+    pub fn stop(&self) -> u32 {
+        let state = self.lock();
+        let Some(running) = state.running.clone() else { return 0 };
+        let stage = state.stage;
+        drop(state);
+        running.engine.service.ask_to_stop();
+        if running.engine.fork_mark.in_child() || running.is_a_worker_here() {
+            return 0;
+        }
+        if stage == Stage::Prepared && let Ok(running) = self.begin_to_serve() {
+            // Nobody serves: this thread does, to the end that has been asked for.
+            let _not_interrupted = self.serve_to_the_end(&running);
+        }
+        self.wait();
+        running.engine.cut.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// Asks for the stop and returns at once; a server that does not serve yet stops as soon as it
+    /// does. Async-signal-safe.
+    pub fn signal_stop(&self) {
+        self.stopper.ask();
+    }
+
+    /// Waits until the server has stopped. Returns at once if it was never started.
+    pub fn wait(&self) {
+        let mut state = self.lock();
+        while state.stage == Stage::Serving {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The address that is listened on, with the real port.
+    pub fn bound_addr(&self) -> Result<SocketAddr, Error> {
+        self.lock()
+            .bound
+            .ok_or_else(|| Error::new(ErrorKind::State, "the server was not prepared yet"))
+    }
+
+    fn begin_to_serve(&self) -> Result<Arc<Running>, Error> {
+        let mut state = self.lock();
+        match (state.stage, state.running.clone()) {
+            (Stage::Prepared, Some(running)) => {
+                if running.engine.fork_mark.in_child() {
+                    return Err(forked());
+                }
+                running
+                    .engine
+                    .open_listeners()
+                    .map_err(|error| Error::system("the listener", &error))?;
+                state.stage = Stage::Serving;
+                Ok(running)
+            }
+            (Stage::Serving, _) => {
+                Err(Error::new(ErrorKind::State, "the server serves already"))
+            }
+            _ => Err(Error::new(ErrorKind::State, "the server was not prepared")),
+        }
+    }
+
+    fn serve_to_the_end(&self, running: &Running) -> Result<(), Error> {
+        let engine = &running.engine;
+        engine.serve(&mut || match &running.pool {
+            Some(pool) => pool.grow(1).is_ok_and(|started| started > 0),
+            None => false,
+        });
+        if let Some(pool) = &running.pool {
+            let stuck = pool.join(Instant::now() + GRACE);
+            if stuck > 0 {
+                log::warn!("{stuck} worker threads are still in the application");
+            }
+        }
+        let interrupted = engine.service.was_interrupted();
+        self.current.set(None);
+        self.stopper.reset();
+        let mut state = self.lock();
+        state.roll = running.pool.as_ref().map(ThreadPool::roll);
+        state.stage = Stage::Stopped;
+        state.running = None;
+        self.changed.notify_all();
+        if interrupted {
+            return Err(Error::new(ErrorKind::Interrupted, "the application stopped the server"));
+        }
+        Ok(())
+    }
+
+    /// Whether requests are pulled from it.
+    pub(crate) fn is_pull(&self) -> bool {
+        self.gateway.is_none()
+    }
+
+    /// Whether a thread of the library is still inside the application, or the server serves.
+    pub(crate) fn is_in_use(&self) -> bool {
+        let state = self.lock();
+        let running = state.running.is_some();
+        running || state.roll.as_ref().is_some_and(|roll| !roll.is_empty())
+    }
+
+    /// Whether the calling thread is a worker of this server.
+    pub(crate) fn is_a_worker_here(&self) -> bool {
+        let running = self.lock().running.clone();
+        running.is_some_and(|running| running.is_a_worker_here())
+    }
+
+    /// The running engine, for request handles.
+    pub(crate) fn engine(&self) -> Option<Arc<Engine>> {
+        self.lock().running.as_ref().map(|running| running.engine.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for HTTPServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("HTTPServer")
+            .field("stage", &state.stage)
+            .field("bound", &state.bound)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for HTTPServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Running {
+    fn is_a_worker_here(&self) -> bool {
+        self.pool.as_ref().is_some_and(ThreadPool::is_here)
+    }
+}
+
+fn forked() -> Error {
+    Error::new(ErrorKind::Forked, "this is a forked child; the server's threads are in the parent")
+}
+
+/// A thread of the host that takes requests from a pull server. It may be moved between threads.
+pub struct PullWorker {
+    worker: Worker,
+}
+
+/// What a [`PullWorker`] got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulled {
+    /// A request, to be answered from any thread.
+    Request(RequestId),
+    /// The time is up, or somebody woke the worker.
+    Nothing,
+    /// The server has stopped.
+    Stopped,
+}
+
+impl PullWorker {
+    /// A worker for a pull server that is prepared.
+    pub fn new(server: &HTTPServer) -> Result<Self, Error> {
+        if server.gateway.is_some() {
+            let why = "the server has an application of its own; only a pull server has workers";
+            return Err(Error::new(ErrorKind::State, why));
+        }
+        let Some(engine) = server.engine() else {
+            return Err(Error::new(ErrorKind::State, "the server was not prepared"));
+        };
+        if engine.fork_mark.in_child() {
+            return Err(forked());
+        }
+        Ok(Self { worker: Worker::new(&engine, true) })
+    }
+
+    /// Works for the server until there is a request, at most `timeout` milliseconds (`None`: no
+    /// limit).
+    pub fn next(&mut self, timeout: Option<u64>) -> Pulled {
+        match self.worker.next(timeout) {
+            Next::Request(id) => Pulled::Request(id),
+            Next::Nothing => Pulled::Nothing,
+            Next::Stopped => Pulled::Stopped,
+        }
+    }
+
+    /// A request that this or another worker of the same server pulled.
+    pub fn request(&self, id: RequestId) -> Request<'_> {
+        Request::new(self.worker.engine(), id)
+    }
+
+    pub(crate) fn waker(&self) -> (Arc<Engine>, Arc<Share>) {
+        (self.worker.engine().clone(), self.worker.share())
+    }
+}
+
+impl fmt::Debug for PullWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PullWorker").finish_non_exhaustive()
+    }
+}

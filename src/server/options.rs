@@ -1,0 +1,269 @@
+//! The options: one table with the name, type, default and range of each, and a line of help. The C
+//! functions, the bindings, the command lines and the documentation read this table.
+#![forbid(unsafe_code)]
+
+use crate::error::{Error, ErrorKind};
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// The name, the seed's where it has one.
+    pub name: &'static str,
+    /// What kind of value it takes.
+    pub kind: OptionKind,
+    /// The default, as it would be written.
+    pub default: &'static str,
+    /// One line about it.
+    pub help: &'static str,
+}
+
+/// What values an option takes.
+#[derive(Clone, Copy, Debug)]
+pub enum OptionKind {
+    /// A whole number within these bounds.
+    Number(i64, i64),
+    /// Seconds, with decimals, within these bounds.
+    Seconds(f64, f64),
+    /// `1`, `true`, `yes`, `on`, or `0`, `false`, `no`, `off`.
+    Flag,
+    /// Any text without control characters.
+    Text,
+    /// One of these.
+    Choice(&'static [&'static str]),
+}
+
+impl OptionKind {
+    /// The name of the type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Number(..) => "number",
+            Self::Seconds(..) => "seconds",
+            Self::Flag => "flag",
+            Self::Text => "text",
+            Self::Choice(_) => "choice",
+        }
+    }
+
+    /// What is accepted, in words.
+    pub fn accepts(self) -> String {
+        match self {
+            Self::Number(low, i64::MAX) => format!("a whole number, {low} or more"),
+            Self::Number(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Seconds(low, high) => format!("seconds from {low} to {high}"),
+            Self::Flag => "1 or 0, true or false, yes or no, on or off".into(),
+            Self::Text => "text without control characters".into(),
+            Self::Choice(choices) => choices.join(" or "),
+        }
+    }
+
+    fn check(self, value: &str) -> bool {
+        match self {
+            Self::Number(low, high) => {
+                value.parse::<i64>().is_ok_and(|value| (low..=high).contains(&value))
+            }
+            Self::Seconds(low, high) => value
+                .parse::<f64>()
+                .is_ok_and(|value| value.is_finite() && (low..=high).contains(&value)),
+            Self::Flag => flag(value).is_some(),
+            Self::Text => !value.chars().any(char::is_control),
+            Self::Choice(choices) => choices.contains(&value),
+        }
+    }
+}
+
+const DAY: f64 = 86_400.0;
+const BYTES: OptionKind = OptionKind::Number(0, i64::MAX);
+
+macro_rules! options {
+    ($($name:literal $kind:expr, $default:literal, $help:literal;)*) => {
+        const TABLE: &[OptionSpec] = &[
+            $(OptionSpec { name: $name, kind: $kind, default: $default, help: $help },)*
+        ];
+    };
+}
+
+options! {
+    "bind_addr" OptionKind::Text, "127.0.0.1:8080",
+        "The address to listen on: HOST:PORT or [IPV6]:PORT; port 0 takes a free one.";
+    "numthreads" OptionKind::Number(1, 10_000), "10", "Worker threads.";
+    "minthreads" OptionKind::Number(1, 10_000), "10", "Another name of numthreads.";
+    "max" OptionKind::Number(-1, 10_000), "-1",
+        "The most worker threads; -1: numthreads. Above it the pool grows while requests wait.";
+    "maxthreads" OptionKind::Number(-1, 10_000), "-1", "Another name of max.";
+    "server_name" OptionKind::Text, "", "SERVER_NAME in the environ; empty: the host's name.";
+    "protocol" OptionKind::Choice(&["HTTP/1.1", "HTTP/1.0"]), "HTTP/1.1",
+        "The version of every response; HTTP/1.0 brings the rules of 1.0.";
+    "request_queue_size" OptionKind::Number(1, 65_535), "1024", "The backlog of the listener.";
+    "timeout" OptionKind::Seconds(0.0, DAY), "10",
+        "What the finer time-outs follow that were not set; 0: no limit.";
+    "header_timeout" OptionKind::Seconds(0.0, DAY), "",
+        "For a whole request head, from its first byte; 0: no limit.";
+    "keep_alive_timeout" OptionKind::Seconds(0.0, DAY), "",
+        "How long a connection may be idle between requests; 0: no limit.";
+    "body_timeout" OptionKind::Seconds(0.0, DAY), "",
+        "How long a request body may make no progress; 0: no limit.";
+    "write_timeout" OptionKind::Seconds(0.0, DAY), "",
+        "How long a client may take nothing of a response; 0: no limit.";
+    "shutdown_timeout" OptionKind::Seconds(0.0, DAY), "5",
+        "What a stop leaves to the requests in work.";
+    "accepted_queue_size" OptionKind::Number(-1, i64::MAX), "-1",
+        "Complete requests that may wait for a worker; -1: any number, 0: none, 503 at once.";
+    "accepted_queue_timeout" OptionKind::Seconds(0.0, DAY), "10",
+        "How long a request waits for a place in a full queue before its 503; 0: no limit.";
+    "max_request_header_size" BYTES, "65536", "Bytes of a request head; 0: no limit.";
+    "max_request_body_size" BYTES, "0", "Bytes of a request body; 0: no limit.";
+    "nodelay" OptionKind::Flag, "1", "Sets TCP_NODELAY.";
+    "version" OptionKind::Text, "", "The version in SERVER_SOFTWARE; empty: the library's.";
+    "software" OptionKind::Text, "", "SERVER_SOFTWARE; empty: the version and the word Server.";
+    "server_header" OptionKind::Text, "libwsgiserver/VERSION",
+        "The Server header of responses; empty: left out.";
+    "wsgi_version" OptionKind::Choice(&["1.0", "u.0"]), "1.0", "The version of the environ.";
+    "underscore_headers" OptionKind::Flag, "0",
+        "Keeps request headers with _ in their names, which collide with - in the environ.";
+    "proxy_mode" OptionKind::Flag, "0", "Passes CONNECT on to the application.";
+    "preread" OptionKind::Number(0, 16_777_216), "65536",
+        "Bytes of a request body that are read before the application is called.";
+    "max_buffered" OptionKind::Number(65_536, i64::MAX), "268435456",
+        "Bytes that all connections together may hold while nobody works on them.";
+    "pollers" OptionKind::Number(0, 64), "0",
+        "Threads that wait for events at a time; 0: one for each core, at most 4.";
+    "eager_after" OptionKind::Seconds(0.0, DAY), "0.0001",
+        "Calls that take longer on average are handed over before they are made; 0: never.";
+    "takeover_after" OptionKind::Seconds(0.0, 10.0), "0.001",
+        "Between two looks of the watchdog; 0: no watchdog.";
+    "thread_stack_size" OptionKind::Number(0, 1_073_741_824), "0",
+        "Bytes of stack of a worker thread; 0: the default.";
+}
+
+/// All options, in the order of the documentation.
+pub fn option_specs() -> &'static [OptionSpec] {
+    TABLE
+}
+
+/// The values that were set; the others have their defaults.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    set: Vec<(&'static str, String)>,
+}
+
+impl Options {
+    /// Sets an option. The error names it and what it takes.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let spec = spec(name)?;
+        let value = value.trim();
+        if !spec.kind.check(value) && !(value.is_empty() && spec.default.is_empty()) {
+            return Err(Error::new(
+                ErrorKind::Option,
+                format!("option {}: {value:?} is not {}", spec.name, spec.kind.accepts()),
+            ));
+        }
+        let name = canonical(spec.name);
+        self.set.retain(|(other, _)| *other != name);
+        self.set.push((name, value.to_owned()));
+        Ok(())
+    }
+
+    /// The value of an option as it would be written.
+    pub(crate) fn get(&self, name: &str) -> Result<String, Error> {
+        let spec = spec(name)?;
+        let name = canonical(spec.name);
+        let set = self.set.iter().find(|(other, _)| *other == name);
+        Ok(set.map_or_else(|| default_of(spec), |(_, value)| value.clone()))
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default()
+    }
+
+    pub(crate) fn number(&self, name: &str) -> i64 {
+        self.text(name).parse().unwrap_or_default()
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        flag(&self.text(name)).unwrap_or_default()
+    }
+
+    /// Milliseconds; an empty value follows `timeout`. What is not 0 is at least 1.
+    pub(crate) fn milliseconds(&self, name: &str) -> u64 {
+        let nanoseconds = self.nanoseconds(name);
+        nanoseconds.div_ceil(1_000_000)
+    }
+
+    pub(crate) fn nanoseconds(&self, name: &str) -> u64 {
+        let mut value = self.text(name);
+        if value.is_empty() {
+            value = self.text("timeout");
+        }
+        (value.parse::<f64>().unwrap_or_default() * 1e9) as u64
+    }
+}
+
+fn spec(name: &str) -> Result<&'static OptionSpec, Error> {
+    TABLE.iter().find(|spec| spec.name == name).ok_or_else(|| {
+        let known: Vec<_> = TABLE.iter().map(|spec| spec.name).collect();
+        Error::new(
+            ErrorKind::Option,
+            format!("there is no option {name:?}; the options are {}", known.join(" ")),
+        )
+    })
+}
+
+fn canonical(name: &'static str) -> &'static str {
+    match name {
+        "minthreads" => "numthreads",
+        "maxthreads" => "max",
+        name => name,
+    }
+}
+
+fn default_of(spec: &OptionSpec) -> String {
+    spec.default.replace("VERSION", crate::VERSION)
+}
+
+fn flag(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_value_that_the_option_takes() {
+        for spec in option_specs() {
+            let value = default_of(spec);
+            assert!(value.is_empty() || spec.kind.check(&value), "{}", spec.name);
+            assert_eq!(Options::default().get(spec.name).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_option_and_what_it_takes() {
+        let mut options = Options::default();
+        let error = options.set("numthreads", "many").unwrap_err().to_string();
+        assert!(error.contains("numthreads") && error.contains("1 to 10000"), "{error}");
+        let error = options.set("threads", "1").unwrap_err().to_string();
+        assert!(error.contains("\"threads\"") && error.contains("numthreads"), "{error}");
+    }
+
+    #[test]
+    fn the_finer_time_outs_follow_the_general_one() {
+        let mut options = Options::default();
+        assert_eq!(options.milliseconds("header_timeout"), 10_000);
+        options.set("timeout", "120").unwrap();
+        options.set("body_timeout", "0.5").unwrap();
+        assert_eq!(options.milliseconds("keep_alive_timeout"), 120_000);
+        assert_eq!(options.milliseconds("body_timeout"), 500);
+    }
+
+    #[test]
+    fn two_names_of_one_option_are_one_option() {
+        let mut options = Options::default();
+        options.set("minthreads", "3").unwrap();
+        assert_eq!(options.number("numthreads"), 3);
+    }
+}

@@ -1,0 +1,83 @@
+//! From the options to what the engine and the connections work with.
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::thread::available_parallelism;
+
+use super::options::Options;
+use crate::connection::services::Settings;
+use crate::engine::{Engine, Tuning};
+use crate::gateway::environ::{EnvironTemplate, ServerInfo};
+use crate::request::head::HeadPolicy;
+use crate::request::headers::MAX_FIELDS;
+
+/// More than so many pollers did not help on any machine.
+const MOST_POLLERS: usize = 4;
+
+pub(super) fn settings(options: &Options, bound: SocketAddr) -> Settings {
+    let http10 = options.text("protocol") == "HTTP/1.0";
+    let max_header = options.number("max_request_header_size") as usize;
+    Settings {
+        policy: HeadPolicy {
+            max_header_bytes: max_header,
+            max_fields: MAX_FIELDS,
+            max_request_line: max_header,
+            max_body: options.number("max_request_body_size") as u64,
+            proxy_mode: options.flag("proxy_mode"),
+            keep_underscore_headers: options.flag("underscore_headers"),
+            http10,
+        },
+        protocol: if http10 { b"HTTP/1.0" } else { b"HTTP/1.1" },
+        server_header: options.text("server_header").into_bytes(),
+        header_timeout: options.milliseconds("header_timeout"),
+        keep_alive_timeout: options.milliseconds("keep_alive_timeout"),
+        body_timeout: options.milliseconds("body_timeout"),
+        write_timeout: options.milliseconds("write_timeout"),
+        accepted_queue_timeout: options.milliseconds("accepted_queue_timeout"),
+        preread: options.number("preread") as usize,
+        environ: environ(options, bound),
+    }
+}
+
+pub(super) fn tuning(options: &Options) -> Tuning {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let threads = options.number("numthreads") as usize;
+    let max = usize::try_from(options.number("max")).unwrap_or(0);
+    Tuning {
+        pollers: match options.number("pollers") {
+            0 => cores.min(MOST_POLLERS),
+            pollers => pollers as usize,
+        },
+        eager_after: options.nanoseconds("eager_after"),
+        takeover_after: options.nanoseconds("takeover_after"),
+        threads,
+        max_threads: max.max(threads),
+        accepted_queue_size: options.number("accepted_queue_size"),
+        max_buffered: options.number("max_buffered") as usize,
+    }
+}
+
+/// May be changed while the server runs.
+pub(super) fn set_shutdown_timeout(engine: &Engine, options: &Options) {
+    let timeout = options.milliseconds("shutdown_timeout");
+    engine.shutdown_timeout.store(timeout, Ordering::SeqCst);
+}
+
+fn environ(options: &Options, bound: SocketAddr) -> EnvironTemplate {
+    let or = |value: String, other: &dyn Fn() -> String| {
+        if value.is_empty() { other() } else { value }
+    };
+    let version =
+        or(options.text("version"), &|| format!("libwsgiserver/{}", crate::VERSION));
+    let software = or(options.text("software"), &|| format!("{version} Server"));
+    let server_name = or(options.text("server_name"), &crate::sys::host_name);
+    EnvironTemplate::new(&ServerInfo {
+        protocol: options.text("protocol").as_bytes(),
+        server_name: server_name.as_bytes(),
+        server_port: bound.port().to_string().as_bytes(),
+        software: software.as_bytes(),
+        url_scheme: b"http",
+        unicode: options.text("wsgi_version") == "u.0",
+    })
+}

@@ -1,0 +1,28 @@
+//! The system calls, and the one cell that ownership protects: one of the two places with unsafe
+//! code (the other is `ffi`). Everything above sees safe functions and `io::Result`.
+
+pub(crate) mod cell;
+pub(crate) mod clock;
+pub(crate) mod epoll;
+pub(crate) mod event;
+pub(crate) mod fork;
+pub(crate) mod poll;
+pub(crate) mod socket;
+pub(crate) mod thread;
+
+/// Turns the C convention "-1 and errno" into a `Result`.
+fn checked(value: libc::c_int) -> std::io::Result<libc::c_int> {
+    if value < 0 { Err(std::io::Error::last_os_error()) } else { Ok(value) }
+}
+
+/// The host's name; empty if it has none that is text.
+pub(crate) fn host_name() -> String {
+    let mut buffer = [0u8; 256];
+    // SAFETY: the buffer is writable for its length.
+    let result = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len()) };
+    let length = buffer.iter().position(|byte| *byte == 0).unwrap_or(0);
+    match result {
+        0 => String::from_utf8_lossy(&buffer[..length]).into_owned(),
+        _ => String::new(),
+    }
+}

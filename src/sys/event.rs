@@ -1,0 +1,88 @@
+//! eventfd and timerfd.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use super::checked;
+
+/// A counter that wakes whoever polls it.
+pub(crate) struct EventFd {
+    fd: OwnedFd,
+}
+
+impl EventFd {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: no pointers are passed.
+        let fd = checked(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        // SAFETY: the descriptor was just made and nobody else owns it.
+        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+    }
+
+    /// Makes the descriptor readable. Async-signal-safe: one `write`, errno is kept.
+    pub(crate) fn signal(&self) {
+        let one = 1u64;
+        // SAFETY: errno is this thread's own; the eight bytes of `one` live through the call.
+        // The write fails only when the counter is full, and then the descriptor is readable.
+        unsafe {
+            let errno = *libc::__errno_location();
+            libc::write(self.fd.as_raw_fd(), (&raw const one).cast(), 8);
+            *libc::__errno_location() = errno;
+        }
+    }
+
+    /// Takes the count back to zero.
+    pub(crate) fn clear(&self) {
+        let mut count = 0u64;
+        // SAFETY: `count` has room for the eight bytes. It fails only when there is no count.
+        unsafe { libc::read(self.fd.as_raw_fd(), (&raw mut count).cast(), 8) };
+    }
+}
+
+impl AsRawFd for EventFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// A timer of the monotonic clock that is a descriptor.
+pub(crate) struct TimerFd {
+    fd: OwnedFd,
+}
+
+impl TimerFd {
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
+        // SAFETY: no pointers are passed.
+        let fd = checked(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })?;
+        // SAFETY: the descriptor was just made and nobody else owns it.
+        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+    }
+
+    /// Fires once at `when` (milliseconds of the monotonic clock), or never for `None`.
+    pub(crate) fn set(&self, when: Option<u64>) -> io::Result<()> {
+        let when = when.map_or(0, |when| when.max(1));
+        let spec = libc::itimerspec {
+            it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
+            it_value: libc::timespec {
+                tv_sec: (when / 1000) as libc::time_t,
+                tv_nsec: (when % 1000 * 1_000_000) as libc::c_long,
+            },
+        };
+        // SAFETY: `spec` lives through the call; no old value is asked for.
+        let result = unsafe {
+            libc::timerfd_settime(
+                self.fd.as_raw_fd(),
+                libc::TFD_TIMER_ABSTIME,
+                &spec,
+                std::ptr::null_mut(),
+            )
+        };
+        checked(result).map(drop)
+    }
+}
+
+impl AsRawFd for TimerFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}

@@ -1,0 +1,97 @@
+//! Sockets: accepting, reading and writing without waiting and without SIGPIPE.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use super::checked;
+
+/// Takes one connection off a listener: non-blocking and close-on-exec from the start.
+/// The address is `None` for a UNIX socket.
+pub(crate) fn accept(listener: RawFd) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
+    // SAFETY: the callback fills `storage` and `length` by accept4, which keeps within them.
+    let (fd, address) = unsafe {
+        socket2::SockAddr::try_init(|storage, length| {
+            checked(libc::accept4(
+                listener,
+                storage.cast(),
+                length,
+                libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
+            ))
+        })?
+    };
+    // SAFETY: the descriptor was just made and nobody else owns it.
+    Ok((unsafe { OwnedFd::from_raw_fd(fd) }, address.as_socket()))
+}
+
+/// Reads what is there; `WouldBlock` when nothing is, `Ok(0)` at the end of the stream.
+pub(crate) fn receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+    retried(|| {
+        // SAFETY: the buffer is writable for its length.
+        unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) }
+    })
+}
+
+/// Writes what fits; a client that has left is an error, never a signal.
+pub(crate) fn send(fd: RawFd, data: &[u8]) -> io::Result<usize> {
+    retried(|| {
+        // SAFETY: the data is readable for its length.
+        unsafe {
+            libc::send(
+                fd,
+                data.as_ptr().cast(),
+                data.len(),
+                libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
+            )
+        }
+    })
+}
+
+/// [`send`] of several pieces in one call.
+pub(crate) fn send_vectored<const N: usize>(fd: RawFd, pieces: [&[u8]; N]) -> io::Result<usize> {
+    let mut list = pieces.map(|piece| libc::iovec {
+        iov_base: piece.as_ptr().cast_mut().cast(),
+        iov_len: piece.len(),
+    });
+    // SAFETY: a message header of zeroes is a valid one without address and control data.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = list.as_mut_ptr();
+    message.msg_iovlen = N as _;
+    retried(|| {
+        // SAFETY: the message points to `list`, whose pieces are readable; the kernel only reads.
+        unsafe { libc::sendmsg(fd, &message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) }
+    })
+}
+
+/// Says that no more will be written.
+pub(crate) fn shutdown_write(fd: RawFd) {
+    // SAFETY: no pointers are passed. A failure means that the client has already left.
+    unsafe { libc::shutdown(fd, libc::SHUT_WR) };
+}
+
+/// Ends both directions at once, also for other holders of the descriptor.
+pub(crate) fn shutdown_both(fd: RawFd) {
+    // SAFETY: no pointers are passed. A failure means that the client has already left.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+}
+
+/// A descriptor kept in reserve, to be given up when there are none left.
+pub(crate) fn spare_descriptor(like: &impl AsRawFd) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers are passed.
+    let fd = checked(unsafe { libc::fcntl(like.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) })?;
+    // SAFETY: the descriptor was just made and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn retried(mut call: impl FnMut() -> isize) -> io::Result<usize> {
+    loop {
+        let count = call();
+        if count >= 0 {
+            return Ok(count as usize);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
