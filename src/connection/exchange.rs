@@ -6,12 +6,13 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
-use std::net::SocketAddr;
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::date::imf_fixdate;
 use crate::gateway::environ::{Environ, Remote};
 use crate::request::head::RequestHead;
-use crate::request::response::{Framing, Response};
+use crate::request::response::{Framing, Response, decimal};
 use crate::rfile::RFile;
 use crate::sys::clock;
 
@@ -178,23 +179,36 @@ impl CachedDate {
     }
 }
 
-/// The client's address and port as the environ has them. The text of the last client is kept: it is
-/// often the next one too.
+/// The client's address and port as the environ has them.
 #[derive(Default)]
 pub(crate) struct RemoteText {
-    of: Option<SocketAddr>,
-    address: String,
-    port: String,
+    address: Vec<u8>,
+    port: Vec<u8>,
 }
 
 impl RemoteText {
     pub(crate) fn of(&mut self, remote: Option<SocketAddr>) -> Remote<'_> {
-        if self.of != remote {
-            self.of = remote;
-            self.address = remote.map_or_else(String::new, |remote| remote.ip().to_string());
-            self.port = remote.map_or_else(String::new, |remote| remote.port().to_string());
+        self.address.clear();
+        self.port.clear();
+        if let Some(remote) = remote {
+            match remote.ip() {
+                IpAddr::V4(address) => put_ipv4(address, &mut self.address),
+                // Writing to memory does not fail.
+                IpAddr::V6(address) => drop(write!(self.address, "{address}")),
+            }
+            decimal(remote.port().into(), &mut self.port);
         }
-        Remote { addr: self.address.as_bytes(), port: self.port.as_bytes(), more: None }
+        Remote { addr: &self.address, port: &self.port, more: None }
+    }
+}
+
+/// By hand: this is done for each request, and the standard formatting costs a tenth of one.
+fn put_ipv4(address: Ipv4Addr, text: &mut Vec<u8>) {
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            text.push(b'.');
+        }
+        decimal(octet.into(), text);
     }
 }
 
@@ -219,6 +233,17 @@ mod tests {
         put(&mut input, &vec![b'x'; INPUT]);
         assert_eq!(input.request().len(), 6 + INPUT);
         assert!(input.request().starts_with(b"secondx"));
+    }
+
+    #[test]
+    fn addresses_are_written_as_the_standard_library_writes_them() {
+        for text in ["127.0.0.1:80", "10.200.0.255:65535", "[2001:db8::1]:8080", "0.0.0.0:0"] {
+            let address: SocketAddr = text.parse().unwrap();
+            let mut remote = RemoteText::default();
+            let remote = remote.of(Some(address));
+            assert_eq!(remote.addr, address.ip().to_string().as_bytes());
+            assert_eq!(remote.port, address.port().to_string().as_bytes());
+        }
     }
 
     #[test]

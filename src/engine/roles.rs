@@ -1,31 +1,53 @@
 //! The poller roles: at most so many workers wait in epoll at a time, the others are parked.
+//!
+//! How many that are follows the load. With little to do a second poller costs nothing and is what
+//! makes the watchdog unnecessary: whoever is called away leaves another one behind. With one
+//! poller busy, a second one is woken by events that the first would have fetched a moment later,
+//! and those wake-ups cost a tenth of a request each; so it steps back. With more to do than one
+//! can, it is called again, ever more reluctantly if that did not help.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-/// The roles that are free, and how many threads are inside epoll's wait.
+/// So many full batches in a row show that one poller is not enough.
+const PATIENCE: u32 = 64;
+const MOST_PATIENCE: u32 = 1 << 16;
+
+/// The roles, and how many threads are inside epoll's wait.
 pub(crate) struct Roles {
-    free: AtomicUsize,
+    most: usize,
+    limit: AtomicUsize,
+    held: AtomicUsize,
     polling: AtomicUsize,
+    patience: AtomicU32,
 }
 
 impl Roles {
     pub(crate) fn new(pollers: usize) -> Self {
-        Self { free: AtomicUsize::new(pollers), polling: AtomicUsize::new(0) }
+        Self {
+            most: pollers,
+            limit: AtomicUsize::new(pollers),
+            held: AtomicUsize::new(0),
+            polling: AtomicUsize::new(0),
+            patience: AtomicU32::new(PATIENCE),
+        }
     }
 
     pub(crate) fn try_take(&self) -> bool {
-        self.free
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| free.checked_sub(1))
+        let limit = self.limit.load(Ordering::SeqCst);
+        self.held
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |held| {
+                (held < limit).then_some(held + 1)
+            })
             .is_ok()
     }
 
     pub(crate) fn release(&self) {
-        self.free.fetch_add(1, Ordering::SeqCst);
+        self.held.fetch_sub(1, Ordering::SeqCst);
     }
 
     pub(crate) fn is_free(&self) -> bool {
-        self.free.load(Ordering::SeqCst) > 0
+        self.held.load(Ordering::SeqCst) < self.limit.load(Ordering::SeqCst)
     }
 
     /// To be called before looking for work a last time and waiting in epoll.
@@ -41,5 +63,54 @@ impl Roles {
     /// How many threads wait in epoll.
     pub(crate) fn polling(&self) -> usize {
         self.polling.load(Ordering::SeqCst)
+    }
+
+    /// One poller fewer: the one that asks was woken for what another would have fetched. False if
+    /// it is the last.
+    pub(crate) fn step_back(&self) -> bool {
+        let fewer = self.limit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |limit| {
+            (limit > 1).then(|| limit - 1)
+        });
+        if fewer.is_ok() {
+            let patience = self.patience.load(Ordering::Relaxed);
+            self.patience.store((patience * 2).min(MOST_PATIENCE), Ordering::Relaxed);
+        }
+        fewer.is_ok()
+    }
+
+    /// So many full batches in a row: is it time for one poller more? It has to be woken then.
+    pub(crate) fn step_forward(&self, full_batches: u32) -> bool {
+        full_batches >= self.patience.load(Ordering::Relaxed)
+            && self
+                .limit
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |limit| {
+                    (limit < self.most).then_some(limit + 1)
+                })
+                .is_ok()
+    }
+
+    /// There is little to do: all roles are open again. True if that changed anything.
+    pub(crate) fn relax(&self) -> bool {
+        self.patience.store(PATIENCE, Ordering::Relaxed);
+        self.limit.swap(self.most, Ordering::SeqCst) < self.most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_follow_the_load() {
+        let roles = Roles::new(2);
+        assert!(roles.try_take() && roles.try_take() && !roles.try_take());
+        roles.release();
+        assert!(roles.step_back() && !roles.is_free(), "one is enough, and it is taken");
+        assert!(!roles.step_back(), "never none");
+        assert!(!roles.step_forward(PATIENCE), "not so soon after a step back");
+        assert!(roles.step_forward(PATIENCE * 2) && roles.try_take());
+        assert!(!roles.relax());
+        roles.release();
+        assert!(roles.step_back() && roles.relax() && roles.is_free());
     }
 }

@@ -22,6 +22,8 @@ use crate::sys::poll;
 
 /// A request that has waited so many milliseconds makes the pool grow.
 const GROW_AFTER: u64 = 10;
+/// A worker that is ready to run is believed to compute for long after so many ticks.
+const COMPUTING: u32 = 4;
 /// So many ticks in a row without anything to watch end the watch.
 const QUIET: u32 = 16;
 
@@ -111,13 +113,23 @@ impl Service {
     }
 }
 
+/// A look at a worker.
+#[derive(Clone, Copy)]
+struct Seen {
+    worker: *const Share,
+    sequence: u64,
+    ticks: u32,
+}
+
 /// The service thread's own state.
 struct Watch {
     engine: Arc<Engine>,
     events: Box<Events>,
     spare: Option<Box<Exchange>>,
-    /// The sequence of each worker at the last tick, to see who has not moved.
-    seen: Vec<(*const Share, u64)>,
+    /// What each worker's sequence was at the last tick, and for how many ticks before.
+    seen: Vec<Seen>,
+    /// The list for the next tick, to be used again.
+    spare_seen: Vec<Seen>,
     last_tick: u64,
     quiet: u32,
     /// It has taken the poller's place.
@@ -135,6 +147,7 @@ impl Engine {
             events: Box::new(Events::new()),
             spare: None,
             seen: Vec::new(),
+            spare_seen: Vec::new(),
             last_tick: 0,
             quiet: 0,
             polls: false,
@@ -221,33 +234,34 @@ impl Watch {
         self.maybe_rest(attended);
     }
 
-    /// Takes role and batch from every worker that has not moved since the last tick.
+    /// Takes role and batch from every worker that is stuck in the application.
+    ///
+    /// One that has not moved for a tick is, if its thread waits for something. If it is ready to
+    /// run it may only have lost its processor to another thread for a moment, as happens all the
+    /// time on a busy machine; so it is given some ticks more.
     fn rob_the_stuck(&mut self) {
         let engine = self.engine.clone();
-        let before = std::mem::take(&mut self.seen);
-        let mut seen = Vec::with_capacity(before.len());
-        let now_ms = clock::monotonic_ms();
+        let mut seen = std::mem::take(&mut self.spare_seen);
+        seen.clear();
+        let mut robbed = false;
         engine.each_share(|share| {
-            let (name, sequence) = (Arc::as_ptr(share), share.sequence());
-            seen.push((name, sequence));
-            let stuck = sequence % 2 == 1 && before.contains(&(name, sequence));
-            if !stuck {
-                return;
-            }
-            let mut entries = [0; super::batch::BATCH_MAX];
-            let count = share.batch.steal(&mut entries);
-            for entry in &entries[..count] {
-                engine.start_elsewhere(*entry, now_ms);
-            }
-            let role = share.lose_role();
-            if role {
-                engine.roles.release();
-            }
-            if count > 0 || role {
-                engine.lot.wake_one();
+            let (worker, sequence) = (Arc::as_ptr(share), share.sequence());
+            let before = self.seen.iter().find(|seen| seen.worker == worker);
+            let ticks = before.filter(|seen| seen.sequence == sequence).map_or(0, |s| s.ticks + 1);
+            seen.push(Seen { worker, sequence, ticks });
+            let away = sequence % 2 == 1 && ticks > 0;
+            let has_something = share.has_role() || share.batch.remaining() > 0;
+            if away
+                && has_something
+                && (ticks >= COMPUTING || share.is_waiting().unwrap_or(true))
+            {
+                robbed |= engine.rob(share);
             }
         });
-        self.seen = seen;
+        if robbed {
+            engine.lot.wake_one();
+        }
+        self.spare_seen = std::mem::replace(&mut self.seen, seen);
     }
 
     /// One more thread each time a request has waited and nobody is free.
@@ -281,6 +295,10 @@ impl Watch {
         self.quiet += 1;
         if self.quiet < QUIET {
             return;
+        }
+        if engine.roles.relax() {
+            // Whoever is called away from now on leaves another poller behind.
+            engine.lot.wake_one();
         }
         engine.service.watching.store(false, Ordering::SeqCst);
         // Somebody may have gone away between the look and the store.
@@ -340,6 +358,20 @@ impl Watch {
 }
 
 impl Engine {
+    /// Takes role and batch from a worker. False if it had neither.
+    fn rob(&self, share: &Share) -> bool {
+        let mut entries = [0; super::batch::BATCH_MAX];
+        let count = share.batch.steal(&mut entries);
+        for entry in &entries[..count] {
+            self.start_elsewhere(*entry, clock::monotonic_ms());
+        }
+        let role = share.lose_role();
+        if role {
+            self.roles.release();
+        }
+        role || count > 0
+    }
+
     /// Puts a complete request on the queue for the workers. Where it has no place it waits as the
     /// state of its connection; where there is no queue at all it is refused.
     pub(super) fn queue_request(

@@ -6,7 +6,7 @@
 //! a host may move it between threads.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::parking::{Parked, Parker};
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::Exchange;
 use crate::gateway::Outcome;
-use crate::sys::clock;
+use crate::sys::{clock, thread};
 use crate::sys::epoll::Events;
 
 /// Requests that one connection may have answered before others get a turn.
@@ -38,6 +38,8 @@ pub(crate) struct Share {
     woken: AtomicBool,
     /// It is to leave the pool when it comes by.
     retired: AtomicBool,
+    /// The thread that works with it, by the system's number.
+    thread: AtomicI32,
 }
 
 impl Share {
@@ -45,9 +47,20 @@ impl Share {
         self.sequence.load(Ordering::SeqCst)
     }
 
+    /// The worker goes away, or is back. Only the worker itself calls this, so no exchange is needed.
+    fn step(&self) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Release);
+    }
+
     /// Takes the poller role away. True if it had one.
     pub(super) fn lose_role(&self) -> bool {
         self.has_role.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether its thread waits for something; `None` if that is not known.
+    pub(super) fn is_waiting(&self) -> Option<bool> {
+        thread::is_waiting(self.thread.load(Ordering::Relaxed))
     }
 
     pub(super) fn has_role(&self) -> bool {
@@ -80,6 +93,12 @@ pub(crate) struct Worker {
     now: u64,
     /// Average length of this worker's calls, in nanoseconds.
     average: u64,
+    /// The thread that was here last.
+    thread: usize,
+    /// Full batches in a row.
+    full: u32,
+    /// How often, on balance, it was woken while another poller was at work.
+    needless: u32,
 }
 
 /// The application's call that is under way.
@@ -99,6 +118,7 @@ impl Worker {
             parker: engine.lot.register(),
             woken: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            thread: AtomicI32::new(0),
         });
         engine.write_shares().push(share.clone());
         Self {
@@ -111,6 +131,9 @@ impl Worker {
             call: None,
             now: clock::monotonic_ns(),
             average: 0,
+            thread: 0,
+            full: 0,
+            needless: 0,
         }
     }
 
@@ -270,12 +293,12 @@ impl Worker {
             && u64::from(averages.wall(route)) > self.engine.tuning.eager_after;
         let cpu = (slow && averages.wants_sample(route)).then(clock::thread_cpu_ns);
         self.call = Some(Call { route, began: self.now, cpu });
-        self.share.sequence.fetch_add(1, Ordering::SeqCst);
+        self.share.step();
     }
 
     fn end_call(&mut self) {
         let Some(call) = self.call.take() else { return };
-        self.share.sequence.fetch_add(1, Ordering::SeqCst);
+        self.share.step();
         self.now = clock::monotonic_ns();
         let wall = self.now.saturating_sub(call.began);
         self.engine.averages.record(call.route, wall);
@@ -286,9 +309,14 @@ impl Worker {
         self.average = (self.average * 7 + wall) / 8;
     }
 
-    /// The host of a pulling worker is back.
+    /// The host of a pulling worker is back, maybe on another thread.
     fn come_back(&mut self) {
         self.end_call();
+        let here = thread::local_id();
+        if self.thread != here {
+            self.thread = here;
+            self.share.thread.store(thread::system_id(), Ordering::Relaxed);
+        }
     }
 
     fn take_role(&mut self) -> bool {
@@ -323,13 +351,36 @@ impl Worker {
         }
         let others = engine.roles.leave();
         engine.pass_wake_on(&self.share);
-        self.now = clock::monotonic_ns();
+        let before = std::mem::replace(&mut self.now, clock::monotonic_ns());
+        let waited = self.now.saturating_sub(before) > WAITED;
         let published = self.share.batch.publish(&entries[..count]);
         debug_assert!(published, "a worker polls with an empty batch");
+        self.adapt(others, waited, count, most as usize);
         if others == 0 || count > 1 {
             engine.service.watch();
         }
         count > 0
+    }
+
+    /// After a wait: are there too many pollers, or too few?
+    fn adapt(&mut self, others: usize, waited: bool, count: usize, most: usize) {
+        let roles = &self.engine.roles;
+        if others == 0 && waited && count < FEW {
+            self.needless += 1;
+        } else {
+            self.needless = self.needless.saturating_sub(1);
+        }
+        if self.needless >= NEEDLESS {
+            self.needless = 0;
+            if roles.step_back() && self.share.lose_role() {
+                roles.release();
+            }
+        }
+        self.full = if count == most && !waited { self.full + 1 } else { 0 };
+        if self.full > 0 && roles.step_forward(self.full) {
+            self.full = 0;
+            self.engine.lot.wake_one();
+        }
     }
 
     /// Sleeps until there is work or a role. False if the time was up.
@@ -357,6 +408,13 @@ impl Worker {
         self.now / 1_000_000
     }
 }
+
+/// A wait in epoll of more nanoseconds than this was one.
+const WAITED: u64 = 10_000;
+/// A batch of fewer than so many events is not worth a wake-up if another poller is at work.
+const FEW: usize = 4;
+/// So many needless wake-ups, on balance, make a poller step back.
+const NEEDLESS: u32 = 8;
 
 /// A thread above `numthreads` goes after so many milliseconds without work.
 const IDLE_TIME: u64 = 30_000;

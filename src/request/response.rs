@@ -8,7 +8,8 @@ use super::headers::{elements, is_token, is_value};
 mod text;
 
 pub use text::{chunk_size_line, simple_response};
-use text::{decimal, field};
+pub(crate) use text::decimal;
+use text::field;
 
 pub const BODY_TOO_LONG: Refusal = Refusal {
     status: "500 Internal Server Error",

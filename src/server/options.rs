@@ -129,7 +129,7 @@ options! {
         "Threads that wait for events at a time; 0: one for each core, at most 4.";
     "eager_after" OptionKind::Seconds(0.0, DAY), "0.0001",
         "Calls that take longer on average are handed over before they are made; 0: never.";
-    "takeover_after" OptionKind::Seconds(0.0, 10.0), "0.001",
+    "takeover_after" OptionKind::Seconds(0.0, 10.0), "0.002",
         "Between two looks of the watchdog; 0: no watchdog.";
     "thread_stack_size" OptionKind::Number(0, 1_073_741_824), "0",
         "Bytes of stack of a worker thread; 0: the default.";
