@@ -7,18 +7,22 @@
 //! can, it is called again, ever more reluctantly if that did not help.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// So many full batches in a row show that one poller is not enough.
 const PATIENCE: u32 = 64;
 const MOST_PATIENCE: u32 = 1 << 16;
+
+const ENTERED: u64 = 1 << 32;
+const WAITING: u64 = ENTERED - 1;
 
 /// The roles, and how many threads are inside epoll's wait.
 pub(crate) struct Roles {
     most: usize,
     limit: AtomicUsize,
     held: AtomicUsize,
-    polling: AtomicUsize,
+    /// Below: who is inside epoll's wait. Above: how often anybody went in.
+    polling: AtomicU64,
     patience: AtomicU32,
 }
 
@@ -28,7 +32,7 @@ impl Roles {
             most: pollers,
             limit: AtomicUsize::new(pollers),
             held: AtomicUsize::new(0),
-            polling: AtomicUsize::new(0),
+            polling: AtomicU64::new(0),
             patience: AtomicU32::new(PATIENCE),
         }
     }
@@ -52,17 +56,22 @@ impl Roles {
 
     /// To be called before looking for work a last time and waiting in epoll.
     pub(crate) fn enter(&self) {
-        self.polling.fetch_add(1, Ordering::SeqCst);
+        self.polling.fetch_add(ENTERED | 1, Ordering::SeqCst);
     }
 
     /// To be called after the wait. Returns how many threads still wait.
     pub(crate) fn leave(&self) -> usize {
-        self.polling.fetch_sub(1, Ordering::SeqCst) - 1
+        ((self.polling.fetch_sub(1, Ordering::SeqCst) - 1) & WAITING) as usize
     }
 
     /// How many threads wait in epoll.
     pub(crate) fn polling(&self) -> usize {
-        self.polling.load(Ordering::SeqCst)
+        (self.polling.load(Ordering::SeqCst) & WAITING) as usize
+    }
+
+    /// A number that changes when a thread goes to wait in epoll.
+    pub(crate) fn visits(&self) -> u64 {
+        self.polling.load(Ordering::SeqCst) / ENTERED
     }
 
     /// One poller fewer: the one that asks was woken for what another would have fetched. False if
@@ -91,6 +100,9 @@ impl Roles {
 
     /// There is little to do: all roles are open again. True if that changed anything.
     pub(crate) fn relax(&self) -> bool {
+        if self.limit.load(Ordering::Relaxed) == self.most {
+            return false;
+        }
         self.patience.store(PATIENCE, Ordering::Relaxed);
         self.limit.swap(self.most, Ordering::SeqCst) < self.most
     }

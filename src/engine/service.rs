@@ -84,10 +84,12 @@ impl Service {
         }
     }
 
-    /// Asks it to take the poller's place at once: a worker is about to go away, and no other is
-    /// there.
+    /// A worker is about to go away, and no other is there. The watch sees whether one comes back
+    /// soon; without a watch the service thread takes the poller's place at once.
     pub(super) fn attend(&self) {
-        if !self.polls.load(Ordering::SeqCst) {
+        if self.enabled {
+            self.watch();
+        } else if !self.polls.load(Ordering::SeqCst) {
             self.wake();
         }
     }
@@ -131,6 +133,7 @@ struct Watch {
     /// The list for the next tick, to be used again.
     spare_seen: Vec<Seen>,
     last_tick: u64,
+    visits: u64,
     quiet: u32,
     /// It has taken the poller's place.
     polls: bool,
@@ -149,6 +152,7 @@ impl Engine {
             seen: Vec::new(),
             spare_seen: Vec::new(),
             last_tick: 0,
+            visits: 0,
             quiet: 0,
             polls: false,
             waiting_since: None,
@@ -217,12 +221,15 @@ impl Watch {
         }
         self.grow_if_wanted(now / 1_000_000, grow);
         let attended = engine.roles.polling() > 0;
+        let visits = engine.roles.visits();
+        // A worker that comes by between two looks is enough: no need to stand in its way.
+        let visited = visits != std::mem::replace(&mut self.visits, visits);
         let free = engine.lot.parked() > 0;
         if free && (engine.has_queued() || (!attended && engine.roles.is_free())) {
             // A parked worker takes over: it finds the queues, or a role.
             self.polls = false;
             engine.lot.wake_one();
-        } else if attended {
+        } else if attended || visited {
             self.polls = false;
         } else if !free && !engine.has_role_holder() {
             self.polls = true;

@@ -365,6 +365,13 @@ impl Worker {
     /// After a wait: are there too many pollers, or too few?
     fn adapt(&mut self, others: usize, waited: bool, count: usize, most: usize) {
         let roles = &self.engine.roles;
+        if self.average > self.engine.tuning.eager_after {
+            // Where calls take long, whoever has come back waits for the next event right here, and
+            // needs nobody to wake it.
+            self.needless = 0;
+            roles.relax();
+            return;
+        }
         if others == 0 && waited && count < FEW {
             self.needless += 1;
         } else {
