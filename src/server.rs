@@ -109,7 +109,8 @@ impl HTTPServer {
         self.lock().options.get(name)
     }
 
-    /// Binds, listens and starts the worker threads. A pull server serves from here on.
+    /// Binds, listens and starts the worker threads. Connections wait until
+    /// [`serve`](Self::serve).
     pub fn prepare(&self) -> Result<(), Error> {
         let mut state = self.lock();
         match state.stage {
@@ -364,6 +365,11 @@ impl PullWorker {
             Next::Nothing => Pulled::Nothing,
             Next::Stopped => Pulled::Stopped,
         }
+    }
+
+    /// A further request if one is at hand.
+    pub fn next_at_hand(&mut self) -> Option<RequestId> {
+        self.worker.next_at_hand()
     }
 
     /// A request that this or another worker of the same server pulled.

@@ -23,7 +23,7 @@ use crate::sys::poll;
 /// A request that has waited so many milliseconds makes the pool grow.
 const GROW_AFTER: u64 = 10;
 /// A worker that is ready to run is believed to compute for long after so many ticks.
-const COMPUTING: u32 = 4;
+const COMPUTING: u32 = 3;
 /// So many ticks in a row without anything to watch end the watch.
 const QUIET: u32 = 16;
 

@@ -145,6 +145,19 @@ impl Worker {
         &self.engine
     }
 
+    /// A further request if one is at hand, without going to fetch events.
+    pub(crate) fn next_at_hand(&mut self) -> Option<RequestId> {
+        self.come_back();
+        while self.share.batch.remaining() > 0 || self.engine.has_queued() {
+            if let Some(own) = self.take_work()
+                && let Some(id) = self.turn(own)
+            {
+                return Some(id);
+            }
+        }
+        None
+    }
+
     /// Works until there is a request for the application. `timeout` in milliseconds, `None`: no
     /// limit.
     pub(crate) fn next(&mut self, timeout: Option<u64>) -> Next {

@@ -75,22 +75,23 @@ pub unsafe extern "C" fn wsgi_worker_next(
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Err(Failure::Status(WSGI_BUSY)),
         };
-        let mut timeout = u64::try_from(timeout_ms).ok();
         let mut count = 0;
         for event in events {
-            match pull.next(timeout) {
-                Pulled::Request(id) => {
-                    event.struct_size = size_of::<wsgi_event>();
-                    event.kind = WSGI_EVENT_REQUEST;
-                    event.request = id.0;
-                    count += 1;
-                    // More only if it is there already.
-                    timeout = Some(0);
+            let id = if count > 0 {
+                // More only if it is there already.
+                let Some(id) = pull.next_at_hand() else { break };
+                id
+            } else {
+                match pull.next(u64::try_from(timeout_ms).ok()) {
+                    Pulled::Request(id) => id,
+                    Pulled::Nothing => return Err(Failure::Status(WSGI_AGAIN)),
+                    Pulled::Stopped => return Err(Failure::Status(WSGI_E_STOPPING)),
                 }
-                Pulled::Nothing if count == 0 => return Err(Failure::Status(WSGI_AGAIN)),
-                Pulled::Stopped if count == 0 => return Err(Failure::Status(WSGI_E_STOPPING)),
-                Pulled::Nothing | Pulled::Stopped => break,
-            }
+            };
+            event.struct_size = size_of::<wsgi_event>();
+            event.kind = WSGI_EVENT_REQUEST;
+            event.request = id.0;
+            count += 1;
         }
         Ok(count)
     })
