@@ -82,10 +82,9 @@ impl From<AppError> for RequestError {
         match error {
             AppError::State => Self::State(error.text()),
             AppError::Length { .. } => Self::Length,
-            AppError::Status
-            | AppError::Header
-            | AppError::HopByHop
-            | AppError::ContentLength => Self::Header(error.text()),
+            AppError::Status | AppError::Header | AppError::HopByHop | AppError::ContentLength => {
+                Self::Header(error.text())
+            }
         }
     }
 }

@@ -68,9 +68,7 @@ impl RFile {
         match self {
             Self::Empty => Ok(true),
             Self::KnownLength(file) => Ok(file.remaining <= unread.len() as u64),
-            Self::Chunked(file) => {
-                Ok(file.done || file.decoder.clone().skip(unread)?.done)
-            }
+            Self::Chunked(file) => Ok(file.done || file.decoder.clone().skip(unread)?.done),
         }
     }
 

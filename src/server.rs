@@ -195,7 +195,9 @@ impl HTTPServer {
         if running.engine.fork_mark.in_child() || running.is_a_worker_here() {
             return 0;
         }
-        if stage == Stage::Prepared && let Ok(running) = self.begin_to_serve() {
+        if stage == Stage::Prepared
+            && let Ok(running) = self.begin_to_serve()
+        {
             // Nobody serves: this thread does, to the end that has been asked for.
             let _not_interrupted = self.serve_to_the_end(&running);
         }
@@ -238,9 +240,7 @@ impl HTTPServer {
                 state.stage = Stage::Serving;
                 Ok(running)
             }
-            (Stage::Serving, _) => {
-                Err(Error::new(ErrorKind::State, "the server serves already"))
-            }
+            (Stage::Serving, _) => Err(Error::new(ErrorKind::State, "the server serves already")),
             _ => Err(Error::new(ErrorKind::State, "the server was not prepared")),
         }
     }

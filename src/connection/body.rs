@@ -130,7 +130,8 @@ impl HTTPConnection {
         let known = exchange.rfile.remaining();
         let result = match known {
             Some(left) => {
-                let most = usize::try_from(left).map_or(output.len(), |left| left.min(output.len()));
+                let most =
+                    usize::try_from(left).map_or(output.len(), |left| left.min(output.len()));
                 socket::receive(fd, &mut output[..most])
             }
             None => {

@@ -323,8 +323,8 @@ impl HTTPConnection {
             Framing::Chunked => self.append_chunk(data),
             Framing::Length(_) | Framing::UntilClose if data.len() <= COPY => {
                 exchange.output.extend_from_slice(data);
-                let complete = matches!(framing, Framing::Length(_))
-                    && !exchange.response.is_short();
+                let complete =
+                    matches!(framing, Framing::Length(_)) && !exchange.response.is_short();
                 if complete {
                     self.flush_last(services);
                     return Ok(());

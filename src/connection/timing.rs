@@ -12,8 +12,7 @@ const RETRY: u64 = 50;
 /// So long a lingering connection is kept, in milliseconds.
 const LINGER: u64 = 2_000;
 
-pub(super) const REQUEST_TIMEOUT: Refusal =
-    Refusal { status: "408 Request Timeout", text: "" };
+pub(super) const REQUEST_TIMEOUT: Refusal = Refusal { status: "408 Request Timeout", text: "" };
 const UNAVAILABLE: Refusal = Refusal { status: "503 Service Unavailable", text: "" };
 
 /// When something has to have happened.

@@ -65,9 +65,7 @@ impl From<RequestError> for Failure {
 }
 
 /// Runs the body of an exported function that returns a count or a status.
-pub(super) fn guard_count<N: From<wsgi_status>>(
-    body: impl FnOnce() -> Result<N, Failure>,
-) -> N {
+pub(super) fn guard_count<N: From<wsgi_status>>(body: impl FnOnce() -> Result<N, Failure>) -> N {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(count)) => count,
         Ok(Err(failure)) => failure.status().into(),

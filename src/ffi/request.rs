@@ -87,10 +87,7 @@ pub extern "C" fn wsgi_request_detach(
 /// Whether the client is still there: 0 it is, 1 it has half-closed, 2 it has left; or a negative
 /// status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
 #[unsafe(no_mangle)]
-pub extern "C" fn wsgi_request_aborted(
-    server: Option<&wsgi_server>,
-    request: wsgi_request,
-) -> i32 {
+pub extern "C" fn wsgi_request_aborted(server: Option<&wsgi_server>, request: wsgi_request) -> i32 {
     guard_count(|| {
         let server = server.ok_or(Failure::NULL)?;
         server.with_engine(|engine| Ok(i32::from(engine.aborted(RequestId(request))?)))

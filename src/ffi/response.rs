@@ -55,10 +55,7 @@ pub unsafe extern "C" fn wsgi_write(
 /// Says that the answer is complete. A detached or pulled request ends here. Any thread. Errors:
 /// WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (nothing was started: the client gets 500).
 #[unsafe(no_mangle)]
-pub extern "C" fn wsgi_finish(
-    server: Option<&wsgi_server>,
-    request: wsgi_request,
-) -> wsgi_status {
+pub extern "C" fn wsgi_finish(server: Option<&wsgi_server>, request: wsgi_request) -> wsgi_status {
     guard(|| {
         let server = server.ok_or(Failure::NULL)?;
         server.with_engine(|engine| Ok(engine.finish(RequestId(request))?))
@@ -83,20 +80,17 @@ pub unsafe extern "C" fn wsgi_respond(
     guard(|| {
         let server = server.ok_or(Failure::NULL)?;
         // SAFETY: readable by the caller's word.
-        let (status, headers, body) = unsafe {
-            (lent_bytes(status)?, header_slices(headers, count)?, bytes(body, length)?)
-        };
-        server.with_engine(|engine| Ok(engine.respond(RequestId(request), status, headers, body)?))
+        let (status, headers, body) =
+            unsafe { (lent_bytes(status)?, header_slices(headers, count)?, bytes(body, length)?) };
+        server
+            .with_engine(|engine| Ok(engine.respond(RequestId(request), status, headers, body)?))
     })
 }
 
 /// Gives the request up: the client gets 500 if nothing was sent, else its connection is cut. Any
 /// thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
 #[unsafe(no_mangle)]
-pub extern "C" fn wsgi_abort(
-    server: Option<&wsgi_server>,
-    request: wsgi_request,
-) -> wsgi_status {
+pub extern "C" fn wsgi_abort(server: Option<&wsgi_server>, request: wsgi_request) -> wsgi_status {
     guard(|| {
         let server = server.ok_or(Failure::NULL)?;
         server.with_engine(|engine| Ok(engine.abort(RequestId(request))?))

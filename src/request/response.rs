@@ -7,9 +7,9 @@ use super::headers::{elements, is_token, is_value};
 
 mod text;
 
-pub use text::{chunk_size_line, simple_response};
 pub(crate) use text::decimal;
 use text::field;
+pub use text::{chunk_size_line, simple_response};
 
 pub const BODY_TOO_LONG: Refusal = Refusal {
     status: "500 Internal Server Error",

@@ -68,8 +68,7 @@ fn environ(options: &Options, bound: SocketAddr) -> EnvironTemplate {
     let or = |value: String, other: &dyn Fn() -> String| {
         if value.is_empty() { other() } else { value }
     };
-    let version =
-        or(options.text("version"), &|| format!("libwsgiserver/{}", crate::VERSION));
+    let version = or(options.text("version"), &|| format!("libwsgiserver/{}", crate::VERSION));
     let software = or(options.text("software"), &|| format!("{version} Server"));
     let server_name = or(options.text("server_name"), &crate::sys::host_name);
     EnvironTemplate::new(&ServerInfo {

@@ -66,8 +66,7 @@ impl Epoll {
     fn control(&self, operation: i32, fd: RawFd, mask: u32, data: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: mask, u64: data };
         // SAFETY: `event` lives through the call; the kernel copies it.
-        let result =
-            unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), operation, fd, &mut event) };
+        let result = unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), operation, fd, &mut event) };
         checked(result).map(drop)
     }
 }
