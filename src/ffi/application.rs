@@ -58,8 +58,8 @@ impl Gateway for Application {
         match result {
             WSGI_DETACHED => Outcome::Detached,
             WSGI_INTERRUPT => Outcome::Interrupt,
-            result if result < 0 => Outcome::Failed,
-            _ => Outcome::Done,
+            WSGI_DONE.. => Outcome::Done,
+            _ => Outcome::Failed,
         }
     }
 }

@@ -36,12 +36,12 @@ pub enum AppError {
 impl AppError {
     pub fn text(self) -> &'static str {
         match self {
-            AppError::State => "start_response called in the wrong place or a second time.",
-            AppError::Status => "The response status is malformed or not a final one.",
-            AppError::Header => "A response header name or value has a character it may not have.",
-            AppError::HopByHop => "The response has a hop-by-hop header.",
-            AppError::ContentLength => "Malformed or repeated Content-Length in the response.",
-            AppError::Length { .. } => "Response body exceeds the declared Content-Length.",
+            Self::State => "start_response called in the wrong place or a second time.",
+            Self::Status => "The response status is malformed or not a final one.",
+            Self::Header => "A response header name or value has a character it may not have.",
+            Self::HopByHop => "The response has a hop-by-hop header.",
+            Self::ContentLength => "Malformed or repeated Content-Length in the response.",
+            Self::Length { .. } => "Response body exceeds the declared Content-Length.",
         }
     }
 }
@@ -110,8 +110,9 @@ pub struct Response {
 }
 
 impl Response {
-    pub fn new() -> Response {
-        Response::default()
+    #[cfg(test)]
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Forgets the response, keeps the memory.
@@ -138,11 +139,13 @@ impl Response {
         self.phase != Phase::Idle
     }
 
+    #[cfg(test)]
     pub fn is_sent(&self) -> bool {
         self.phase == Phase::Sent
     }
 
     /// 0 before `start`.
+    #[cfg(test)]
     pub fn code(&self) -> u16 {
         self.code
     }

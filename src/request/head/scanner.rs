@@ -11,12 +11,8 @@ pub struct HeadScanner {
 }
 
 impl HeadScanner {
-    pub fn new() -> HeadScanner {
-        HeadScanner::default()
-    }
-
-    pub fn reset(&mut self) {
-        *self = HeadScanner::default();
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// `input` is all that is there of the request. True when the new bytes end the head or the
