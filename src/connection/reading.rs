@@ -62,7 +62,7 @@ impl HTTPConnection {
                     Parsed::Complete { length } => exchange.begin_request(length, policy),
                     Parsed::Refused(refusal) => return self.refuse(services, refusal),
                     Parsed::Partial if self.scan.is_none() => {
-                        self.scan.insert(HeadScanner::new()).advance(bytes);
+                        self.scan.insert(HeadScanner::new(policy)).advance(bytes);
                     }
                     Parsed::Partial => {}
                 }
