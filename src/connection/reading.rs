@@ -107,6 +107,7 @@ impl HTTPConnection {
 
     fn request_complete(&mut self) -> Step {
         self.scan = None;
+        self.timing.arrived();
         self.phase = Phase::Request;
         self.turn_requests += 1;
         self.over = false;
