@@ -18,7 +18,7 @@ pub(super) const DRAIN_LIMIT: u64 = 256 * 1024;
 /// So much a client may still send to a connection that lingers.
 pub(super) const LINGER_LIMIT: u64 = 1024 * 1024;
 
-const CUT_SHORT: Refusal = Refusal::bad_request("The request body ended too early.");
+pub(super) const CUT_SHORT: Refusal = Refusal::bad_request("The request body ended too early.");
 
 /// What a look at the socket gave.
 enum Fill {
