@@ -358,7 +358,8 @@ impl Engine {
             let since = self.slots.get(token.slot)?.idle_since.load(Ordering::Relaxed);
             (since != 0).then_some(since)
         };
-        let oldest = self.slots.open_tokens().filter(|token| idle(token).is_some()).min_by_key(idle);
+        let oldest =
+            self.slots.open_tokens().filter(|token| idle(token).is_some()).min_by_key(idle);
         let Some(mut own) = oldest.and_then(|token| self.post(token, Bits::NONE)) else {
             return false;
         };

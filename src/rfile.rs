@@ -68,7 +68,7 @@ impl RFile {
         match self {
             Self::Empty => Ok(true),
             Self::KnownLength(file) => Ok(file.remaining <= unread.len() as u64),
-            Self::Chunked(file) => Ok(file.done || file.decoder.clone().skip(unread)?.done),
+            Self::Chunked(file) => file.is_complete_in(unread),
         }
     }
 
@@ -125,6 +125,18 @@ impl ChunkedRFile {
         Ok(step.produced)
     }
 
+    fn is_complete_in(&self, unread: &[u8]) -> Result<bool, ChunkError> {
+        let (mut decoder, mut at) = (self.decoder.clone(), 0);
+        loop {
+            // What is wrong behind some data is only told when asked again.
+            let step = decoder.skip(unread.get(at..).unwrap_or(&[]))?;
+            at += step.consumed;
+            if step.done || at >= unread.len() {
+                return Ok(self.done || step.done);
+            }
+        }
+    }
+
     fn skip(&mut self, input: &mut Input) -> Result<(), ChunkError> {
         if self.done {
             return Ok(());
@@ -133,5 +145,29 @@ impl ChunkedRFile {
         input.consume(step.consumed);
         self.done = step.done;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::chunked::{BAD_END, BAD_TRAILER};
+
+    fn complete(bytes: &[u8]) -> Result<bool, ChunkError> {
+        RFile::new(Body::Chunked, 0).is_complete_in(bytes)
+    }
+
+    #[test]
+    fn a_chunked_body_is_looked_through_to_its_end() {
+        assert_eq!(complete(b"2\r\nhi\r\n"), Ok(false));
+        assert_eq!(complete(b"2\r\nhi\r\n0\r\n\r\nnext"), Ok(true));
+        assert_eq!(complete(b""), Ok(false));
+    }
+
+    #[test]
+    fn what_is_wrong_behind_data_is_seen_ahead() {
+        let wrong = |bytes| complete(bytes).map_err(ChunkError::refusal);
+        assert_eq!(wrong(b"2\r\nhi0\r\n\r\n"), Err(BAD_END));
+        assert_eq!(wrong(b"2\r\nhi\r\n0\r\nHost: a\r\n\r\n"), Err(BAD_TRAILER));
     }
 }

@@ -192,7 +192,12 @@ impl HTTPServer {
         let stage = state.stage;
         drop(state);
         running.engine.service.ask_to_stop();
-        if running.engine.fork_mark.in_child() || running.is_a_worker_here() {
+        if running.engine.fork_mark.in_child() {
+            return 0;
+        }
+        if running.is_a_worker_here() {
+            // At once: the answer that this worker is about to give says that the connection closes.
+            running.engine.services.drain();
             return 0;
         }
         if stage == Stage::Prepared

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::reading::CUT_SHORT;
 use super::services::Services;
 use super::timing::REQUEST_TIMEOUT;
 use super::{HTTPConnection, Phase, Unsent};
@@ -143,7 +144,7 @@ impl HTTPConnection {
             Ok(0) => {
                 self.ended = true;
                 self.close = true;
-                self.refusal = None;
+                self.refusal = Some(CUT_SHORT);
                 Err(RequestError::Client("the client has cut its request short"))
             }
             Ok(count) if known.is_some() => {

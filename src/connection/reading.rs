@@ -18,7 +18,7 @@ pub(super) const DRAIN_LIMIT: u64 = 256 * 1024;
 /// So much a client may still send to a connection that lingers.
 pub(super) const LINGER_LIMIT: u64 = 1024 * 1024;
 
-const CUT_SHORT: Refusal = Refusal::bad_request("The request body ended too early.");
+pub(super) const CUT_SHORT: Refusal = Refusal::bad_request("The request body ended too early.");
 
 /// What a look at the socket gave.
 enum Fill {
@@ -62,7 +62,7 @@ impl HTTPConnection {
                     Parsed::Complete { length } => exchange.begin_request(length, policy),
                     Parsed::Refused(refusal) => return self.refuse(services, refusal),
                     Parsed::Partial if self.scan.is_none() => {
-                        self.scan.insert(HeadScanner::new()).advance(bytes);
+                        self.scan.insert(HeadScanner::new(policy)).advance(bytes);
                     }
                     Parsed::Partial => {}
                 }
@@ -107,6 +107,7 @@ impl HTTPConnection {
 
     fn request_complete(&mut self) -> Step {
         self.scan = None;
+        self.timing.arrived();
         self.phase = Phase::Request;
         self.turn_requests += 1;
         self.over = false;

@@ -7,7 +7,7 @@ use super::reading::{DRAIN_LIMIT, LINGER_LIMIT};
 use super::services::Services;
 use super::{HTTPConnection, INTEREST, Phase, Step, Unsent};
 use crate::gateway::RequestError;
-use crate::request::head::Refusal;
+use crate::request::head::{Body, Refusal};
 use crate::request::response::{
     AppError, BODY_TOO_LONG, Framing, HeadContext, chunk_size_line, simple_response,
 };
@@ -288,8 +288,10 @@ impl HTTPConnection {
         }
         let head = &exchange.head;
         let offer_refused = head.expect_continue && !exchange.continued;
+        // An application that has begun with the body may read the rest while it answers.
         let too_long = exchange.rfile.remaining().is_some_and(|left| {
-            left.saturating_sub(exchange.input.unread().len() as u64) > DRAIN_LIMIT
+            head.body == Body::Length(left)
+                && left.saturating_sub(exchange.input.unread().len() as u64) > DRAIN_LIMIT
         });
         let date = exchange.date.now();
         let keep_alive =

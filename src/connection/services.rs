@@ -41,7 +41,6 @@ pub(crate) struct Services {
     /// Readable once `stop` has run out of time: threads that wait for a client give up.
     pub(crate) cut: EventFd,
     draining: AtomicBool,
-    cutting: AtomicBool,
     exchanges: (Sender<Box<Exchange>>, Receiver<Box<Exchange>>),
 }
 
@@ -55,7 +54,6 @@ impl Services {
             waiters: Waiters { waiting: AtomicUsize::new(0), most: AtomicUsize::new(waiters) },
             cut: EventFd::new()?,
             draining: AtomicBool::new(false),
-            cutting: AtomicBool::new(false),
             exchanges: bounded(64),
         })
     }
@@ -69,13 +67,8 @@ impl Services {
         self.draining.store(true, Ordering::SeqCst);
     }
 
-    /// Whether `stop` has run out of time.
-    pub(crate) fn cutting(&self) -> bool {
-        self.cutting.load(Ordering::SeqCst)
-    }
-
+    /// `stop` has run out of time.
     pub(crate) fn cut_all(&self) {
-        self.cutting.store(true, Ordering::SeqCst);
         self.cut.signal();
     }
 

@@ -31,6 +31,14 @@ pub(super) struct Timing {
     pub(super) retry: bool,
 }
 
+impl Timing {
+    /// The request is complete: what was waited for has come, however late the application answers.
+    pub(super) fn arrived(&mut self) {
+        self.deadline = 0;
+        self.waits = WaitsFor::Nothing;
+    }
+}
+
 /// What a deadline bounds.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum WaitsFor {

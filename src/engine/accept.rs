@@ -86,7 +86,8 @@ impl Listener {
         let mut state = self.lock();
         state.resting = false;
         if let Some(socket) = &state.socket
-            && let Err(error) = engine.services.epoll.modify(socket.as_raw_fd(), EVENTS, self.data())
+            && let Err(error) =
+                engine.services.epoll.modify(socket.as_raw_fd(), EVENTS, self.data())
         {
             log::error!("epoll_ctl: {error}: no more connections are accepted");
         }

@@ -44,7 +44,7 @@ impl RouteAverages {
 
     /// Whether the next call of this slow route is to be measured with the CPU clock.
     pub(crate) fn wants_sample(&self, route: u32) -> bool {
-        self.slot(route).slow_calls.fetch_add(1, Ordering::Relaxed) % SAMPLE == 0
+        self.slot(route).slow_calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(SAMPLE)
     }
 
     /// Notes that a call took `wall` nanoseconds. Two threads at once may lose one of the samples.

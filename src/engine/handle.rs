@@ -200,5 +200,4 @@ impl Engine {
         let token = slot.word.enqueue(own);
         self.push_ready(token);
     }
-
 }

@@ -63,6 +63,7 @@ impl Bits {
     pub(crate) const TIMER: Self = Self(1 << 7);
 
     /// True if every bit of `other` is set.
+    #[cfg(test)]
     pub(crate) const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -76,10 +77,12 @@ impl Bits {
         Self(self.0 | other.0)
     }
 
+    #[cfg(test)]
     pub(crate) const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
+    #[cfg(test)]
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -225,6 +228,7 @@ impl Word {
     }
 
     /// Puts bits back that the owner took, or has reason to set, but will not look after now.
+    #[cfg(test)]
     pub(crate) fn leave_bits(&self, owner: &Ownership, bits: Bits) {
         debug_assert!(owned_by(self.0.load(Ordering::Relaxed), owner));
         self.0.fetch_or(u64::from(bits.0), Ordering::Release);
@@ -319,6 +323,7 @@ impl Word {
     }
 
     /// The bits as they are, for a question like "is the client still there?".
+    #[cfg(test)]
     pub(crate) fn peek_bits(&self) -> Bits {
         Bits::of_word(self.0.load(Ordering::Acquire))
     }

@@ -258,10 +258,7 @@ impl Watch {
             seen.push(Seen { worker, sequence, ticks });
             let away = sequence % 2 == 1 && ticks > 0;
             let has_something = share.has_role() || share.batch.remaining() > 0;
-            if away
-                && has_something
-                && (ticks >= COMPUTING || share.is_waiting().unwrap_or(true))
-            {
+            if away && has_something && (ticks >= COMPUTING || share.is_waiting().unwrap_or(true)) {
                 robbed |= engine.rob(share);
             }
         });

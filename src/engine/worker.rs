@@ -17,8 +17,8 @@ use super::parking::{Parked, Parker};
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::Exchange;
 use crate::gateway::Outcome;
-use crate::sys::{clock, thread};
 use crate::sys::epoll::Events;
+use crate::sys::{clock, thread};
 
 /// Requests that one connection may have answered before others get a turn.
 const TURN: u32 = 16;
@@ -228,12 +228,6 @@ impl Worker {
         engine.wake_pollers();
     }
 
-    /// Makes the worker leave the pool when it comes by.
-    pub(crate) fn retire(engine: &Engine, share: &Share) {
-        share.retired.store(true, Ordering::SeqCst);
-        Self::wake(engine, share);
-    }
-
     /// Work in the order of its age: what was fetched, requests that are complete, tokens.
     fn take_work(&mut self) -> Option<Ownership> {
         let engine = &*self.engine;
@@ -407,7 +401,7 @@ impl Worker {
     fn park(&mut self, timeout: Option<u64>) -> bool {
         let engine = self.engine.clone();
         let surplus = engine.is_surplus();
-        let limit = timeout.or(surplus.then_some(IDLE_TIME)).map(Duration::from_millis);
+        let limit = timeout.or_else(|| surplus.then_some(IDLE_TIME)).map(Duration::from_millis);
         let parked = engine.lot.park(
             &self.share.parker,
             || engine.has_queued() || engine.roles.is_free() || self.is_over(),

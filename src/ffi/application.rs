@@ -58,8 +58,8 @@ impl Gateway for Application {
         match result {
             WSGI_DETACHED => Outcome::Detached,
             WSGI_INTERRUPT => Outcome::Interrupt,
-            result if result < 0 => Outcome::Failed,
-            _ => Outcome::Done,
+            WSGI_DONE.. => Outcome::Done,
+            _ => Outcome::Failed,
         }
     }
 }
@@ -147,7 +147,7 @@ unsafe extern "C" fn start_response(
     guard(|| {
         // SAFETY: the header says that `context` is the responder's own, lent for the call.
         let context = unsafe { context.cast::<ResponderContext<'_>>().as_ref() };
-        let context = context.ok_or(Failure::NULL)?;
+        let context = context.ok_or(Failure::Null("context"))?;
         // SAFETY: the caller lends status and headers for this call.
         unsafe { start(context.engine, context.id, status, headers, count, restart != 0) }
     })
@@ -161,7 +161,7 @@ unsafe extern "C" fn write(
     guard(|| {
         // SAFETY: the header says that `context` is the responder's own, lent for the call.
         let context = unsafe { context.cast::<ResponderContext<'_>>().as_ref() };
-        let context = context.ok_or(Failure::NULL)?;
+        let context = context.ok_or(Failure::Null("context"))?;
         // SAFETY: the caller lends the data for this call.
         let data = unsafe { bytes(data, length)? };
         Ok(context.engine.write(context.id, data)?)
@@ -197,7 +197,7 @@ pub(super) unsafe fn header_slices<'a>(
     let headers: &'a [wsgi_header] = unsafe { items(headers, count)? };
     let is_null = |text: &wsgi_str| text.ptr.is_null() && text.len > 0;
     if headers.iter().any(|header| is_null(&header.name) || is_null(&header.value)) {
-        return Err(Failure::NULL);
+        return Err(Failure::Null("a header"));
     }
     Ok(headers.iter().map(|header| {
         // SAFETY: none is NULL with a length, and all are readable by the caller's word.

@@ -10,15 +10,16 @@ use crate::gateway::RequestError;
 
 /// Why a C function fails.
 pub(super) enum Failure {
+    /// The parameter of this name is NULL.
+    Null(&'static str),
     Status(wsgi_status),
     Error(Error),
 }
 
 impl Failure {
-    pub(super) const NULL: Self = Self::Status(WSGI_E_NULL);
-
     pub(super) fn status(&self) -> wsgi_status {
         match self {
+            Self::Null(_) => WSGI_E_NULL,
             Self::Status(status) => *status,
             Self::Error(error) => match error.kind() {
                 ErrorKind::Bind => WSGI_E_BIND,
@@ -35,7 +36,7 @@ impl Failure {
     pub(super) fn message(&self) -> String {
         match self {
             Self::Error(error) => error.to_string(),
-            Self::Status(WSGI_E_NULL) => "a pointer that is required is NULL".into(),
+            Self::Null(name) => format!("{name} is NULL"),
             Self::Status(WSGI_E_PANIC) => "the library panicked".into(),
             Self::Status(status) => format!("status {status}"),
         }
@@ -103,9 +104,9 @@ pub(super) unsafe fn guard_with(
 ///
 /// # Safety
 /// `text` is NULL or a string that ends with a NUL and lives as long as the result is used.
-pub(super) unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, Failure> {
+pub(super) unsafe fn text<'a>(text: *const c_char, name: &'static str) -> Result<&'a str, Failure> {
     if text.is_null() {
-        return Err(Failure::NULL);
+        return Err(Failure::Null(name));
     }
     // SAFETY: not NULL, and a string by the caller's word.
     let text = unsafe { CStr::from_ptr(text) };
@@ -130,7 +131,7 @@ pub(super) unsafe fn items<'a, T>(ptr: *const T, count: usize) -> Result<&'a [T]
         return Ok(&[]);
     }
     if ptr.is_null() {
-        return Err(Failure::NULL);
+        return Err(Failure::Null("an array"));
     }
     // SAFETY: not NULL, and readable by the caller's word.
     Ok(unsafe { std::slice::from_raw_parts(ptr, count) })

@@ -30,9 +30,9 @@ pub unsafe extern "C" fn wsgi_worker_new(
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
     let body = || {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         if worker.is_null() {
-            return Err(Failure::NULL);
+            return Err(Failure::Null("worker"));
         }
         let pull = PullWorker::new(server.http())?;
         let waker = pull.waker();
@@ -61,9 +61,9 @@ pub unsafe extern "C" fn wsgi_worker_next(
     timeout_ms: i32,
 ) -> i32 {
     guard_count(|| {
-        let worker = worker.ok_or(Failure::NULL)?;
+        let worker = worker.ok_or(Failure::Null("worker"))?;
         if events.is_null() || capacity == 0 {
-            return Err(Failure::NULL);
+            return Err(Failure::Null("events"));
         }
         // SAFETY: not NULL, and an array by the caller's word.
         let events = unsafe { std::slice::from_raw_parts_mut(events, capacity) };
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn wsgi_worker_next(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_worker_wake(worker: Option<&wsgi_worker>) -> wsgi_status {
     guard(|| {
-        let (engine, share) = &worker.ok_or(Failure::NULL)?.waker;
+        let (engine, share) = &worker.ok_or(Failure::Null("worker"))?.waker;
         Worker::wake(engine, share);
         Ok(())
     })

@@ -21,9 +21,9 @@ pub unsafe extern "C" fn wsgi_request_environ(
     environ: *mut wsgi_environ,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         // SAFETY: NULL or readable by the caller's word.
-        let environ = unsafe { environ.as_mut() }.ok_or(Failure::NULL)?;
+        let environ = unsafe { environ.as_mut() }.ok_or(Failure::Null("environ"))?;
         if environ.struct_size < size_of::<wsgi_environ>() {
             return Err(Failure::Status(WSGI_E_STATE));
         }
@@ -55,11 +55,11 @@ pub unsafe extern "C" fn wsgi_request_read(
     capacity: usize,
 ) -> i64 {
     guard_count(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         let buffer = if capacity == 0 {
             &mut []
         } else if buffer.is_null() {
-            return Err(Failure::NULL);
+            return Err(Failure::Null("buffer"));
         } else {
             // SAFETY: not NULL, and writable by the caller's word. Bytes that were never written
             // are only written here, by the system or by a copy.
@@ -79,7 +79,7 @@ pub extern "C" fn wsgi_request_detach(
     request: wsgi_request,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         server.with_engine(|engine| Ok(engine.detach(RequestId(request))?))
     })
 }
@@ -89,7 +89,7 @@ pub extern "C" fn wsgi_request_detach(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_request_aborted(server: Option<&wsgi_server>, request: wsgi_request) -> i32 {
     guard_count(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         server.with_engine(|engine| Ok(i32::from(engine.aborted(RequestId(request))?)))
     })
 }

@@ -23,7 +23,7 @@ pub unsafe extern "C" fn wsgi_start_response(
     restart: i32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         server.with_engine(|engine| {
             // SAFETY: the same as ours.
             unsafe { start(engine, RequestId(request), status, headers, count, restart != 0) }
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn wsgi_write(
     length: usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         // SAFETY: readable by the caller's word.
         let data = unsafe { bytes(data, length)? };
         server.with_engine(|engine| Ok(engine.write(RequestId(request), data)?))
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn wsgi_write(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_finish(server: Option<&wsgi_server>, request: wsgi_request) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         server.with_engine(|engine| Ok(engine.finish(RequestId(request))?))
     })
 }
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn wsgi_respond(
     length: usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         // SAFETY: readable by the caller's word.
         let (status, headers, body) =
             unsafe { (lent_bytes(status)?, header_slices(headers, count)?, bytes(body, length)?) };
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn wsgi_respond(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_abort(server: Option<&wsgi_server>, request: wsgi_request) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         server.with_engine(|engine| Ok(engine.abort(RequestId(request))?))
     })
 }

@@ -54,10 +54,10 @@ pub unsafe extern "C" fn wsgi_server_new(
     let user_data = UserData::new(user_data, free_user_data);
     let body = || {
         if server.is_null() {
-            return Err(Failure::NULL);
+            return Err(Failure::Null("server"));
         }
         // SAFETY: a string by the caller's word.
-        let bind_addr = unsafe { text(bind_addr)? };
+        let bind_addr = unsafe { text(bind_addr, "bind_addr")? };
         let handle = Arc::new(AtomicPtr::new(ptr::null_mut()));
         let gateway = match app {
             Some(app) => {
@@ -91,9 +91,9 @@ pub unsafe extern "C" fn wsgi_server_set(
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
     let body = || {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         // SAFETY: strings by the caller's word.
-        let (name, value) = unsafe { (text(name)?, text(value)?) };
+        let (name, value) = unsafe { (text(name, "name")?, text(value, "value")?) };
         Ok(server.inner.set(name, value)?)
     };
     // SAFETY: error is NULL or may be written to.
@@ -115,9 +115,9 @@ pub unsafe extern "C" fn wsgi_server_get(
     length: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         // SAFETY: a string by the caller's word.
-        let value = server.inner.get(unsafe { text(name)? })?;
+        let value = server.inner.get(unsafe { text(name, "name")? })?;
         // SAFETY: the same as ours.
         unsafe { copy_out(&value, buffer, capacity, length) }
     })
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn wsgi_server_option_info(
 ) -> wsgi_status {
     guard(|| {
         // SAFETY: NULL or readable by the caller's word.
-        let info = unsafe { info.as_mut() }.ok_or(Failure::NULL)?;
+        let info = unsafe { info.as_mut() }.ok_or(Failure::Null("info"))?;
         if info.struct_size < size_of::<wsgi_option_info>() {
             return Err(Failure::Status(WSGI_E_STATE));
         }
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn wsgi_server_prepare(
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
     let body = || {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         Ok(if server.inner.is_pull() {
             server.inner.start_background()
         } else {
@@ -202,7 +202,7 @@ pub unsafe extern "C" fn wsgi_server_serve(
     server: Option<&wsgi_server>,
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
-    let body = || Ok(server.ok_or(Failure::NULL)?.inner.serve()?);
+    let body = || Ok(server.ok_or(Failure::Null("server"))?.inner.serve()?);
     // SAFETY: error is NULL or may be written to.
     unsafe { guard_with(error, body) }
 }
@@ -216,7 +216,7 @@ pub unsafe extern "C" fn wsgi_server_start(
     server: Option<&wsgi_server>,
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
-    let body = || Ok(server.ok_or(Failure::NULL)?.inner.start()?);
+    let body = || Ok(server.ok_or(Failure::Null("server"))?.inner.start()?);
     // SAFETY: error is NULL or may be written to.
     unsafe { guard_with(error, body) }
 }
@@ -231,7 +231,7 @@ pub unsafe extern "C" fn wsgi_server_start_background(
     server: Option<&wsgi_server>,
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
-    let body = || Ok(server.ok_or(Failure::NULL)?.inner.start_background()?);
+    let body = || Ok(server.ok_or(Failure::Null("server"))?.inner.start_background()?);
     // SAFETY: error is NULL or may be written to.
     unsafe { guard_with(error, body) }
 }
@@ -248,7 +248,7 @@ pub unsafe extern "C" fn wsgi_server_stop(
     requests_cut: *mut u32,
 ) -> wsgi_status {
     guard(|| {
-        let cut = server.ok_or(Failure::NULL)?.inner.stop();
+        let cut = server.ok_or(Failure::Null("server"))?.inner.stop();
         if !requests_cut.is_null() {
             // SAFETY: not NULL, so it may be written to by the caller's word.
             unsafe { *requests_cut = cut };
@@ -276,7 +276,7 @@ pub extern "C" fn wsgi_server_signal_stop(server: Option<&wsgi_server>) -> wsgi_
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_wait(server: Option<&wsgi_server>) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         if server.inner.is_a_worker_here() {
             return Err(Failure::Status(WSGI_BUSY));
         }
@@ -298,7 +298,7 @@ pub unsafe extern "C" fn wsgi_server_bound_addr(
     length: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let address = server.ok_or(Failure::NULL)?.inner.bound_addr()?.to_string();
+        let address = server.ok_or(Failure::Null("server"))?.inner.bound_addr()?.to_string();
         // SAFETY: the same as ours.
         unsafe { copy_out(&address, buffer, capacity, length) }
     })
@@ -350,7 +350,7 @@ unsafe fn copy_out(
         return Err(Failure::Status(WSGI_E_LENGTH));
     }
     if buffer.is_null() {
-        return Err(Failure::NULL);
+        return Err(Failure::Null("buffer"));
     }
     // SAFETY: the buffer has room for the value and the NUL, and does not overlap our own string.
     unsafe {

@@ -37,7 +37,7 @@ pub struct EnvironTemplate {
 }
 
 impl EnvironTemplate {
-    pub fn new(info: &ServerInfo) -> EnvironTemplate {
+    pub fn new(info: &ServerInfo) -> Self {
         let mut pairs = Pairs::new();
         let version: &[u8] = if info.unicode { b"u.0" } else { b"1.0" };
         let values: [(&str, &[u8]); 11] = [
@@ -56,7 +56,7 @@ impl EnvironTemplate {
         for (key, value) in values {
             pairs.push(key.as_bytes(), value);
         }
-        EnvironTemplate { pairs, unicode: info.unicode }
+        Self { pairs, unicode: info.unicode }
     }
 
     /// Adds a pair of the host's own. It must not be one that a request brings.
@@ -85,8 +85,8 @@ pub struct Environ {
 }
 
 impl Environ {
-    pub fn new() -> Environ {
-        Environ::default()
+    pub fn new() -> Self {
+        Self::default()
     }
 
     pub fn arena(&self) -> &[u8] {

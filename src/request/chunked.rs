@@ -34,9 +34,7 @@ impl ChunkError {
     /// The answer, if none was begun yet.
     pub fn refusal(self) -> Refusal {
         match self {
-            ChunkError::Malformed(refusal)
-            | ChunkError::TooLarge(refusal)
-            | ChunkError::Trailers(refusal) => refusal,
+            Self::Malformed(refusal) | Self::TooLarge(refusal) | Self::Trailers(refusal) => refusal,
         }
     }
 }
@@ -76,7 +74,6 @@ enum State {
     Done,
 }
 
-/// Made once per connection; `reset` before each body.
 #[derive(Clone, Debug, Default)]
 pub struct ChunkedDecoder {
     state: State,
@@ -95,10 +92,11 @@ pub struct ChunkedDecoder {
 
 impl ChunkedDecoder {
     /// `max_body` 0: no limit.
-    pub fn new(max_body: u64) -> ChunkedDecoder {
-        ChunkedDecoder { max_body, ..ChunkedDecoder::default() }
+    pub fn new(max_body: u64) -> Self {
+        Self { max_body, ..Self::default() }
     }
 
+    #[cfg(test)]
     pub fn reset(&mut self, max_body: u64) {
         self.state = State::Size;
         self.digits = 0;
@@ -127,11 +125,13 @@ impl ChunkedDecoder {
     }
 
     /// The data so far.
+    #[cfg(test)]
     pub fn total(&self) -> u64 {
         self.total - if self.state == State::Data { self.left } else { 0 }
     }
 
     /// Names and values behind the last chunk, in order. Apart from the head's fields, always.
+    #[cfg(test)]
     pub fn trailers(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         let bytes = &self.trailer_bytes;
         self.trailers.iter().map(move |(name, value)| (name.of(bytes), value.of(bytes)))
@@ -220,7 +220,7 @@ impl ChunkedDecoder {
                 Ok(if byte == b';' { State::ExtensionStart } else { State::AfterSize })
             }
             _ if self.state == State::Size && self.digits < MAX_DIGITS => {
-                let digit = char::from(byte).to_digit(16).ok_or(malformed(BAD_SIZE))?;
+                let digit = char::from(byte).to_digit(16).ok_or_else(|| malformed(BAD_SIZE))?;
                 let size = if self.digits == 0 { 0 } else { self.left };
                 self.left = size << 4 | u64::from(digit);
                 self.digits += 1;

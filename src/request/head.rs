@@ -28,8 +28,8 @@ pub struct HeadPolicy {
 }
 
 impl Default for HeadPolicy {
-    fn default() -> HeadPolicy {
-        HeadPolicy {
+    fn default() -> Self {
+        Self {
             max_header_bytes: 65_536,
             max_fields: headers::MAX_FIELDS,
             max_request_line: 65_536,
@@ -49,8 +49,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub const fn bad_request(text: &'static str) -> Refusal {
-        Refusal { status: "400 Bad Request", text }
+    pub const fn bad_request(text: &'static str) -> Self {
+        Self { status: "400 Bad Request", text }
     }
 }
 
@@ -112,8 +112,8 @@ pub struct RequestHead {
 }
 
 impl Default for RequestHead {
-    fn default() -> RequestHead {
-        RequestHead {
+    fn default() -> Self {
+        Self {
             method: Span::default(),
             target: Span::default(),
             path: Vec::new(),
@@ -141,8 +141,8 @@ impl Default for RequestHead {
 }
 
 impl RequestHead {
-    pub fn new() -> RequestHead {
-        RequestHead::default()
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Parses the head that `input` starts with. Any cut of the same bytes comes to the same

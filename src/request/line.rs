@@ -64,7 +64,7 @@ pub fn parse(
 }
 
 /// A header section that may not hold the line makes the line too long, as in the seed.
-fn limit(policy: &HeadPolicy) -> usize {
+pub fn limit(policy: &HeadPolicy) -> usize {
     let none_as_huge = |limit: usize| if limit == 0 { usize::MAX } else { limit };
     none_as_huge(policy.max_request_line).min(none_as_huge(policy.max_header_bytes))
 }

@@ -8,8 +8,8 @@ use super::headers::{elements, is_token, is_value};
 mod text;
 
 pub(crate) use text::decimal;
-use text::field;
 pub use text::{chunk_size_line, simple_response};
+use text::{field, number_field};
 
 pub const BODY_TOO_LONG: Refusal = Refusal {
     status: "500 Internal Server Error",
@@ -36,12 +36,12 @@ pub enum AppError {
 impl AppError {
     pub fn text(self) -> &'static str {
         match self {
-            AppError::State => "start_response called in the wrong place or a second time.",
-            AppError::Status => "The response status is malformed or not a final one.",
-            AppError::Header => "A response header name or value has a character it may not have.",
-            AppError::HopByHop => "The response has a hop-by-hop header.",
-            AppError::ContentLength => "Malformed or repeated Content-Length in the response.",
-            AppError::Length { .. } => "Response body exceeds the declared Content-Length.",
+            Self::State => "start_response called in the wrong place or a second time.",
+            Self::Status => "The response status is malformed or not a final one.",
+            Self::Header => "A response header name or value has a character it may not have.",
+            Self::HopByHop => "The response has a hop-by-hop header.",
+            Self::ContentLength => "Malformed or repeated Content-Length in the response.",
+            Self::Length { .. } => "Response body exceeds the declared Content-Length.",
         }
     }
 }
@@ -110,8 +110,9 @@ pub struct Response {
 }
 
 impl Response {
-    pub fn new() -> Response {
-        Response::default()
+    #[cfg(test)]
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Forgets the response, keeps the memory.
@@ -138,11 +139,13 @@ impl Response {
         self.phase != Phase::Idle
     }
 
+    #[cfg(test)]
     pub fn is_sent(&self) -> bool {
         self.phase == Phase::Sent
     }
 
     /// 0 before `start`.
+    #[cfg(test)]
     pub fn code(&self) -> u16 {
         self.code
     }
@@ -281,11 +284,14 @@ impl Response {
         }
         match self.framing {
             Framing::Length(length) if self.content_length.is_none() => {
-                out.extend_from_slice(b"Content-Length: ");
-                decimal(length, out);
-                out.extend_from_slice(b"\r\n");
+                number_field(b"Content-Length: ", length, out);
             }
             Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            Framing::None if self.content_length.is_none() => {
+                if let Some(length) = self.length_of_get(context, known_length) {
+                    number_field(b"Content-Length: ", length, out);
+                }
+            }
             _ => {}
         }
         self.write_connection(out, context, modern, keep_alive);
@@ -318,6 +324,13 @@ impl Response {
         }
     }
 
+    /// The answer to HEAD says how long the one to GET is, if the application gave that body. An
+    /// empty one may have been left out for HEAD.
+    fn length_of_get(&self, context: &HeadContext, known_length: Option<u64>) -> Option<u64> {
+        let has_body = context.is_head && !matches!(self.code, 101 | 204 | 304);
+        known_length.filter(|length| has_body && *length > 0)
+    }
+
     #[inline]
     fn write_connection(
         &self,
@@ -335,9 +348,8 @@ impl Response {
         if !modern && keep_alive {
             out.extend_from_slice(b"Connection: Keep-Alive\r\n");
             if context.keep_alive_timeout > 0 {
-                out.extend_from_slice(b"Keep-Alive: timeout=");
-                decimal(u64::from(context.keep_alive_timeout), out);
-                out.extend_from_slice(b"\r\n");
+                let timeout = u64::from(context.keep_alive_timeout);
+                number_field(b"Keep-Alive: timeout=", timeout, out);
             }
         }
     }

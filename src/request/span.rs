@@ -10,10 +10,10 @@ pub struct Span {
 impl Span {
     /// Offsets past 4 GiB can't be said; such a span is empty. Heads and arenas are far smaller.
     #[inline]
-    pub fn new(start: usize, end: usize) -> Span {
+    pub fn new(start: usize, end: usize) -> Self {
         match (u32::try_from(start), u32::try_from(end)) {
-            (Ok(start), Ok(end)) => Span { start, end },
-            _ => Span::default(),
+            (Ok(start), Ok(end)) => Self { start, end },
+            _ => Self::default(),
         }
     }
 

@@ -151,7 +151,8 @@ impl Options {
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let spec = spec(name)?;
         let value = value.trim();
-        if !spec.kind.check(value) && !(value.is_empty() && spec.default.is_empty()) {
+        let unset = value.is_empty() && spec.default.is_empty();
+        if !unset && !spec.kind.check(value) {
             return Err(Error::new(
                 ErrorKind::Option,
                 format!("option {}: {value:?} is not {}", spec.name, spec.kind.accepts()),

@@ -127,7 +127,8 @@ static void streamed_in_pieces(void) {
     end_host(&host);
 }
 
-static void abort_closes_the_connection(void) {
+/* Nothing was sent, so there is still something to say. */
+static void abort_is_500_and_closes_the_connection(void) {
     host host = new_host(detach, NULL, "1");
     client client = client_open(host.address);
     detached_count = 0;
@@ -135,6 +136,10 @@ static void abort_closes_the_connection(void) {
     WAIT_FOR(count_detached() == 1);
     CHECK_INT(wsgi_abort(host.server, detached[0].request), WSGI_OK);
     CHECK_INT(wsgi_abort(host.server, detached[0].request), WSGI_GONE);
+    reply reply = client_reply(&client, 0);
+    CHECK_INT(reply.status, 500);
+    CHECK(reply_has(&reply, "Connection", "close"));
+    reply_free(&reply);
     expect_closed(&client);
     client_close(&client);
     end_host(&host);
@@ -188,7 +193,7 @@ int main(void) {
         {"a hundred wait without a thread", a_hundred_wait_without_a_thread},
         {"pipelined answers stay in order", pipelined_answers_stay_in_order},
         {"streamed in pieces", streamed_in_pieces},
-        {"abort closes the connection", abort_closes_the_connection},
+        {"abort is 500 and closes the connection", abort_is_500_and_closes_the_connection},
         {"a client that leaves is noticed", a_client_that_leaves_is_noticed},
         {"stop counts the requests it cut", stop_counts_the_requests_it_cut},
     };

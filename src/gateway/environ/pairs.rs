@@ -19,8 +19,8 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    pub fn new() -> Pairs {
-        Pairs::default()
+    pub fn new() -> Self {
+        Self::default()
     }
 
     pub fn clear(&mut self) {
@@ -94,7 +94,7 @@ impl Pairs {
     }
 
     #[inline]
-    pub(super) fn append(&mut self, other: &Pairs) {
+    pub(super) fn append(&mut self, other: &Self) {
         let base = self.arena.len() as u32;
         self.arena.extend_from_slice(&other.arena);
         let moved = |span: Span| Span { start: span.start + base, end: span.end + base };

@@ -25,7 +25,7 @@ fn outcome_by_bytes(input: &[u8], policy: &HeadPolicy) -> String {
 
 /// The same with a scanner that says when to look.
 fn outcome_by_scanner(input: &[u8], policy: &HeadPolicy, cuts: &[usize]) -> String {
-    let mut scanner = HeadScanner::new();
+    let mut scanner = HeadScanner::new(policy);
     for cut in cuts {
         let so_far = &input[..*cut.min(&input.len())];
         if scanner.advance(so_far) && parse_with(so_far, policy).1 != Parsed::Partial {
@@ -115,8 +115,24 @@ proptest! {
 #[test]
 fn a_byte_at_a_time_is_not_quadratic() {
     let input = with_fields(&"X-Long-Name: some value of some length\r\n".repeat(100));
-    let mut scanner = HeadScanner::new();
+    let mut scanner = HeadScanner::new(&policy());
     let asked = (1..input.len()).filter(|length| scanner.advance(&input[..*length])).count();
     assert!(asked < 20, "{asked}");
     assert!(scanner.advance(&input));
+}
+
+/// A client that sends one byte too many and then nothing gets its answer, not a time-out.
+#[test]
+fn the_byte_that_exceeds_a_limit_is_looked_at() {
+    let policy = HeadPolicy { max_header_bytes: 300, max_request_line: 100, ..policy() };
+    let method = vec![b'M'; 400];
+    let header = [b"GET / HTTP/1.1\r\nX-Long: ".to_vec(), vec![b'x'; 400]].concat();
+    let after_empty_line = [b"\r\n".to_vec(), method.clone()].concat();
+    for input in [method, after_empty_line, header] {
+        let refused = |length: &usize| parse_with(&input[..*length], &policy).1 != Parsed::Partial;
+        let decides = (1..input.len()).find(refused).unwrap();
+        let mut scanner = HeadScanner::new(&policy);
+        let asked: Vec<_> = (1..=decides).filter(|at| scanner.advance(&input[..*at])).collect();
+        assert_eq!(asked.last(), Some(&decides));
+    }
 }

@@ -1,5 +1,8 @@
 //! When to parse a head that came in pieces.
 
+use super::HeadPolicy;
+use crate::request::line;
+
 /// Tells cheaply whether it is worth while to parse again after more bytes came, so that a
 /// client that sends single bytes does not cost a parse for each. Parse first; only when that
 /// gives `Partial`, show the same bytes to the scanner, and from then on ask it.
@@ -7,21 +10,25 @@
 pub struct HeadScanner {
     looked_at: usize,
     next_size: usize,
+    /// Sizes at which a limit is exceeded.
+    limits: [usize; 3],
     lines: u32,
 }
 
 impl HeadScanner {
-    pub fn new() -> HeadScanner {
-        HeadScanner::default()
-    }
-
-    pub fn reset(&mut self) {
-        *self = HeadScanner::default();
+    pub fn new(policy: &HeadPolicy) -> Self {
+        // A line has its CRLF, and perhaps an empty one before it.
+        let line = line::limit(policy).saturating_add(2);
+        let head = match policy.max_header_bytes {
+            0 => usize::MAX,
+            bytes => bytes.saturating_add(1),
+        };
+        Self { limits: [line, line.saturating_add(2), head], ..Self::default() }
     }
 
     /// `input` is all that is there of the request. True when the new bytes end the head or the
-    /// request line, have a line end without CR, or when as many again have come as at the last
-    /// time that it was true (limits and bad bytes are found then).
+    /// request line, have a line end without CR, exceed a limit, or when as many again have come
+    /// as at the last time that it was true (bad bytes are found then).
     pub fn advance(&mut self, input: &[u8]) -> bool {
         let mut parse = input.len() >= self.next_size;
         while let Some(offset) = memchr::memchr(b'\n', input.get(self.looked_at..).unwrap_or(&[])) {
@@ -35,7 +42,9 @@ impl HeadScanner {
         }
         self.looked_at = self.looked_at.max(input.len());
         if parse {
-            self.next_size = input.len().saturating_mul(2).max(1);
+            let twice = input.len().saturating_mul(2).max(1);
+            let limits = self.limits.iter().filter(|limit| **limit > input.len());
+            self.next_size = limits.fold(twice, |next, limit| next.min(*limit));
         }
         parse
     }

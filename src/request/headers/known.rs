@@ -87,26 +87,26 @@ known_names! {
 impl Known {
     /// One look into a table without collisions, then one comparison. `name` is a token.
     #[inline]
-    pub fn of(name: &[u8]) -> Known {
+    pub fn of(name: &[u8]) -> Self {
         let known = SLOTS[slot(name)];
-        match Known::NAMES.get((known as usize).wrapping_sub(1)) {
+        match Self::NAMES.get((known as usize).wrapping_sub(1)) {
             Some(text) if is_name(name, text.as_bytes()) => known,
-            _ => Known::Other,
+            _ => Self::Other,
         }
     }
 
     /// What several fields of this name become in the environ.
     pub fn repeated(self) -> Repeated {
         match self {
-            Known::Cookie => Repeated::Joined(b"; "),
-            Known::Date
-            | Known::From
-            | Known::IfModifiedSince
-            | Known::IfRange
-            | Known::IfUnmodifiedSince
-            | Known::MaxForwards
-            | Known::Referer
-            | Known::UserAgent => Repeated::Last,
+            Self::Cookie => Repeated::Joined(b"; "),
+            Self::Date
+            | Self::From
+            | Self::IfModifiedSince
+            | Self::IfRange
+            | Self::IfUnmodifiedSince
+            | Self::MaxForwards
+            | Self::Referer
+            | Self::UserAgent => Repeated::Last,
             _ => Repeated::Joined(b", "),
         }
     }

@@ -111,6 +111,9 @@ fn answers_without_a_body() {
     let (text, framing, keep) = head("200 OK", &[("Content-Length", "9")], &asked_head, None);
     let expected = lines(&["HTTP/1.1 200 OK", "Content-Length: 9"]);
     assert_eq!((text, framing, keep), (expected, Framing::None, true));
+    let (text, framing, _) = head("200 OK", &[], &asked_head, Some(9));
+    let expected = lines(&["HTTP/1.1 200 OK", "Content-Length: 9"]);
+    assert_eq!((text, framing), (expected, Framing::None));
     let (text, framing, _) = head("200 OK", &[], &asked_head, Some(0));
     assert_eq!((text, framing), (lines(&["HTTP/1.1 200 OK"]), Framing::None));
     let (text, framing, _) = head("204 No", &[("Content-Length", "0")], &context(), Some(3));

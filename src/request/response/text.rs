@@ -58,6 +58,13 @@ pub(super) fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
 }
 
 #[inline]
+pub(super) fn number_field(name: &[u8], value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    decimal(value, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[inline]
 pub fn decimal(value: u64, out: &mut Vec<u8>) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
