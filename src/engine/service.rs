@@ -25,7 +25,7 @@ const GROW_AFTER: u64 = 10;
 /// A worker that is ready to run is believed to compute for long after so many ticks.
 const COMPUTING: u32 = 3;
 /// So many ticks in a row without anything to watch end the watch.
-const QUIET: u32 = 16;
+const QUIET: u32 = 4;
 
 /// Asks for a stop. It lives as long as the server, so that a signal handler can use it at any time.
 pub(crate) struct Stopper {
