@@ -77,11 +77,12 @@ impl HTTPConnection {
             WaitsFor::FirstByte | WaitsFor::Head | WaitsFor::Body => {
                 self.refuse(services, REQUEST_TIMEOUT);
             }
-            WaitsFor::Worker => {
+            WaitsFor::Worker if self.waiting => {
                 self.waiting = false;
                 self.refuse(services, UNAVAILABLE);
             }
-            WaitsFor::Nothing => {}
+            // What has its place in the queue keeps it.
+            WaitsFor::Worker | WaitsFor::Nothing => {}
             // An idle keep-alive ends in silence, a client that does not read our answer too.
             WaitsFor::NextRequest | WaitsFor::Room | WaitsFor::Goodbye => {
                 self.unsent = super::Unsent::default();

@@ -225,8 +225,11 @@ impl Watch {
         // A worker that comes by between two looks is enough: no need to stand in its way.
         let visited = visits != std::mem::replace(&mut self.visits, visits);
         let free = engine.lot.parked() > 0;
-        if free && (engine.has_queued() || (!attended && engine.roles.is_free())) {
-            // A parked worker takes over: it finds the queues, or a role.
+        if engine.has_queued() && (free || attended) {
+            self.polls = false;
+            engine.call_somebody();
+        } else if free && !attended && engine.roles.is_free() {
+            // A parked worker takes over: it finds a role.
             self.polls = false;
             engine.lot.wake_one();
         } else if attended || visited {
@@ -263,7 +266,7 @@ impl Watch {
             }
         });
         if robbed {
-            engine.lot.wake_one();
+            engine.call_somebody();
         }
         self.spare_seen = std::mem::replace(&mut self.seen, seen);
     }
