@@ -45,6 +45,8 @@ struct State {
     bound: Option<SocketAddr>,
     /// The threads of the last run, for knowing whether some are still in the application.
     roll: Option<Arc<Roll>>,
+    /// The listening thread of the library's own.
+    service: Option<std::thread::JoinHandle<()>>,
 }
 
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -155,7 +157,7 @@ impl HTTPServer {
     /// `Interrupted` if the application asked for the end.
     pub fn serve(&self) -> Result<(), Error> {
         let running = self.begin_to_serve()?;
-        self.serve_to_the_end(&running)
+        self.serve_to_the_end(running)
     }
 
     /// [`prepare`](Self::prepare) and [`serve`](Self::serve).
@@ -170,14 +172,17 @@ impl HTTPServer {
         let running = self.begin_to_serve()?;
         let (server, serving) = (self.clone(), running.clone());
         let spawned = thread::spawn("WSGI Service".into(), 0, move || {
-            if let Err(error) = server.serve_to_the_end(&serving) {
+            if let Err(error) = server.serve_to_the_end(serving) {
                 log::info!("{error}");
             }
         });
-        if let Err(error) = spawned {
-            running.engine.service.ask_to_stop();
-            let _nobody_is_served = self.serve_to_the_end(&running);
-            return Err(Error::system("the listening thread", &error));
+        match spawned {
+            Ok(thread) => self.lock().service = Some(thread),
+            Err(error) => {
+                running.engine.service.ask_to_stop();
+                let _nobody_is_served = self.serve_to_the_end(running);
+                return Err(Error::system("the listening thread", &error));
+            }
         }
         Ok(())
     }
@@ -187,7 +192,11 @@ impl HTTPServer {
     /// was not started is left as it is.
     pub fn stop(&self) -> u32 {
         let state = self.lock();
-        let Some(running) = state.running.clone() else { return 0 };
+        let Some(running) = state.running.clone() else {
+            drop(state);
+            self.wait();
+            return 0;
+        };
         let stage = state.stage;
         drop(state);
         running.engine.service.ask_to_stop();
@@ -203,7 +212,7 @@ impl HTTPServer {
             && let Ok(running) = self.begin_to_serve()
         {
             // Nobody serves: this thread does, to the end that has been asked for.
-            let _not_interrupted = self.serve_to_the_end(&running);
+            let _not_interrupted = self.serve_to_the_end(running);
         }
         self.wait();
         running.engine.cut.load(std::sync::atomic::Ordering::SeqCst)
@@ -220,6 +229,13 @@ impl HTTPServer {
         let mut state = self.lock();
         while state.stage == Stage::Serving {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let service = state.service.take();
+        drop(state);
+        if let Some(thread) = service
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _panicked = thread.join();
         }
     }
 
@@ -249,7 +265,7 @@ impl HTTPServer {
         }
     }
 
-    fn serve_to_the_end(&self, running: &Running) -> Result<(), Error> {
+    fn serve_to_the_end(&self, running: Arc<Running>) -> Result<(), Error> {
         let engine = &running.engine;
         engine.serve(&mut || match &running.pool {
             Some(pool) => pool.grow(1).is_ok_and(|started| started > 0),
@@ -264,10 +280,12 @@ impl HTTPServer {
         let interrupted = engine.service.was_interrupted();
         self.current.set(None);
         self.stopper.reset();
+        let roll = running.pool.as_ref().map(ThreadPool::roll);
+        // Whoever waits for the end finds the engine's descriptors closed.
+        drop((self.lock().running.take(), running));
         let mut state = self.lock();
-        state.roll = running.pool.as_ref().map(ThreadPool::roll);
+        state.roll = roll;
         state.stage = Stage::Stopped;
-        state.running = None;
         self.changed.notify_all();
         if interrupted {
             return Err(Error::new(ErrorKind::Interrupted, "the application stopped the server"));
@@ -283,7 +301,7 @@ impl HTTPServer {
     /// Whether a thread of the library is still inside the application, or the server serves.
     pub(crate) fn is_in_use(&self) -> bool {
         let state = self.lock();
-        let running = state.running.is_some();
+        let running = state.running.is_some() || state.stage == Stage::Serving;
         running || state.roll.as_ref().is_some_and(|roll| !roll.is_empty())
     }
 
