@@ -199,10 +199,10 @@ impl HTTPServer {
         };
         let stage = state.stage;
         drop(state);
-        running.engine.service.ask_to_stop();
         if running.engine.fork_mark.in_child() {
             return 0;
         }
+        running.engine.service.ask_to_stop();
         if running.is_a_worker_here() {
             // At once: the answer that this worker is about to give says that the connection closes.
             running.engine.services.drain();
@@ -224,8 +224,12 @@ impl HTTPServer {
         self.stopper.ask();
     }
 
-    /// Waits until the server has stopped. Returns at once if it was never started.
+    /// Waits until the server has stopped. Returns at once if it was never started, and in a forked
+    /// child.
     pub fn wait(&self) {
+        if self.is_forked() {
+            return;
+        }
         let mut state = self.lock();
         while state.stage == Stage::Serving {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -303,6 +307,11 @@ impl HTTPServer {
         let state = self.lock();
         let running = state.running.is_some() || state.stage == Stage::Serving;
         running || state.roll.as_ref().is_some_and(|roll| !roll.is_empty())
+    }
+
+    /// Whether this is a forked child, which has none of the server's threads.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.engine().is_some_and(|engine| engine.fork_mark.in_child())
     }
 
     /// Whether the calling thread is a worker of this server.
