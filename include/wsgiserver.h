@@ -46,26 +46,26 @@ typedef int32_t wsgi_status;
 typedef uint64_t wsgi_request;
 
 // Bytes that are lent; whose they are and for how long is said where one is given.
-typedef struct {
+typedef struct wsgi_str {
     const char *ptr;
     size_t len;
 } wsgi_str;
 
 // One key and value of an environ; each is followed by a NUL. key_id is the number of a well-known
 // key, the same in every version, or 0.
-typedef struct {
-    wsgi_str key;
-    wsgi_str value;
+typedef struct wsgi_pair {
+    struct wsgi_str key;
+    struct wsgi_str value;
     uint32_t key_id;
 } wsgi_pair;
 
 // The environ of a request (PEP 3333). The pairs are lent until the request ends.
-typedef struct {
+typedef struct wsgi_environ {
     // The size of this struct; it grows at the end only.
     size_t struct_size;
     // For the functions that take a request.
-    wsgi_server *server;
-    const wsgi_pair *pairs;
+    struct wsgi_server *server;
+    const struct wsgi_pair *pairs;
     size_t count;
     // The first so many pairs are the same for the whole server.
     size_t server_count;
@@ -74,13 +74,13 @@ typedef struct {
 } wsgi_environ;
 
 // One response header.
-typedef struct {
-    wsgi_str name;
-    wsgi_str value;
+typedef struct wsgi_header {
+    struct wsgi_str name;
+    struct wsgi_str value;
 } wsgi_header;
 
 // WSGI's start_response and write. Middleware may hand on one of its own.
-typedef struct {
+typedef struct wsgi_responder {
     // The size of this struct; it grows at the end only.
     size_t struct_size;
     // To be passed to the functions.
@@ -88,8 +88,8 @@ typedef struct {
     // Begins the answer: `200 OK` and the headers. A restart other than 0 is WSGI's exc_info: it
     // replaces what was set before, and is an error once the head was sent.
     wsgi_status (*start_response)(void *context,
-                                  wsgi_str status,
-                                  const wsgi_header *headers,
+                                  struct wsgi_str status,
+                                  const struct wsgi_header *headers,
                                   size_t count,
                                   int32_t restart);
     // Sends a piece of the body. Waits while the client does not take it.
@@ -102,14 +102,14 @@ typedef struct {
 // or longjmp out of the call.
 typedef int32_t (*wsgi_app_fn)(void *user_data,
                                wsgi_request request,
-                               const wsgi_environ *environ,
-                               const wsgi_responder *responder);
+                               const struct wsgi_environ *environ,
+                               const struct wsgi_responder *responder);
 
 // Gives user data back; called exactly once.
 typedef void (*wsgi_free_fn)(void *user_data);
 
 // What wsgi_server_option_info tells. All strings live as long as the library.
-typedef struct {
+typedef struct wsgi_option_info {
     // Set by the caller: the size of this struct.
     size_t struct_size;
     const char *name;
@@ -122,7 +122,7 @@ typedef struct {
 } wsgi_option_info;
 
 // What wsgi_worker_next gives.
-typedef struct {
+typedef struct wsgi_event {
     // Set by the caller in the first event: the size of this struct.
     size_t struct_size;
     // WSGI_EVENT_REQUEST.
@@ -200,13 +200,13 @@ uint32_t wsgi_abi_version(void);
 const char *wsgi_status_name(wsgi_status status);
 
 // The status that the call returned. WSGI_E_NULL for NULL.
-wsgi_status wsgi_error_status(const wsgi_error *error);
+wsgi_status wsgi_error_status(const struct wsgi_error *error);
 
 // The text, one line. It belongs to the error and lives as long; "" for NULL.
-const char *wsgi_error_message(const wsgi_error *error);
+const char *wsgi_error_message(const struct wsgi_error *error);
 
 // Frees an error. NULL is fine.
-void wsgi_error_free(wsgi_error *error);
+void wsgi_error_free(struct wsgi_error *error);
 
 // Makes a server for bind_addr, "HOST:PORT" or "[IPV6]:PORT"; port 0 takes a free one. Without an
 // application (NULL) it is a pull server, whose requests are taken by wsgi_worker_next.
@@ -217,21 +217,21 @@ wsgi_status wsgi_server_new(const char *bind_addr,
                             wsgi_app_fn app,
                             void *user_data,
                             wsgi_free_fn free_user_data,
-                            wsgi_server **server,
-                            wsgi_error **error);
+                            struct wsgi_server **server,
+                            struct wsgi_error **error);
 
 // Sets an option by its name, like "numthreads" to "10". Before the server is prepared; only
 // shutdown_timeout also later. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text names the option and
 // what it takes), WSGI_E_STATE.
-wsgi_status wsgi_server_set(const wsgi_server *server,
+wsgi_status wsgi_server_set(const struct wsgi_server *server,
                             const char *name,
                             const char *value,
-                            wsgi_error **error);
+                            struct wsgi_error **error);
 
 // Writes the value of an option into buffer, with a NUL behind it, and its length into length
 // (which may be NULL). If buffer is too small, or NULL with capacity 0, only the length is written
 // and the call returns WSGI_E_LENGTH. Errors: WSGI_E_NULL, WSGI_E_OPTION.
-wsgi_status wsgi_server_get(const wsgi_server *server,
+wsgi_status wsgi_server_get(const struct wsgi_server *server,
                             const char *name,
                             char *buffer,
                             size_t capacity,
@@ -243,40 +243,42 @@ size_t wsgi_server_option_count(void);
 // Tells about the option with this index, from 0 on, in the order of the documentation.
 // info->struct_size is to be set before. Errors: WSGI_E_NULL, WSGI_E_OPTION (no such index),
 // WSGI_E_STATE (the struct is too small).
-wsgi_status wsgi_server_option_info(size_t index, wsgi_option_info *info);
+wsgi_status wsgi_server_option_info(size_t index, struct wsgi_option_info *info);
 
 // Binds, listens, and starts the worker threads. Connections wait until wsgi_server_serve; a pull
 // server serves from here on. Errors: WSGI_E_NULL, WSGI_E_BIND, WSGI_E_STATE, WSGI_E_SYSTEM.
-wsgi_status wsgi_server_prepare(const wsgi_server *server, wsgi_error **error);
+wsgi_status wsgi_server_prepare(const struct wsgi_server *server, struct wsgi_error **error);
 
 // Accepts and serves until the server is stopped; the calling thread is its listening thread.
 // Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application asked for
 // the end).
-wsgi_status wsgi_server_serve(const wsgi_server *server, wsgi_error **error);
+wsgi_status wsgi_server_serve(const struct wsgi_server *server, struct wsgi_error **error);
 
 // wsgi_server_prepare and wsgi_server_serve, with the errors of both.
-wsgi_status wsgi_server_start(const wsgi_server *server, wsgi_error **error);
+wsgi_status wsgi_server_start(const struct wsgi_server *server, struct wsgi_error **error);
 
 // wsgi_server_start with a listening thread of the library's own: returns when the server accepts
 // connections. Errors as there.
-wsgi_status wsgi_server_start_background(const wsgi_server *server, wsgi_error **error);
+wsgi_status wsgi_server_start_background(const struct wsgi_server *server,
+                                         struct wsgi_error **error);
 
 // Stops: no new connections, the option shutdown_timeout (seconds) for the requests in work, then
 // the rest is cut; requests_cut, if not NULL, is told how many. From a worker thread of the server
-// it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL.
-wsgi_status wsgi_server_stop(const wsgi_server *server, uint32_t *requests_cut);
+// it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL,
+// WSGI_E_FORKED.
+wsgi_status wsgi_server_stop(const struct wsgi_server *server, uint32_t *requests_cut);
 
 // Asks for the stop and returns at once: wsgi_server_serve drains and returns WSGI_OK. May be
 // called in a signal handler. Errors: WSGI_E_NULL.
-wsgi_status wsgi_server_signal_stop(const wsgi_server *server);
+wsgi_status wsgi_server_signal_stop(const struct wsgi_server *server);
 
 // Waits until the server has stopped; returns at once if it does not run. Errors: WSGI_E_NULL,
-// WSGI_BUSY (called from a worker thread, which would wait for itself).
-wsgi_status wsgi_server_wait(const wsgi_server *server);
+// WSGI_BUSY (called from a worker thread, which would wait for itself), WSGI_E_FORKED.
+wsgi_status wsgi_server_wait(const struct wsgi_server *server);
 
 // Writes the address that is listened on, with the real port, like "127.0.0.1:39123"; the rest as
 // for wsgi_server_get. Errors: WSGI_E_NULL, WSGI_E_LENGTH, WSGI_E_STATE (not prepared yet).
-wsgi_status wsgi_server_bound_addr(const wsgi_server *server,
+wsgi_status wsgi_server_bound_addr(const struct wsgi_server *server,
                                    char *buffer,
                                    size_t capacity,
                                    size_t *length);
@@ -284,20 +286,20 @@ wsgi_status wsgi_server_bound_addr(const wsgi_server *server,
 // Stops the server if it runs, and frees it; the handle must not be used any more. NULL is fine.
 // WSGI_BUSY: the call comes from a worker thread, or a worker is still in the application after
 // the stop; then nothing is freed and the handle is good for another try.
-wsgi_status wsgi_server_free(wsgi_server *server);
+wsgi_status wsgi_server_free(struct wsgi_server *server);
 
 // Fills environ with the request's environ; its strings are lent until the request ends.
 // environ->struct_size is to be set before. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (the
 // struct is too small), WSGI_GONE, WSGI_BUSY.
-wsgi_status wsgi_request_environ(const wsgi_server *server,
+wsgi_status wsgi_request_environ(const struct wsgi_server *server,
                                  wsgi_request request,
-                                 wsgi_environ *environ);
+                                 struct wsgi_environ *environ);
 
 // Reads the request's body: the number of bytes, 0 at its end, or a negative status. Waits for the
 // client at most the option body_timeout. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
 // WSGI_E_CLIENT (it left, is too slow, or cut its body short), WSGI_E_BODY, WSGI_E_STATE,
 // WSGI_E_MAX_SIZE_EXCEEDED, WSGI_E_STOPPING.
-int64_t wsgi_request_read(const wsgi_server *server,
+int64_t wsgi_request_read(const struct wsgi_server *server,
                           wsgi_request request,
                           void *buffer,
                           size_t capacity);
@@ -306,69 +308,71 @@ int64_t wsgi_request_read(const wsgi_server *server,
 // answer may come from any thread and ends with wsgi_finish, wsgi_respond or wsgi_abort. To be
 // called in the application's call, before the handle is given to another thread. Errors:
 // WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (detached already).
-wsgi_status wsgi_request_detach(const wsgi_server *server, wsgi_request request);
+wsgi_status wsgi_request_detach(const struct wsgi_server *server, wsgi_request request);
 
 // Whether the client is still there: 0 it is, 1 it has half-closed, 2 it has left; or a negative
 // status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
-int32_t wsgi_request_aborted(const wsgi_server *server, wsgi_request request);
+int32_t wsgi_request_aborted(const struct wsgi_server *server, wsgi_request request);
 
 // Begins the answer, as the responder's start_response does. Any thread. Errors: WSGI_E_NULL,
 // WSGI_GONE, WSGI_BUSY, WSGI_E_HEADER, WSGI_E_STATE.
-wsgi_status wsgi_start_response(const wsgi_server *server,
+wsgi_status wsgi_start_response(const struct wsgi_server *server,
                                 wsgi_request request,
-                                wsgi_str status,
-                                const wsgi_header *headers,
+                                struct wsgi_str status,
+                                const struct wsgi_header *headers,
                                 size_t count,
                                 int32_t restart);
 
 // Sends a piece of the body; waits while the client does not take it, at most the option
 // write_timeout without progress. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
 // WSGI_E_STATE, WSGI_E_LENGTH, WSGI_E_CLIENT, WSGI_E_STOPPING.
-wsgi_status wsgi_write(const wsgi_server *server,
+wsgi_status wsgi_write(const struct wsgi_server *server,
                        wsgi_request request,
                        const void *data,
                        size_t length);
 
 // Says that the answer is complete. A detached or pulled request ends here. Any thread. Errors:
 // WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (nothing was started: the client gets 500).
-wsgi_status wsgi_finish(const wsgi_server *server, wsgi_request request);
+wsgi_status wsgi_finish(const struct wsgi_server *server, wsgi_request request);
 
 // A whole answer in one call; Content-Length is added. Never waits for the client. Any thread.
 // Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_HEADER, WSGI_E_STATE, WSGI_E_LENGTH.
-wsgi_status wsgi_respond(const wsgi_server *server,
+wsgi_status wsgi_respond(const struct wsgi_server *server,
                          wsgi_request request,
-                         wsgi_str status,
-                         const wsgi_header *headers,
+                         struct wsgi_str status,
+                         const struct wsgi_header *headers,
                          size_t count,
                          const void *body,
                          size_t length);
 
 // Gives the request up: the client gets 500 if nothing was sent, else its connection is cut. Any
 // thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
-wsgi_status wsgi_abort(const wsgi_server *server, wsgi_request request);
+wsgi_status wsgi_abort(const struct wsgi_server *server, wsgi_request request);
 
 // Makes a worker for a pull server that is prepared. Used by one thread at a time, which need not
 // always be the same. To be freed with wsgi_worker_free. Errors: WSGI_E_NULL, WSGI_E_STATE,
 // WSGI_E_FORKED.
-wsgi_status wsgi_worker_new(const wsgi_server *server, wsgi_worker **worker, wsgi_error **error);
+wsgi_status wsgi_worker_new(const struct wsgi_server *server,
+                            struct wsgi_worker **worker,
+                            struct wsgi_error **error);
 
 // Works for the server (it accepts, reads and parses here) until there are requests: their number,
 // at most capacity. Waits at most timeout_ms milliseconds, -1: any time. A request that is given
 // out is not tied to the worker or the thread. WSGI_AGAIN: the time is up, or somebody called
 // wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped), WSGI_E_NULL, WSGI_BUSY
 // (another thread is in next with this worker), WSGI_E_STATE (events[0].struct_size is too small).
-int32_t wsgi_worker_next(const wsgi_worker *worker,
-                         wsgi_event *events,
+int32_t wsgi_worker_next(const struct wsgi_worker *worker,
+                         struct wsgi_event *events,
                          size_t capacity,
                          int32_t timeout_ms);
 
 // Makes wsgi_worker_next of this worker return soon with WSGI_AGAIN, now or when it is called the
 // next time. Any thread. Errors: WSGI_E_NULL.
-wsgi_status wsgi_worker_wake(const wsgi_worker *worker);
+wsgi_status wsgi_worker_wake(const struct wsgi_worker *worker);
 
 // Frees a worker; requests that it gave out live on. NULL is fine. WSGI_BUSY: a thread is in
 // wsgi_worker_next with it; nothing is freed.
-wsgi_status wsgi_worker_free(wsgi_worker *worker);
+wsgi_status wsgi_worker_free(struct wsgi_worker *worker);
 
 #ifdef __cplusplus
 }  // extern "C"

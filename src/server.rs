@@ -45,6 +45,8 @@ struct State {
     bound: Option<SocketAddr>,
     /// The threads of the last run, for knowing whether some are still in the application.
     roll: Option<Arc<Roll>>,
+    /// The listening thread of the library's own.
+    service: Option<std::thread::JoinHandle<()>>,
 }
 
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -156,7 +158,7 @@ impl HTTPServer {
     /// `Interrupted` if the application asked for the end.
     pub fn serve(&self) -> Result<(), Error> {
         let running = self.begin_to_serve()?;
-        self.serve_to_the_end(&running)
+        self.serve_to_the_end(running)
     }
 
     /// [`prepare`](Self::prepare) and [`serve`](Self::serve).
@@ -171,14 +173,17 @@ impl HTTPServer {
         let running = self.begin_to_serve()?;
         let (server, serving) = (self.clone(), running.clone());
         let spawned = thread::spawn("WSGI Service".into(), 0, move || {
-            if let Err(error) = server.serve_to_the_end(&serving) {
+            if let Err(error) = server.serve_to_the_end(serving) {
                 log::info!("{error}");
             }
         });
-        if let Err(error) = spawned {
-            running.engine.service.ask_to_stop();
-            let _nobody_is_served = self.serve_to_the_end(&running);
-            return Err(Error::system("the listening thread", &error));
+        match spawned {
+            Ok(thread) => self.lock().service = Some(thread),
+            Err(error) => {
+                running.engine.service.ask_to_stop();
+                let _nobody_is_served = self.serve_to_the_end(running);
+                return Err(Error::system("the listening thread", &error));
+            }
         }
         Ok(())
     }
@@ -188,13 +193,17 @@ impl HTTPServer {
     /// was not started is left as it is.
     pub fn stop(&self) -> u32 {
         let state = self.lock();
-        let Some(running) = state.running.clone() else { return 0 };
+        let Some(running) = state.running.clone() else {
+            drop(state);
+            self.wait();
+            return 0;
+        };
         let stage = state.stage;
         drop(state);
-        running.engine.service.ask_to_stop();
         if running.engine.fork_mark.in_child() {
             return 0;
         }
+        running.engine.service.ask_to_stop();
         if running.is_a_worker_here() {
             // At once: the answer that this worker is about to give says that the connection closes.
             running.engine.services.drain();
@@ -204,7 +213,7 @@ impl HTTPServer {
             && let Ok(running) = self.begin_to_serve()
         {
             // Nobody serves: this thread does, to the end that has been asked for.
-            let _not_interrupted = self.serve_to_the_end(&running);
+            let _not_interrupted = self.serve_to_the_end(running);
         }
         self.wait();
         running.engine.cut.load(std::sync::atomic::Ordering::SeqCst)
@@ -216,11 +225,22 @@ impl HTTPServer {
         self.stopper.ask();
     }
 
-    /// Waits until the server has stopped. Returns at once if it was never started.
+    /// Waits until the server has stopped. Returns at once if it was never started, and in a forked
+    /// child.
     pub fn wait(&self) {
+        if self.is_forked() {
+            return;
+        }
         let mut state = self.lock();
         while state.stage == Stage::Serving {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let service = state.service.take();
+        drop(state);
+        if let Some(thread) = service
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _panicked = thread.join();
         }
     }
 
@@ -250,7 +270,7 @@ impl HTTPServer {
         }
     }
 
-    fn serve_to_the_end(&self, running: &Running) -> Result<(), Error> {
+    fn serve_to_the_end(&self, running: Arc<Running>) -> Result<(), Error> {
         let engine = &running.engine;
         engine.serve(&mut || match &running.pool {
             Some(pool) => pool.grow(1).is_ok_and(|started| started > 0),
@@ -265,10 +285,12 @@ impl HTTPServer {
         let interrupted = engine.service.was_interrupted();
         self.current.set(None);
         self.stopper.reset();
+        let roll = running.pool.as_ref().map(ThreadPool::roll);
+        // Whoever waits for the end finds the engine's descriptors closed.
+        drop((self.lock().running.take(), running));
         let mut state = self.lock();
-        state.roll = running.pool.as_ref().map(ThreadPool::roll);
+        state.roll = roll;
         state.stage = Stage::Stopped;
-        state.running = None;
         self.changed.notify_all();
         if interrupted {
             return Err(Error::new(ErrorKind::Interrupted, "the application stopped the server"));
@@ -284,8 +306,13 @@ impl HTTPServer {
     /// Whether a thread of the library is still inside the application, or the server serves.
     pub(crate) fn is_in_use(&self) -> bool {
         let state = self.lock();
-        let running = state.running.is_some();
+        let running = state.running.is_some() || state.stage == Stage::Serving;
         running || state.roll.as_ref().is_some_and(|roll| !roll.is_empty())
+    }
+
+    /// Whether this is a forked child, which has none of the server's threads.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.engine().is_some_and(|engine| engine.fork_mark.in_child())
     }
 
     /// Whether the calling thread is a worker of this server.

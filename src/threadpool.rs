@@ -91,7 +91,7 @@ impl ThreadPool {
         let handle = thread::spawn(name, self.stack, move || {
             WorkerThread { worker: Worker::new(&engine, false), gateway: &*gateway }.run();
             drop(gateway);
-            roll.strike_out(&engine);
+            roll.strike_out(engine);
         })?;
         threads.push((handle.thread().id(), Some(handle)));
         self.engine.threads_changed(threads.len());
@@ -108,12 +108,13 @@ impl Roll {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The calling thread leaves.
-    fn strike_out(&self, engine: &Engine) {
+    /// The calling thread leaves, and has nothing of the engine any more when others hear of it.
+    fn strike_out(&self, engine: Arc<Engine>) {
         let me = std::thread::current().id();
         let mut threads = self.lock();
         threads.retain(|(id, _)| *id != me);
         engine.threads_changed(threads.len());
+        drop(engine);
         self.left.notify_all();
     }
 }

@@ -238,7 +238,8 @@ pub unsafe extern "C" fn wsgi_server_start_background(
 
 /// Stops: no new connections, the option shutdown_timeout (seconds) for the requests in work, then
 /// the rest is cut; requests_cut, if not NULL, is told how many. From a worker thread of the server
-/// it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL.
+/// it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL,
+/// WSGI_E_FORKED.
 ///
 /// # Safety
 /// requests_cut is NULL or may be written to.
@@ -248,7 +249,9 @@ pub unsafe extern "C" fn wsgi_server_stop(
     requests_cut: *mut u32,
 ) -> wsgi_status {
     guard(|| {
-        let cut = server.ok_or(Failure::Null("server"))?.inner.stop();
+        let server = server.ok_or(Failure::Null("server"))?;
+        refuse_forked(server)?;
+        let cut = server.inner.stop();
         if !requests_cut.is_null() {
             // SAFETY: not NULL, so it may be written to by the caller's word.
             unsafe { *requests_cut = cut };
@@ -272,11 +275,12 @@ pub extern "C" fn wsgi_server_signal_stop(server: Option<&wsgi_server>) -> wsgi_
 }
 
 /// Waits until the server has stopped; returns at once if it does not run. Errors: WSGI_E_NULL,
-/// WSGI_BUSY (called from a worker thread, which would wait for itself).
+/// WSGI_BUSY (called from a worker thread, which would wait for itself), WSGI_E_FORKED.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_wait(server: Option<&wsgi_server>) -> wsgi_status {
     guard(|| {
         let server = server.ok_or(Failure::Null("server"))?;
+        refuse_forked(server)?;
         if server.inner.is_a_worker_here() {
             return Err(Failure::Status(WSGI_BUSY));
         }
@@ -330,6 +334,14 @@ pub unsafe extern "C" fn wsgi_server_free(server: *mut wsgi_server) -> wsgi_stat
         drop(unsafe { Box::from_raw(server) });
         Ok(())
     })
+}
+
+/// After fork only the parent has the server's threads.
+fn refuse_forked(server: &wsgi_server) -> Result<(), Failure> {
+    match server.inner.is_forked() {
+        true => Err(Failure::Status(WSGI_E_FORKED)),
+        false => Ok(()),
+    }
 }
 
 /// Copies a text and its NUL to the caller.

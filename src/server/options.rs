@@ -150,7 +150,6 @@ impl Options {
     /// Sets an option. The error names it and what it takes.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let spec = spec(name)?;
-        let value = value.trim();
         let unset = value.is_empty() && spec.default.is_empty();
         if !unset && !spec.kind.check(value) {
             return Err(Error::new(
