@@ -30,6 +30,7 @@ pub(crate) mod handle;
 pub(crate) mod ownership;
 pub(crate) mod parking;
 pub(crate) mod queue;
+mod requests;
 pub(crate) mod roles;
 pub(crate) mod service;
 pub(crate) mod slots;

@@ -88,8 +88,10 @@ impl ThreadPool {
         // The lock is held until the thread is on the roll, so that it cannot leave before.
         let mut threads = self.roll.lock();
         let name = format!("WSGI Worker {}", threads.len() + 1);
+        // Made here, so that it counts as idle before its thread has begun to run.
+        let worker = Worker::new(&engine, false);
         let handle = thread::spawn(name, self.stack, move || {
-            WorkerThread { worker: Worker::new(&engine, false), gateway: &*gateway }.run();
+            WorkerThread { worker, gateway: &*gateway }.run();
             drop(gateway);
             roll.strike_out(engine);
         })?;
