@@ -15,6 +15,8 @@
 //!
 //! # Example
 //! ```
+//! use std::sync::Arc;
+//!
 //! use wsgiserver::{Gateway, HTTPServer, Outcome, Request};
 //!
 //! struct Hello;
@@ -28,7 +30,7 @@
 //!     }
 //! }
 //!
-//! let server = HTTPServer::new("127.0.0.1:0", Hello)?;
+//! let server = Arc::new(HTTPServer::new("127.0.0.1:0", Hello)?);
 //! server.set("numthreads", "4")?;
 //! server.start_background()?;
 //! println!("http://{}/", server.bound_addr()?);
