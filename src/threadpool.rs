@@ -146,15 +146,15 @@ impl WorkerThread<'_> {
             Next::Nothing => return true,
             Next::Stopped => return false,
         };
-        let engine = self.worker.engine().clone();
-        let call = || self.gateway.respond(&Request::new(&engine, id));
+        let engine = self.worker.engine();
+        let call = || self.gateway.respond(&Request::new(engine, id));
         let outcome = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
             log::error!("the application panicked: {}", text_of(&*panic));
             Outcome::Failed
         });
         self.worker.complete(id, outcome);
         if outcome == Outcome::Interrupt {
-            engine.service.interrupt();
+            self.worker.engine().service.interrupt();
         }
         true
     }

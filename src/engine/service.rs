@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ownership::{Ownership, Token};
-use super::worker::Share;
+use super::share::Share;
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::Exchange;
 use crate::sys::clock;

@@ -7,7 +7,8 @@ use super::guard::{Failure, guard, guard_count, guard_with};
 use super::server::wsgi_server;
 use super::types::*;
 use crate::engine::Engine;
-use crate::engine::worker::{Share, Worker};
+use crate::engine::share::Share;
+use crate::engine::worker::Worker;
 use crate::server::{PullWorker, Pulled};
 
 /// A worker of the host's. Opaque.

@@ -1,0 +1,95 @@
+//! Handing out: what the queues have for a worker, and what goes into them.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
+
+use super::Engine;
+use super::ownership::{Ownership, Token};
+use super::share::Share;
+use crate::connection::exchange::Exchange;
+
+impl Engine {
+    pub(crate) fn write_shares(&self) -> RwLockWriteGuard<'_, Vec<Arc<Share>>> {
+        self.shares.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes those who wait in epoll, one after the other, until the one that is meant is awake.
+    pub(super) fn wake_pollers(&self) {
+        if self.roles.polling() > 0 {
+            self.wake.signal();
+        }
+    }
+
+    /// A wake-up through epoll reaches any poller: if it was meant for another one it goes on.
+    pub(super) fn pass_wake_on(&self, me: &Share) {
+        if self.wakes.load(Ordering::SeqCst) == 0 || me.woken.load(Ordering::SeqCst) {
+            return;
+        }
+        // The kernel prefers who came last, so this one must not be back before the other is out.
+        while self.wakes.load(Ordering::SeqCst) > 0 && self.roles.polling() > 0 {
+            self.wake.signal();
+            std::thread::yield_now();
+        }
+    }
+
+    /// Takes the next connection out of the queues.
+    pub(super) fn next_queued(&self) -> Option<Ownership> {
+        if let Some(token) = self.requests.pop() {
+            self.move_waiting();
+            if let Some(own) = self.dequeue(token) {
+                return Some(own);
+            }
+        }
+        if let Some(token) = self.ready.pop() {
+            if self.listener(token).is_some() {
+                self.is_own_event(token, super::now_ms());
+                return None;
+            }
+            return self.dequeue(token);
+        }
+        if !self.services.waiters.is_full()
+            && let Some(token) = self.deferred.pop()
+        {
+            return self.dequeue(token);
+        }
+        None
+    }
+
+    /// Whether the queues have something for a worker.
+    pub(super) fn has_queued(&self) -> bool {
+        !self.ready.is_empty()
+            || !self.requests.is_empty()
+            || (!self.deferred.is_empty() && !self.services.waiters.is_full())
+    }
+
+    /// Puts an event that this thread fetched where another thread finds it.
+    pub(super) fn start_elsewhere(&self, entry: u64, now: u64) {
+        let (token, bits) = Token::unpack(entry);
+        if self.is_own_event(token, now) {
+            return;
+        }
+        if let Some(own) = self.post(token, bits)
+            && let Some(slot) = self.slots.get(token.slot)
+        {
+            let _never_full = self.ready.push(slot.word.enqueue(own));
+        }
+    }
+
+    pub(super) fn go_on_later(&self, own: Ownership) {
+        if let Some(slot) = self.slots.get(own.token().slot) {
+            let token = slot.word.enqueue(own);
+            self.push_ready(token);
+        }
+    }
+
+    /// Keeps a request whose body would hold one worker too many until one is free for that.
+    pub(super) fn defer(&self, mut own: Ownership, spare: &mut Option<Box<Exchange>>) {
+        let Some(slot) = self.slots.get(own.token().slot) else { return };
+        let connection = slot.connection.get(&mut own);
+        connection.back_to_ready(&self.services, spare, super::now_ms());
+        let _never_full = self.deferred.push(slot.word.enqueue(own));
+        // The pool may grow for it.
+        self.service.wake();
+    }
+}

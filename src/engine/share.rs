@@ -1,0 +1,67 @@
+//! What others can see and take of a worker: nothing that it has in hand is hidden.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+
+use super::batch::Batch;
+use super::parking::Parker;
+use crate::sys::thread;
+
+/// What others can see and take of a worker.
+pub(crate) struct Share {
+    /// Odd while the worker is away: in the application, not in epoll and not parked.
+    sequence: AtomicU64,
+    /// Events that it has fetched and not begun with.
+    pub(super) batch: Batch,
+    /// It holds a poller role.
+    has_role: AtomicBool,
+    pub(super) parker: Parker,
+    /// It was asked to come back from where it waits.
+    pub(super) woken: AtomicBool,
+    /// It is to leave the pool when it comes by.
+    pub(super) retired: AtomicBool,
+    /// The thread that works with it, by the system's number.
+    pub(super) thread: AtomicI32,
+}
+
+impl Share {
+    pub(super) fn new(parker: Parker) -> Self {
+        Self {
+            sequence: AtomicU64::new(0),
+            batch: Batch::new(),
+            has_role: AtomicBool::new(false),
+            parker,
+            woken: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+            thread: AtomicI32::new(0),
+        }
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence.load(Ordering::SeqCst)
+    }
+
+    /// The worker goes away, or is back. Only the worker itself calls this, so no exchange is needed.
+    pub(super) fn step(&self) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Release);
+    }
+
+    pub(super) fn take_role(&self) {
+        self.has_role.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes the poller role away. True if it had one.
+    pub(super) fn lose_role(&self) -> bool {
+        self.has_role.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether its thread waits for something; `None` if that is not known.
+    pub(super) fn is_waiting(&self) -> Option<bool> {
+        thread::is_waiting(self.thread.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn has_role(&self) -> bool {
+        self.has_role.load(Ordering::SeqCst)
+    }
+}

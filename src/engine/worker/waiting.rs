@@ -1,0 +1,113 @@
+//! Where a worker waits: in epoll with a poller role, else in the parking lot.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Worker;
+use crate::engine::Engine;
+use crate::engine::parking::Parked;
+use crate::sys::clock;
+use crate::sys::epoll::Events;
+
+/// A batch is to be worth so many nanoseconds of calls.
+const BATCH_WORTH: u64 = 100_000;
+/// A wait in epoll of more nanoseconds than this was one.
+const WAITED: u64 = 10_000;
+/// A batch of fewer than so many events is not worth a wake-up if another poller is at work.
+const FEW: usize = 4;
+/// So many needless wake-ups, on balance, make a poller step back.
+const NEEDLESS: u32 = 8;
+
+/// A thread above `numthreads` goes after so many milliseconds without work.
+const IDLE_TIME: u64 = 30_000;
+
+impl Worker {
+    pub(super) fn take_role(&mut self) -> bool {
+        let taken = self.engine.roles.try_take();
+        if taken {
+            self.share.take_role();
+        }
+        taken
+    }
+
+    /// Waits in epoll and publishes what comes. False if nothing came.
+    pub(super) fn poll(&mut self, timeout: Option<u64>) -> bool {
+        let engine = &*self.engine;
+        let most = (BATCH_WORTH / self.average.max(1)).clamp(1, Events::MOST as u64);
+        let timeout = timeout.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX));
+        engine.roles.enter();
+        // Whoever queued something before it saw us here could not have woken us.
+        if engine.has_queued() || self.share.woken.load(Ordering::SeqCst) || self.is_over() {
+            engine.roles.leave();
+            return true;
+        }
+        let mut entries = [0; Events::MOST];
+        let mut count = 0;
+        match engine.services.epoll.wait(&mut self.events, most as usize, timeout) {
+            Ok(events) => {
+                for (entry, (events, data)) in entries.iter_mut().zip(events) {
+                    *entry = Engine::token_of(events, data);
+                    count += 1;
+                }
+            }
+            Err(error) => log::error!("epoll_wait: {error}"),
+        }
+        let others = engine.roles.leave();
+        engine.pass_wake_on(&self.share);
+        let before = std::mem::replace(&mut self.now, clock::monotonic_ns());
+        let waited = self.now.saturating_sub(before) > WAITED;
+        let published = self.share.batch.publish(&entries[..count]);
+        debug_assert!(published, "a worker polls with an empty batch");
+        if others == 0 || count > 1 {
+            engine.service.watch();
+        }
+        self.adapt(others, waited, count, most as usize);
+        count > 0
+    }
+
+    /// After a wait: are there too many pollers, or too few?
+    fn adapt(&mut self, others: usize, waited: bool, count: usize, most: usize) {
+        let roles = &self.engine.roles;
+        if self.average > self.engine.tuning.eager_after {
+            // Where calls take long, whoever has come back waits for the next event right here, and
+            // needs nobody to wake it.
+            self.needless = 0;
+            roles.relax();
+            return;
+        }
+        if others == 0 && waited && count < FEW {
+            self.needless += 1;
+        } else {
+            self.needless = self.needless.saturating_sub(1);
+        }
+        if self.needless >= NEEDLESS {
+            self.needless = 0;
+            if roles.step_back() && self.share.lose_role() {
+                roles.release();
+            }
+        }
+        self.full = if count == most && !waited { self.full + 1 } else { 0 };
+        if self.full > 0 && roles.step_forward(self.full) {
+            self.full = 0;
+            self.engine.lot.wake_one();
+        }
+    }
+
+    /// Sleeps until there is work or a role. False if the time was up.
+    pub(super) fn park(&mut self, timeout: Option<u64>) -> bool {
+        let engine = &*self.engine;
+        let surplus = engine.is_surplus();
+        let limit = timeout.or_else(|| surplus.then_some(IDLE_TIME)).map(Duration::from_millis);
+        let parked = engine.lot.park(
+            &self.share.parker,
+            || engine.has_queued() || engine.roles.is_free() || self.is_over(),
+            limit,
+        );
+        self.now = clock::monotonic_ns();
+        if parked == Parked::TimedOut && timeout.is_none() && engine.is_surplus() {
+            self.share.retired.store(true, Ordering::SeqCst);
+        }
+        parked != Parked::TimedOut
+    }
+}
