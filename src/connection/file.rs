@@ -43,11 +43,7 @@ impl HTTPConnection {
         if !exchange.response.is_started() {
             return Err(RequestError::State("send_file before start_response"));
         }
-        let source = Source::new(fd, offset, length)?;
-        if exchange.head.is_head || matches!(exchange.response.code(), 101 | 204 | 205 | 304) {
-            return self.finish(services);
-        }
-        match source {
+        match Source::new(fd, offset, length)? {
             Source::Part(part) => self.send_part(services, part),
             Source::Stream { file, length } => self.send_stream(services, &file, length),
         }
@@ -56,6 +52,9 @@ impl HTTPConnection {
     fn send_part(&mut self, services: &Services, mut part: FilePart) -> Result<(), RequestError> {
         self.check_length(services, part.left)?;
         let framing = self.send_head(services, Some(part.left))?;
+        if framing == Framing::None {
+            return self.finish(services);
+        }
         let (allowed, overrun) = self.allowed(part.left)?;
         part.left = allowed;
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
@@ -86,6 +85,10 @@ impl HTTPConnection {
         file: &OwnedFd,
         length: Option<u64>,
     ) -> Result<(), RequestError> {
+        if self.exchange.as_ref().is_some_and(|exchange| exchange.head.is_head) {
+            self.send_head(services, length)?;
+            return self.finish(services);
+        }
         let mut piece = vec![0; PIECE];
         let mut left = length.unwrap_or(u64::MAX);
         while left > 0 {
@@ -103,7 +106,9 @@ impl HTTPConnection {
             if let Some(length) = length {
                 self.check_length(services, length)?;
             }
-            self.send_head(services, length)?;
+            if self.send_head(services, length)? == Framing::None {
+                return self.finish(services);
+            }
             self.write(services, &piece[..count])?;
             left -= count as u64;
         }

@@ -73,7 +73,7 @@ pub extern "C" fn wsgi_send_file(
     length: i64,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         let not_negative =
             |number: i64| u64::try_from(number).map_err(|_| Failure::Status(WSGI_E_STATE));
         let offset = not_negative(offset)?;
