@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust models c wire cmake demo"
+test_parts="lint rust models c examples wire cmake demo"
 
 test_main() {
     local parts=$test_parts part passed=0 failed=0 code started
@@ -41,7 +41,7 @@ test_needs() { # PART
     need_command cc gcc libc6-dev
     case $1 in
         lint) need_rust rustfmt clippy ;;
-        wire) need_rust && need_command python3 python3 ;;
+        examples | wire) need_rust && need_command python3 python3 ;;
         cmake) need_rust && need_command cmake cmake && need_command make make ;;
         *) need_rust ;;
     esac
@@ -101,6 +101,22 @@ test_c() {
             echo "FAILED $name (exit code $?)"
             failed=1
         fi
+    done
+    return $failed
+}
+
+# Each tests/examples/NAME.py runs and asserts the program made of examples/c/NAME.c and NAME_*.c.
+test_examples() {
+    local script name source sources failed=0
+    for script in tests/examples/*.py; do
+        name=$(basename "$script" .py)
+        sources=()
+        for source in "$root/examples/c/$name"{,_*}.c; do
+            [[ ! -e $source ]] || sources+=("$source")
+        done
+        echo "$name"
+        build_c_with_library "$name" "${sources[@]}"
+        timeout 120 python3 "$script" "$target/dev/c/$name" || failed=1
     done
     return $failed
 }

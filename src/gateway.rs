@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use crate::engine::Engine;
@@ -58,6 +59,8 @@ pub enum RequestError {
     MaxSizeExceeded,
     /// The request's body is malformed.
     Body(&'static str),
+    /// A file that cannot be sent; says why.
+    File(&'static str),
     /// The server has stopped.
     Stopping,
 }
@@ -70,7 +73,11 @@ impl fmt::Display for RequestError {
             Self::Length => "the response body is longer than its Content-Length",
             Self::MaxSizeExceeded => "the request body is too large",
             Self::Stopping => "the server has stopped",
-            Self::State(text) | Self::Header(text) | Self::Client(text) | Self::Body(text) => text,
+            Self::State(text)
+            | Self::Header(text)
+            | Self::Client(text)
+            | Self::Body(text)
+            | Self::File(text) => text,
         })
     }
 }
@@ -150,6 +157,20 @@ impl<'a> Request<'a> {
     ) -> Result<(), RequestError> {
         let headers = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         self.engine.respond(self.id, status.as_bytes(), headers, body)
+    }
+
+    /// The body, or the rest of one, from a part of a file; the answer is complete with that.
+    /// `length` `None`: to the end of the file. If nothing was written before, `Content-Length` is
+    /// added. The file may be closed as soon as this returns: what the client does not take at once
+    /// is sent when it does, and this thread goes on. What is no regular file is read to its end
+    /// here, and sent as by [`write`](Self::write).
+    pub fn send_file(
+        &self,
+        file: impl AsFd,
+        offset: u64,
+        length: Option<u64>,
+    ) -> Result<(), RequestError> {
+        self.engine.send_file(self.id, file.as_fd().as_raw_fd(), offset, length)
     }
 
     /// Reads the request's body into `buffer`: the number of bytes, 0 at the end. Waits for the

@@ -2,6 +2,7 @@
 //! the ownership for as long as the call lasts, and finds out if the request has ended.
 #![forbid(unsafe_code)]
 
+use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
 use super::ownership::{Claim, Ownership, Token};
@@ -62,6 +63,17 @@ impl Engine {
 
     pub(crate) fn write(&self, id: RequestId, data: &[u8]) -> Result<(), RequestError> {
         self.with(id, |connection| connection.write(&self.services, data))
+    }
+
+    /// A body, or the rest of one, from a file. `length` `None`: to the end.
+    pub(crate) fn send_file(
+        &self,
+        id: RequestId,
+        fd: RawFd,
+        offset: u64,
+        length: Option<u64>,
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.send_file(&self.services, fd, offset, length))
     }
 
     pub(crate) fn respond<'a>(
