@@ -388,4 +388,6 @@ fn is_forbidden(name: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+mod line_tests;
+#[cfg(test)]
 mod tests;
