@@ -15,6 +15,13 @@ use crate::gateway::environ::Environ;
 use crate::request::response::AppError;
 
 pub mod environ;
+mod lines;
+pub(crate) mod path_info_dispatcher;
+mod view;
+
+pub use lines::Lines;
+pub use path_info_dispatcher::WSGIPathInfoDispatcher;
+pub use view::RequestView;
 
 /// What answers requests. Called on several worker threads at once; it may block.
 pub trait Gateway: Send + Sync + 'static {
@@ -24,6 +31,16 @@ pub trait Gateway: Send + Sync + 'static {
     /// Whether a WSGI environ is to be built before [`respond`](Self::respond) is called.
     fn wants_environ(&self) -> bool {
         true
+    }
+}
+
+impl<G: Gateway + ?Sized> Gateway for Arc<G> {
+    fn respond(&self, request: &Request<'_>) -> Outcome {
+        (**self).respond(request)
+    }
+
+    fn wants_environ(&self) -> bool {
+        (**self).wants_environ()
     }
 }
 
@@ -177,6 +194,35 @@ impl<'a> Request<'a> {
     /// client.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, RequestError> {
         self.engine.read(self.id, buffer)
+    }
+
+    /// Reads a line of the request's body, its LF included, and appends it to `line`: the number of
+    /// bytes, 0 at the body's end. The last line may lack its LF; so does what is given of a line
+    /// that is longer than `limit`, whose rest is still to be read.
+    pub fn readline(&self, line: &mut Vec<u8>, limit: usize) -> Result<usize, RequestError> {
+        lines::readline(self, line, limit)
+    }
+
+    /// The lines of the request's body that are still to be read, until they have so many bytes
+    /// together (0: all of them).
+    pub fn readlines(&self, hint: usize) -> Result<Vec<Vec<u8>>, RequestError> {
+        lines::readlines(self, hint)
+    }
+
+    /// Iterates over the lines of the request's body. An error ends it.
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(self)
+    }
+
+    /// The fields behind a chunked body, names and values in order. They are there once a read has
+    /// given 0, the body's end; before that this is an error. A body that is not chunked has none.
+    pub fn trailers(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RequestError> {
+        self.engine.trailers(self.id)
+    }
+
+    /// Shows the request as it was sent to `look`: what a gateway that wants no environ goes by.
+    pub fn view<R>(&self, look: impl FnOnce(&RequestView<'_>) -> R) -> Result<R, RequestError> {
+        self.engine.view(self.id, look)
     }
 
     /// Whether the client has half-closed its connection (1) or left (2).

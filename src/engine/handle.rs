@@ -7,10 +7,11 @@ use std::sync::atomic::Ordering;
 
 use super::ownership::{Claim, Ownership, Token};
 use super::{Engine, TurnEnd};
-use crate::connection::exchange::Exchange;
+use crate::connection::exchange::{Exchange, Kept};
+use crate::connection::lines::Trailers;
 use crate::connection::{HTTPConnection, Phase};
-use crate::gateway::RequestError;
 use crate::gateway::environ::Environ;
+use crate::gateway::{RequestError, RequestView};
 use crate::sys::clock;
 
 const SERIAL_BITS: u32 = 40;
@@ -92,6 +93,59 @@ impl Engine {
 
     pub(crate) fn read(&self, id: RequestId, buffer: &mut [u8]) -> Result<usize, RequestError> {
         self.with(id, |connection| connection.read_body(&self.services, buffer))
+    }
+
+    pub(crate) fn read_line(
+        &self,
+        id: RequestId,
+        buffer: &mut [u8],
+    ) -> Result<usize, RequestError> {
+        self.with(id, |connection| connection.read_body_line(&self.services, buffer))
+    }
+
+    pub(crate) fn trailers(&self, id: RequestId) -> Result<Trailers, RequestError> {
+        self.with(id, |connection| connection.trailers())
+    }
+
+    pub(crate) fn view<R>(
+        &self,
+        id: RequestId,
+        look: impl FnOnce(&RequestView<'_>) -> R,
+    ) -> Result<R, RequestError> {
+        self.with(id, |connection| {
+            let exchange = connection.exchange.as_ref().ok_or(RequestError::Gone)?;
+            let input = exchange.input.request();
+            Ok(look(&RequestView::new(input, &exchange.head, connection.remote)))
+        })
+    }
+
+    /// Tells the application of the request another SCRIPT_NAME and PATH_INFO.
+    pub(crate) fn mount(
+        &self,
+        id: RequestId,
+        script_name: &[u8],
+        path_info: &[u8],
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| {
+            connection.build_environ(&self.services);
+            let exchange = connection.exchange.as_mut().ok_or(RequestError::Gone)?;
+            if let Some(old) = exchange.environ.mount(script_name, path_info) {
+                exchange.kept.push(Box::new(old));
+            }
+            Ok(())
+        })
+    }
+
+    /// Looks at what is kept until the request ends.
+    pub(crate) fn kept<R>(
+        &self,
+        id: RequestId,
+        look: impl FnOnce(&mut Vec<Kept>) -> R,
+    ) -> Result<R, RequestError> {
+        self.with(id, |connection| {
+            let exchange = connection.exchange.as_mut().ok_or(RequestError::Gone)?;
+            Ok(look(&mut exchange.kept))
+        })
     }
 
     pub(crate) fn aborted(&self, id: RequestId) -> Result<u8, RequestError> {

@@ -14,7 +14,7 @@ use crate::engine::handle::RequestId;
 use crate::gateway::environ::Environ;
 use crate::gateway::{Gateway, Outcome, Request};
 
-type App = unsafe extern "C" fn(
+pub(super) type App = unsafe extern "C" fn(
     *mut c_void,
     wsgi_request,
     *const wsgi_environ,
@@ -73,6 +73,10 @@ pub(super) struct UserData {
 impl UserData {
     pub(super) fn new(pointer: *mut c_void, free: wsgi_free_fn) -> Self {
         Self { pointer, free }
+    }
+
+    pub(super) fn pointer(&self) -> *mut c_void {
+        self.pointer
     }
 }
 
