@@ -22,11 +22,11 @@ pub unsafe extern "C" fn wsgi_request_readline(
     capacity: usize,
 ) -> i64 {
     guard_count(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         let buffer = if capacity == 0 {
             &mut []
         } else if buffer.is_null() {
-            return Err(Failure::NULL);
+            return Err(Failure::Null("buffer"));
         } else {
             // SAFETY: not NULL, and writable by the caller's word. Bytes that were never written
             // are only written here, by a copy.
@@ -51,9 +51,9 @@ pub unsafe extern "C" fn wsgi_request_trailers(
     count: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::NULL)?;
+        let server = server.ok_or(Failure::Null("server"))?;
         if trailers.is_null() || count.is_null() {
-            return Err(Failure::NULL);
+            return Err(Failure::Null("trailers"));
         }
         let (first, length) = server.with_engine(|engine| lend(engine, RequestId(request)))?;
         // SAFETY: neither is NULL, so both may be written to by the caller's word.

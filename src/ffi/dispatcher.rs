@@ -35,7 +35,7 @@ pub unsafe extern "C" fn wsgi_path_info_dispatcher_new(
 ) -> wsgi_status {
     guard(|| {
         if dispatcher.is_null() {
-            return Err(Failure::NULL);
+            return Err(Failure::Null("dispatcher"));
         }
         let made = Box::new(wsgi_path_info_dispatcher { mounts: Mounts::default() });
         // SAFETY: not NULL, so it may be written to by the caller's word.
@@ -65,10 +65,10 @@ pub unsafe extern "C" fn wsgi_path_info_dispatcher_add(
     // Made first: it is given back whatever happens.
     let user_data = UserData::new(user_data, free_user_data);
     let body = || {
-        let dispatcher = dispatcher.ok_or(Failure::NULL)?;
-        let app = app.ok_or(Failure::NULL)?;
+        let dispatcher = dispatcher.ok_or(Failure::Null("dispatcher"))?;
+        let app = app.ok_or(Failure::Null("app"))?;
         // SAFETY: a string by the caller's word.
-        let prefix = unsafe { text(prefix)? };
+        let prefix = unsafe { text(prefix, "prefix")? };
         let mounted = Arc::new(Mounted { app, user_data });
         dispatcher.mounts.add(prefix, mounted).map_err(|(error, _given_back)| error.into())
     };
@@ -89,9 +89,9 @@ pub unsafe extern "C" fn wsgi_path_info_dispatcher_remove(
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
     let body = || {
-        let dispatcher = dispatcher.ok_or(Failure::NULL)?;
+        let dispatcher = dispatcher.ok_or(Failure::Null("dispatcher"))?;
         // SAFETY: a string by the caller's word.
-        let prefix = unsafe { text(prefix)? };
+        let prefix = unsafe { text(prefix, "prefix")? };
         Ok(dispatcher.mounts.remove(prefix).map(drop)?)
     };
     // SAFETY: error is NULL or may be written to.
@@ -122,9 +122,9 @@ pub unsafe extern "C" fn wsgi_path_info_dispatcher_app(
                 responder.as_ref(),
             )
         };
-        let dispatcher = dispatcher.ok_or(Failure::NULL)?;
-        let environ = environ.ok_or(Failure::NULL)?;
-        let responder = responder.ok_or(Failure::NULL)?;
+        let dispatcher = dispatcher.ok_or(Failure::Null("dispatcher"))?;
+        let environ = environ.ok_or(Failure::Null("environ"))?;
+        let responder = responder.ok_or(Failure::Null("responder"))?;
         // SAFETY: the pairs are lent for the call.
         let pairs = unsafe { items(environ.pairs, environ.count)? };
         // SAFETY: the same.
@@ -218,7 +218,7 @@ impl View {
 /// Tells the request's own environ of the change, and lends the view until the request ends.
 fn lend(view: View, outer: &wsgi_environ, request: wsgi_request) -> Result<wsgi_environ, Failure> {
     // SAFETY: the server of an environ is the one that lends it, or NULL in one that was made up.
-    let server = unsafe { outer.server.as_ref() }.ok_or(Failure::NULL)?;
+    let server = unsafe { outer.server.as_ref() }.ok_or(Failure::Null("environ->server"))?;
     // SAFETY: the outer pairs are lent for the call.
     let common = view.common(unsafe { items(outer.pairs, outer.count)? });
     let mut inner = wsgi_environ {
@@ -265,7 +265,8 @@ fn key_text(key: &str) -> wsgi_str {
 /// # Safety
 /// The responder is good for the call.
 unsafe fn not_found(responder: &wsgi_responder) -> Result<i32, Failure> {
-    let start_response = responder.start_response.ok_or(Failure::NULL)?;
+    let start_response =
+        responder.start_response.ok_or(Failure::Null("responder->start_response"))?;
     let header = |name: &'static str, value: &'static str| wsgi_header {
         name: lent(name.as_bytes()),
         value: lent(value.as_bytes()),

@@ -136,7 +136,6 @@ impl ChunkedDecoder {
     }
 
     /// Names and values behind the last chunk, in order. Apart from the head's fields, always.
-    #[cfg(test)]
     pub fn trailers(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         let bytes = &self.trailer_bytes;
         self.trailers.iter().map(move |(name, value)| (name.of(bytes), value.of(bytes)))
