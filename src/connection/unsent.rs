@@ -10,7 +10,7 @@ use crate::sys::file::{self, SendFile};
 use crate::sys::{epoll, socket};
 
 /// So much of a file goes out in one turn of its connection; then others have theirs.
-const TURN: u64 = 1024 * 1024;
+const TURN: u64 = 2 * 1024 * 1024;
 /// So many pieces at most, should the socket take little at a time.
 const PIECES: u32 = 16;
 /// Where the system cannot send a file by itself, it goes through a buffer of so many bytes.
