@@ -1,9 +1,12 @@
 //! Reading request bodies: by lines, with trailers, and without an environ.
 
-mod client;
+mod support;
 
-use client::{Client, Host};
-use wsgiserver::{Gateway, Outcome, Request, RequestError};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use support::Client;
+use wsgiserver::{Gateway, HTTPServer, Outcome, Request, RequestError};
 
 /// An application that answers with a text, or with the error that it met.
 struct App<F>(F);
@@ -27,8 +30,8 @@ where
 
 fn serve(
     app: impl Fn(&Request<'_>) -> Result<String, RequestError> + Send + Sync + 'static,
-) -> Host {
-    Host::new(App(app))
+) -> (Arc<HTTPServer>, SocketAddr) {
+    support::serve(App(app), &[("numthreads", "2")])
 }
 
 fn known_length(body: &[u8]) -> Vec<u8> {
@@ -49,7 +52,9 @@ fn chunked(body: &[u8], size: usize, trailers: &str) -> Vec<u8> {
 }
 
 fn cut(client: &mut Client, bytes: &[u8], size: usize) {
-    bytes.chunks(size).for_each(|piece| client.send(piece));
+    for piece in bytes.chunks(size) {
+        client.send(piece);
+    }
 }
 
 /// The lengths of the lines, and whether they were what was sent.
@@ -81,19 +86,19 @@ fn lines_come_back(
     app: impl Fn(&Request<'_>) -> Result<String, RequestError> + Send + Sync + 'static,
 ) {
     let (body, shown) = lines_to_send();
-    let host = serve(app);
-    let mut client = host.connect();
+    let (_server, address) = serve(app);
+    let mut client = Client::connect(address);
     for size in [usize::MAX, 4096, 1000] {
         for request in [known_length(&body), chunked(&body, 7, ""), chunked(&body, 50_000, "")] {
             cut(&mut client, &request, size.min(request.len()));
-            assert_eq!(client.reply().body, shown);
+            assert_eq!(client.answer().1, shown);
         }
     }
     // Whatever stands behind the body is the next request's.
     let request = known_length(b"x\nx");
     client.send(&[request.as_slice(), &chunked(b"\n\n", 1, ""), &request].concat());
     for shown in ["2 1", "1 1", "2 1"] {
-        assert_eq!(client.reply().body, shown);
+        assert_eq!(client.answer().1, shown);
     }
 }
 
@@ -127,7 +132,7 @@ fn readline_and_read_alternate() {
 
 #[test]
 fn a_line_longer_than_the_limit_comes_in_parts() {
-    let host = serve(|request| {
+    let (_server, address) = serve(|request| {
         let mut parts = Vec::new();
         loop {
             let mut part = b"> ".to_vec();
@@ -139,29 +144,29 @@ fn a_line_longer_than_the_limit_comes_in_parts() {
             parts.push(String::from_utf8_lossy(&part[2..]).into_owned());
         }
     });
-    let mut client = host.connect();
+    let mut client = Client::connect(address);
     for request in
         [known_length(b"abcdefgh\n\nabc\nabcd\ne"), chunked(b"abcdefgh\n\nabc\nabcd\ne", 2, "")]
     {
         client.send(&request);
-        assert_eq!(client.reply().body, "abcd|efgh|\n|\n|abc\n|abcd|\n|e");
+        assert_eq!(client.answer().1, "abcd|efgh|\n|\n|abc\n|abcd|\n|e");
     }
 }
 
 #[test]
 fn readlines_stops_at_its_hint() {
-    let host = serve(|request| {
+    let (_server, address) = serve(|request| {
         let some = request.readlines(5)?.len();
         Ok(format!("{some} {}", request.readlines(0)?.len()))
     });
-    let mut client = host.connect();
+    let mut client = Client::connect(address);
     client.send(&known_length(b"123\n123\n123\n"));
-    assert_eq!(client.reply().body, "2 1");
+    assert_eq!(client.answer().1, "2 1");
 }
 
 #[test]
 fn a_line_that_is_cut_short_is_an_error() {
-    let host = serve(|request| {
+    let (_server, address) = serve(|request| {
         let lines: Vec<_> = request.lines().collect();
         let last = lines.last().and_then(|line| line.clone().err());
         Ok(format!("{} {last:?}", lines.len()))
@@ -169,32 +174,32 @@ fn a_line_that_is_cut_short_is_an_error() {
     // More than what is read ahead, so that the application is called.
     let line = [vec![b'x'; 99_999], b"\n".to_vec()].concat();
     for whole in [known_length(&line.repeat(3)), chunked(&line.repeat(3), 30_000, "")] {
-        let mut client = host.connect();
+        let mut client = Client::connect(address);
         client.send(&whole[..250_000]);
-        client.socket.shutdown(std::net::Shutdown::Write).unwrap();
-        let reply = client.reply();
-        assert!(reply.body.starts_with("3 Some(Client("), "{}", reply.body);
-        client.expect_end();
+        client.0.shutdown(std::net::Shutdown::Write).unwrap();
+        let (_, body) = client.answer();
+        assert!(body.starts_with("3 Some(Client("), "{body}");
+        assert_eq!(client.rest(), b"");
     }
 }
 
 #[test]
 fn expect_continue_is_answered_by_a_readline() {
-    let host = serve(|request| Ok(lengths(&request.readlines(0)?)));
-    let mut client = host.connect();
+    let (_server, address) = serve(|request| Ok(lengths(&request.readlines(0)?)));
+    let mut client = Client::connect(address);
     client.send(
         b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
     );
-    assert_eq!(client.reply().status(), "100 Continue");
+    assert_eq!(client.head(), "HTTP/1.1 100 Continue\r\n\r\n");
     client.send(b"x\nx");
-    assert_eq!(client.reply().body, "2 1");
+    assert_eq!(client.answer().1, "2 1");
 }
 
 /// A head that leaves no room behind it in the buffer that it was read into.
 #[test]
 fn a_body_behind_a_head_of_any_size() {
-    let host = serve(|request| Ok(lengths(&request.readlines(0)?)));
-    let mut client = host.connect();
+    let (_server, address) = serve(|request| Ok(lengths(&request.readlines(0)?)));
+    let mut client = Client::connect(address);
     for (framing, body) in [
         ("Content-Length: 4", &b"x\nx\n"[..]),
         ("Transfer-Encoding: chunked", b"4\r\nx\nx\n\r\n0\r\n\r\n"),
@@ -205,16 +210,16 @@ fn a_body_behind_a_head_of_any_size() {
             );
             let fill = "f".repeat(size - head.len() - 4);
             client.send(format!("{head}{fill}\r\n\r\n").as_bytes());
-            assert_eq!(client.reply().status(), "100 Continue");
+            assert_eq!(client.head(), "HTTP/1.1 100 Continue\r\n\r\n");
             client.send(body);
-            assert_eq!(client.reply().body, "2 2");
+            assert_eq!(client.answer().1, "2 2");
         }
     }
 }
 
 #[test]
 fn trailers_come_after_the_body() {
-    let host = serve(|request| {
+    let (_server, address) = serve(|request| {
         let early = request.trailers();
         while request.read(&mut [0; 2])? > 0 {}
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -224,20 +229,20 @@ fn trailers_come_after_the_body() {
         let named = |(name, value): &(Vec<u8>, Vec<u8>)| format!("{}={}", text(name), text(value));
         Ok(trailers.iter().map(named).collect::<Vec<_>>().join(" "))
     });
-    let mut client = host.connect();
+    let mut client = Client::connect(address);
     for _ in 0..2 {
         client.send(&chunked(b"body", 3, "X-Sum: 12\r\nx-empty:\r\nX-Sum:  b \r\n"));
-        assert_eq!(client.reply().body, "X-Sum=12 x-empty= X-Sum=b");
+        assert_eq!(client.answer().1, "X-Sum=12 x-empty= X-Sum=b");
         client.send(&chunked(b"body", 4, ""));
-        assert_eq!(client.reply().body, "");
+        assert_eq!(client.answer().1, "");
         client.send(&known_length(b"body"));
-        assert_eq!(client.reply().body, "");
+        assert_eq!(client.answer().1, "");
     }
 }
 
 #[test]
 fn a_gateway_without_environ_sees_the_request() {
-    let host = serve(|request| {
+    let (_server, address) = serve(|request| {
         request.view(|view| {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             format!(
@@ -252,21 +257,21 @@ fn a_gateway_without_environ_sees_the_request() {
             )
         })
     });
-    let mut client = host.connect();
+    let mut client = Client::connect(address);
     client.send(b"GET /a%20b?c=%20 HTTP/1.0\r\nX-NAME: value\r\nConnection: keep-alive\r\n\r\n");
     let shown = r#"GET /a%20b?c=%20 /a b c=%20 HTTP/1.0 Some("value") true"#;
-    assert_eq!(client.reply().body, shown);
-    assert_eq!(client.get("/").body, "GET / /  HTTP/1.1 None true");
+    assert_eq!(client.answer().1, shown);
+    assert_eq!(client.get("/").answer().1, "GET / /  HTTP/1.1 None true");
 }
 
 /// The environ is there for who asks for it after all.
 #[test]
 fn an_environ_that_is_wanted_late_is_built_late() {
-    let host = serve(|request| {
+    let (_server, address) = serve(|request| {
         request.environ(|environ| {
             let path = environ.get(b"PATH_INFO").unwrap_or_default();
             String::from_utf8_lossy(path).into_owned()
         })
     });
-    assert_eq!(host.connect().get("/late").body, "/late");
+    assert_eq!(Client::connect(address).get("/late").answer().1, "/late");
 }

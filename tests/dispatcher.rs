@@ -1,13 +1,13 @@
 //! WSGIPathInfoDispatcher: which application is called, and what it is shown.
 
-mod client;
+mod support;
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
-use client::{Client, Host};
+use support::{Client, Gate, serve};
 use wsgiserver::{ErrorKind, Gateway, Outcome, Request, WSGIPathInfoDispatcher};
+
+const THREADS: &[(&str, &str)] = &[("numthreads", "2")];
 
 /// Answers with its name and what it is shown.
 struct Named(&'static str);
@@ -29,15 +29,14 @@ impl Gateway for Named {
 }
 
 fn expect(client: &mut Client, target: &str, shown: &str) {
-    let reply = client.get(target);
-    assert_eq!((reply.status(), reply.body.as_str()), ("200 OK", shown), "{target}");
+    assert_eq!(client.get(target).answer(), (200, shown.into()), "{target}");
 }
 
 #[test]
 fn the_longest_prefix_wins_and_moves_to_script_name() {
     let applications = [("/", Named("root")), ("/blog", Named("blog")), ("/blog/x/", Named("x"))];
-    let host = Host::new(WSGIPathInfoDispatcher::new(applications).unwrap());
-    let mut client = host.connect();
+    let (_server, address) = serve(WSGIPathInfoDispatcher::new(applications).unwrap(), THREADS);
+    let mut client = Client::connect(address);
     for _ in 0..2 {
         expect(&mut client, "/", "root '' '/'");
         expect(&mut client, "/a?/blog", "root '' '/a'");
@@ -55,12 +54,12 @@ fn the_longest_prefix_wins_and_moves_to_script_name() {
 #[test]
 fn pipelined_requests_do_not_see_each_others_names() {
     let applications = [("/", Named("root")), ("/blog", Named("blog"))];
-    let host = Host::new(WSGIPathInfoDispatcher::new(applications).unwrap());
-    let mut client = host.connect();
+    let (_server, address) = serve(WSGIPathInfoDispatcher::new(applications).unwrap(), THREADS);
+    let mut client = Client::connect(address);
     let long = format!("/{}", "x".repeat(5000));
     let targets = ["/blog/1", "/2", "/blog", &format!("/blog{long}"), "/blog/3", "/4"];
     for target in targets {
-        client.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
+        client.get(target);
     }
     let long = format!("blog '/blog' '{long}'");
     let shown = [
@@ -72,21 +71,22 @@ fn pipelined_requests_do_not_see_each_others_names() {
         "root '' '/4'",
     ];
     for shown in shown {
-        assert_eq!(client.reply().body, shown);
+        assert_eq!(client.answer().1, shown);
     }
 }
 
 #[test]
 fn a_path_that_nothing_is_for_is_404() {
-    let host = Host::new(WSGIPathInfoDispatcher::new([("/blog", Named("blog"))]).unwrap());
-    let mut client = host.connect();
+    let (_server, address) =
+        serve(WSGIPathInfoDispatcher::new([("/blog", Named("blog"))]).unwrap(), THREADS);
+    let mut client = Client::connect(address);
     for target in ["/", "/blo", "/blogs/", "/Blog"] {
-        let reply = client.get(target);
-        assert_eq!((reply.status(), reply.body.as_str()), ("404 Not Found", ""));
-        assert!(reply.head.contains("\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"));
+        let head = client.get(target).head();
+        let start = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n";
+        assert!(head.starts_with(start), "{head}");
     }
     client.send(b"OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n");
-    assert_eq!(client.reply().status(), "404 Not Found");
+    assert_eq!(client.answer().0, 404);
     expect(&mut client, "/blog", "blog '/blog' ''");
 }
 
@@ -96,8 +96,8 @@ fn dispatchers_may_be_nested() {
         WSGIPathInfoDispatcher::new([("/", Named("inner")), ("/new", Named("new"))]).unwrap(),
     );
     let outer: [(&str, Arc<dyn Gateway>); 2] = [("/blog", inner), ("/", Arc::new(Named("root")))];
-    let host = Host::new(WSGIPathInfoDispatcher::new(outer).unwrap());
-    let mut client = host.connect();
+    let (_server, address) = serve(WSGIPathInfoDispatcher::new(outer).unwrap(), THREADS);
+    let mut client = Client::connect(address);
     expect(&mut client, "/blog/new/1", "new '/blog/new' '/1'");
     expect(&mut client, "/blog/other", "inner '/blog' '/other'");
     expect(&mut client, "/blog", "inner '/blog' '/'");
@@ -119,45 +119,35 @@ fn prefixes_that_cannot_be_are_named() {
     }
 }
 
-/// Says that it was called, and waits until it may answer.
-struct Slow {
-    called: Sender<()>,
-    may_answer: Mutex<Receiver<()>>,
-}
+/// Waits until it may answer.
+struct Slow(Gate);
 
 impl Gateway for Slow {
     fn respond(&self, request: &Request<'_>) -> Outcome {
-        let wait = || self.may_answer.lock().ok()?.recv_timeout(Duration::from_secs(20)).ok();
-        match self.called.send(()).ok().and_then(|()| wait()) {
-            Some(()) => Named("slow").respond(request),
-            None => Outcome::Failed,
-        }
+        if self.0.pass() { Named("slow").respond(request) } else { Outcome::Failed }
     }
 }
 
 #[test]
 fn applications_come_and_go_while_the_server_serves() {
     let dispatcher = Arc::new(WSGIPathInfoDispatcher::default());
-    let host = Host::new(dispatcher.clone());
-    let mut client = host.connect();
-    assert_eq!(client.get("/slow").status(), "404 Not Found");
+    let (_server, address) = serve(dispatcher.clone(), THREADS);
+    let mut client = Client::connect(address);
+    assert_eq!(client.get("/slow").answer().0, 404);
 
-    let (called, was_called) = channel();
-    let (answer, may_answer) = channel();
-    let slow = Arc::new(Slow { called, may_answer: Mutex::new(may_answer) });
-    let left: Weak<Slow> = Arc::downgrade(&slow);
-    dispatcher.add("/slow", slow).unwrap();
-    client.send(b"GET /slow/1 HTTP/1.1\r\nHost: test\r\n\r\n");
-    was_called.recv_timeout(Duration::from_secs(20)).unwrap();
+    let slow = Arc::new(Slow(Gate::default()));
+    dispatcher.add("/slow", slow.clone()).unwrap();
+    client.get("/slow/1");
+    slow.0.wait_for(1);
 
     // It is inside the application: nothing is locked, and the application lives on.
     dispatcher.remove("/slow").unwrap();
     dispatcher.add("/slow", Named("other")).unwrap();
-    expect(&mut host.connect(), "/slow/2", "other '/slow' '/2'");
-    assert!(left.upgrade().is_some());
-    answer.send(()).unwrap();
-    assert_eq!(client.reply().body, "slow '/slow' '/1'");
+    expect(&mut Client::connect(address), "/slow/2", "other '/slow' '/2'");
+    assert_eq!(Arc::strong_count(&slow), 2);
+    slow.0.open();
+    assert_eq!(client.answer().1, "slow '/slow' '/1'");
     // The next answer on the same connection comes after the call has returned.
     expect(&mut client, "/slow/3", "other '/slow' '/3'");
-    assert!(left.upgrade().is_none());
+    assert_eq!(Arc::strong_count(&slow), 1);
 }

@@ -52,8 +52,11 @@ pub unsafe extern "C" fn wsgi_request_trailers(
 ) -> wsgi_status {
     guard(|| {
         let server = server.ok_or(Failure::Null("server"))?;
-        if trailers.is_null() || count.is_null() {
+        if trailers.is_null() {
             return Err(Failure::Null("trailers"));
+        }
+        if count.is_null() {
+            return Err(Failure::Null("count"));
         }
         let (first, length) = server.with_engine(|engine| lend(engine, RequestId(request)))?;
         // SAFETY: neither is NULL, so both may be written to by the caller's word.
