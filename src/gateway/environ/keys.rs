@@ -131,6 +131,11 @@ pub(super) struct KeyBlock {
 }
 
 impl KeyBlock {
+    #[cfg(test)]
+    pub(super) fn is_terminated(&self) -> bool {
+        self.text.get(self.length as usize) == Some(&0)
+    }
+
     #[inline]
     pub(super) fn key(&self) -> &[u8] {
         self.text.get(..self.length as usize).unwrap_or(&[])
