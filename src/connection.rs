@@ -28,7 +28,7 @@ use crate::sys::{epoll, socket};
 pub(crate) mod body;
 pub(crate) mod exchange;
 mod file;
-pub(crate) mod lines;
+mod lines;
 mod reading;
 pub(crate) mod responding;
 pub(crate) mod services;
