@@ -107,6 +107,8 @@ pub(crate) enum Phase {
 pub(crate) enum Advance {
     /// Nothing until an event.
     Wait,
+    /// Nothing keeps it, but others should have their turn first.
+    Yield,
     /// A request is complete, its head parsed.
     Request,
     /// The connection is finished with.
@@ -270,6 +272,7 @@ impl HTTPConnection {
 enum Step {
     Again,
     Wait,
+    Yield,
     Request,
     Close,
 }
@@ -279,6 +282,7 @@ impl From<Step> for Advance {
         match step {
             // `Again` never leaves the loop of `advance`; waiting is the harmless answer.
             Step::Again | Step::Wait => Self::Wait,
+            Step::Yield => Self::Yield,
             Step::Request => Self::Request,
             Step::Close => Self::Close,
         }
