@@ -22,17 +22,19 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::engine::ownership::{Bits, Token};
-use crate::request::head::{HeadScanner, Refusal};
+use crate::request::head::Refusal;
 use crate::sys::{epoll, socket};
 
 pub(crate) mod body;
 pub(crate) mod exchange;
+mod pieces;
 mod reading;
 pub(crate) mod responding;
 pub(crate) mod services;
 mod timing;
 
 use exchange::Exchange;
+use pieces::Scan;
 use services::Services;
 pub(crate) use timing::Expired;
 
@@ -48,7 +50,7 @@ pub(crate) struct HTTPConnection {
     pub(crate) exchange: Option<Box<Exchange>>,
     /// Bytes from the client while the connection is at rest.
     stored: Vec<u8>,
-    scan: Option<HeadScanner>,
+    scan: Scan,
     unsent: Unsent,
     timing: timing::Timing,
     /// Reading may find something.
@@ -132,7 +134,7 @@ impl HTTPConnection {
             phase: Phase::Head,
             exchange: None,
             stored: Vec::new(),
-            scan: None,
+            scan: Scan::None,
             unsent: Unsent::default(),
             timing: timing::Timing::default(),
             readable: false,
@@ -230,7 +232,7 @@ impl HTTPConnection {
             }
         }
         self.turn_requests = 0;
-        let held = self.stored.capacity() + self.unsent.data.capacity();
+        let held = self.stored.capacity() + self.unsent.data.capacity() + self.scan.memory();
         if held != self.charged {
             services.budget.change(self.charged, held);
             self.charged = held;
