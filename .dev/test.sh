@@ -143,6 +143,7 @@ test_demo() {
     [[ $code -eq 0 && $body = "Hello world!" ]] ||
         { echo "the demo at '$url' answered '$body', exit code $code" >&2 && return 1; }
     demo_names_busy_port
+    pull_answers_and_ends
 }
 
 # A port that is taken is named, in one line, and nothing starts.
@@ -159,6 +160,32 @@ demo_names_busy_port() {
     wait "$busy"
     [[ $code -ne 0 && $message = *"$port"* && $(wc -l <<<"$message") -eq 1 ]] ||
         { echo "a busy port gave exit code $code and '$message'" >&2 && return 1; }
+}
+
+# The pull server answers several clients at a time, and either signal ends it in order.
+pull_answers_and_ends() {
+    local output=$target/dev/pull.out pid url="" signal n clients code=0
+    build_c_with_library pull "$root/examples/c/pull.c"
+    for signal in INT TERM; do
+        : >"$output"
+        "$target/dev/c/pull" --port 0 >"$output" &
+        pid=$!
+        for _ in $(seq 100); do
+            url=$(grep -oE 'http://[0-9.]+:[0-9]+/' "$output" | head -n 1) && break
+            sleep 0.1
+        done
+        clients=()
+        for n in 1 2 3 4; do
+            (set +e && [[ $(fetch "${url}number/$n") = "You asked for /number/$n" ]]) &
+            clients+=($!)
+        done
+        for n in "${clients[@]}"; do
+            wait "$n" || code=1
+        done
+        kill -"$signal" "$pid" 2>/dev/null || code=1
+        wait "$pid" || code=$?
+        [[ $code -eq 0 ]] || { echo "the pull server, SIG$signal: exit code $code" >&2 && return 1; }
+    done
 }
 
 fetch() { # URL
