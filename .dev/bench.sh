@@ -25,7 +25,7 @@ bench_build() {
     done
     build_c microhttpd_hello "$root/benches/microhttpd_hello.c" -- -lmicrohttpd
     build_serve c
-    build_c_with_library app "$root"/benches/app{,_pull}.c
+    build_c_with_library app "$root"/benches/app{,_bodies,_pull}.c
 }
 
 # Debian's package would start nginx as a service, now and at each boot. So its program is only

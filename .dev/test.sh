@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust models c wire cmake demo"
+test_parts="lint rust models c examples wire cmake demo"
 
 test_main() {
     local parts=$test_parts part passed=0 failed=0 code started
@@ -41,7 +41,7 @@ test_needs() { # PART
     need_command cc gcc libc6-dev
     case $1 in
         lint) need_rust rustfmt clippy ;;
-        wire) need_rust && need_command python3 python3 ;;
+        examples | wire) need_rust && need_command python3 python3 ;;
         cmake) need_rust && need_command cmake cmake && need_command make make ;;
         *) need_rust ;;
     esac
@@ -105,6 +105,22 @@ test_c() {
     return $failed
 }
 
+# Each tests/examples/NAME.py runs and asserts the program made of examples/c/NAME.c and NAME_*.c.
+test_examples() {
+    local script name source sources failed=0
+    for script in tests/examples/*.py; do
+        name=$(basename "$script" .py)
+        sources=()
+        for source in "$root/examples/c/$name"{,_*}.c; do
+            [[ ! -e $source ]] || sources+=("$source")
+        done
+        echo "$name"
+        build_c_with_library "$name" "${sources[@]}"
+        timeout 120 python3 "$script" "$target/dev/c/$name" || failed=1
+    done
+    return $failed
+}
+
 # The same bytes must give the same answers however they are cut.
 test_wire() {
     local language split start failed=0
@@ -143,7 +159,6 @@ test_demo() {
     [[ $code -eq 0 && $body = "Hello world!" ]] ||
         { echo "the demo at '$url' answered '$body', exit code $code" >&2 && return 1; }
     demo_names_busy_port
-    pull_answers_and_ends
 }
 
 # A port that is taken is named, in one line, and nothing starts.
@@ -160,32 +175,6 @@ demo_names_busy_port() {
     wait "$busy"
     [[ $code -ne 0 && $message = *"$port"* && $(wc -l <<<"$message") -eq 1 ]] ||
         { echo "a busy port gave exit code $code and '$message'" >&2 && return 1; }
-}
-
-# The pull server answers several clients at a time, and either signal ends it in order.
-pull_answers_and_ends() {
-    local output=$target/dev/pull.out pid url="" signal n clients code=0
-    build_c_with_library pull "$root/examples/c/pull.c"
-    for signal in INT TERM; do
-        : >"$output"
-        "$target/dev/c/pull" --port 0 >"$output" &
-        pid=$!
-        for _ in $(seq 100); do
-            url=$(grep -oE 'http://[0-9.]+:[0-9]+/' "$output" | head -n 1) && break
-            sleep 0.1
-        done
-        clients=()
-        for n in 1 2 3 4; do
-            (set +e && [[ $(fetch "${url}number/$n") = "You asked for /number/$n" ]]) &
-            clients+=($!)
-        done
-        for n in "${clients[@]}"; do
-            wait "$n" || code=1
-        done
-        kill -"$signal" "$pid" 2>/dev/null || code=1
-        wait "$pid" || code=$?
-        [[ $code -eq 0 ]] || { echo "the pull server, SIG$signal: exit code $code" >&2 && return 1; }
-    done
 }
 
 fetch() { # URL

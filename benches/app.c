@@ -1,9 +1,12 @@
 /* A program of libwsgiserver for the scenarios with slow calls. "/" answers at once, "/sleep/N"
-   sleeps N microseconds first, "/large/N" answers N bytes.
-   usage: app PORT [--pull] [--name VALUE ...]     (server options; --threads is numthreads)
+   sleeps N microseconds first, "/large/N" answers N bytes; for "/file/", "/upload" and "/echo" see
+   app_bodies.c.
+   usage: app PORT [--pull] [--folder F] [--name VALUE ...]
+   F is where the files are; names are server options, and --threads is numthreads.
    With --pull no application is given: two threads pull requests and answer them, except that
    /sleep/ is passed on to as many threads as --threads says, which sleep and answer. */
 #define _POSIX_C_SOURCE 200809L
+#include "app_bodies.h"
 #include "app_pull.h"
 
 #include <signal.h>
@@ -98,7 +101,9 @@ static int32_t application(void *user_data, wsgi_request request, const wsgi_env
     wsgi_status result;
 
     (void)user_data;
-    (void)request;
+    if (answer_with_body(path_info(environ), request, environ, &result)) {
+        return result < 0 ? result : WSGI_DONE;
+    }
     sleep_us(pause);
     headers[1].value.len = (size_t)snprintf(length, sizeof length, "%zu", body.length);
     result = responder->start_response(responder->context, status, headers, 2, 0);
@@ -116,6 +121,10 @@ static int configure(int argc, char **argv, bool pull, unsigned *threads) {
         if (i + 1 == argc || strncmp(argv[i], "--", 2) != 0) {
             fprintf(stderr, "app: not an option with a value: %s\n", argv[i]);
             return USAGE;
+        }
+        if (strcmp(argv[i], "--folder") == 0) {
+            set_folder(argv[i + 1]);
+            continue;
         }
         if (pull && strcmp(argv[i], "--threads") == 0) {
             *threads = (unsigned)atoi(argv[i + 1]);

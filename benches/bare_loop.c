@@ -1,20 +1,25 @@
 /* The floor: one thread, one epoll, one recv and one send for each readiness, a fixed answer.
-   Nothing is parsed but the ends of heads.
-   usage: bare_loop PORT [--server NAME] */
+   Nothing is parsed but the ends of heads; with --echo also Content-Length, and the answer is the
+   body of the request.
+   usage: bare_loop PORT [--server NAME] [--echo] */
 #define _GNU_SOURCE
 #include "answer.h"
+#include "bare_echo.h"
 #include "listen.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 enum { EVENTS = 64, READ_BYTES = 16384, MOST_CONNECTIONS = 65536 };
 
 static unsigned char matched[MOST_CONNECTIONS]; /* by descriptor: how much of an empty line came */
+static struct echo_buffer echo_buffers[MOST_CONNECTIONS];
 static const char *server_name = "bare-loop";
+static bool echoes;
 static struct answer answer;
 
 static unsigned count_heads(const char *bytes, size_t length, unsigned char *matched);
@@ -27,10 +32,17 @@ int main(int argc, char **argv) {
     int listener;
     int epoll;
 
-    if (argc == 4 && strcmp(argv[2], "--server") == 0) {
-        server_name = argv[3];
-    } else if (argc != 2) {
-        fprintf(stderr, "usage: bare_loop PORT [--server NAME]\n");
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--server") == 0 && i + 1 < argc) {
+            server_name = argv[++i];
+        } else if (strcmp(argv[i], "--echo") == 0) {
+            echoes = true;
+        } else {
+            argc = 0;
+        }
+    }
+    if (argc < 2) {
+        fprintf(stderr, "usage: bare_loop PORT [--server NAME] [--echo]\n");
         return 2;
     }
     epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -43,6 +55,8 @@ int main(int argc, char **argv) {
         for (int i = 0; i < count; i++) {
             if (events[i].data.fd == listener) {
                 accept_all(epoll, listener);
+            } else if (echoes) {
+                echo_serve(events[i].data.fd, &echo_buffers[events[i].data.fd], server_name);
             } else {
                 serve(events[i].data.fd);
             }
@@ -64,6 +78,7 @@ static void accept_all(int epoll, int listener) {
         }
         setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         matched[connection] = 0;
+        echo_buffers[connection].filled = 0;
         event.data.fd = connection;
         epoll_ctl(epoll, EPOLL_CTL_ADD, connection, &event);
     }

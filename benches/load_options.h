@@ -21,6 +21,7 @@ struct options {
     bool reconnect;     /* a new connection for each request */
     bool cold;          /* no first answer on each connection before it counts */
     bool gate;
+    size_t body;        /* bytes of a body, which make it a POST */
     const char *path;
     const char *slow_path;
 };
@@ -28,7 +29,7 @@ struct options {
 static const char options_usage[] =
     "usage: load --port N [--connections N] [--idle N] [--requests N] [--seconds S]\n"
     "            [--patience S] [--path P] [--slow-path P] [--slow-percent P] [--alternate S]\n"
-    "            [--rate R] [--reconnect] [--cold] [--gate]\n";
+    "            [--rate R] [--body N] [--reconnect] [--cold] [--gate]\n";
 
 static bool options_take_flag(struct options *options, const char *name) {
     if (strcmp(name, "--reconnect") == 0) {
@@ -64,6 +65,8 @@ static bool options_take_value(struct options *options, const char *name, const 
         options->slow_percent = atof(value);
     } else if (strcmp(name, "--alternate") == 0) {
         options->alternate = strtoull(value, NULL, 10);
+    } else if (strcmp(name, "--body") == 0) {
+        options->body = strtoul(value, NULL, 10);
     } else if (strcmp(name, "--rate") == 0) {
         options->rate = atof(value);
     } else {
@@ -91,7 +94,7 @@ static void options_read(struct options *options, int argc, char **argv) {
     }
     if (!good || options->port <= 0 || options->connections < 1 || options->connections > 20000
         || options->idle < 0 || options->idle > 60000 || options->seconds <= 0
-        || options->seconds > 7200 || options->rate < 0 || strlen(options->path) > 400
+        || options->seconds > 7200 || options->rate < 0 || options->body > 32768 || strlen(options->path) > 400
         || strlen(options->slow_path) > 400) {
         fputs(options_usage, stderr);
         exit(2);

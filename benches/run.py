@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 
+import scenario_bodies
 import scenario_connections
 import scenario_slow
 import scenario_throughput
@@ -22,6 +23,9 @@ SCENARIOS = {
     "alternate": scenario_slow.alternate,
     "mixed": scenario_slow.mixed,
     "stuck": scenario_slow.stuck,
+    "file": scenario_bodies.file,
+    "upload": scenario_bodies.upload,
+    "echo": scenario_bodies.echo,
     "idle": scenario_connections.idle,
     "hostile": scenario_connections.hostile,
     "stop": scenario_connections.stop,

@@ -79,6 +79,9 @@ class Server:
     def resident_bytes(self):
         return self._status_kib("VmRSS") * 1024
 
+    def most_resident_bytes(self):
+        return self._status_kib("VmHWM") * 1024
+
     def threads(self):
         return len(list(pathlib.Path(f"/proc/{self.pid}/task").iterdir()))
 
@@ -101,9 +104,9 @@ class Server:
 class Nginx(Server):
     """nginx with a configuration of its own: one worker, which is the process measured."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, files="/nonexistent"):
         super().__init__(program)
-        self.program, self.folder = program, folder
+        self.program, self.folder, self.files = program, folder, files
 
     def start(self):
         template = read_text(pathlib.Path(__file__).with_name("nginx.conf.in"))
@@ -112,7 +115,9 @@ class Nginx(Server):
         folder.mkdir(parents=True, exist_ok=True)
         configuration = folder / "nginx.conf"
         configuration.write_text(
-            template.replace("@PORT@", str(port)).replace("@FOLDER@", str(folder))
+            template.replace("@PORT@", str(port))
+            .replace("@FOLDER@", str(folder))
+            .replace("@FILES@", str(self.files))
         )
         self.process = subprocess.Popen(
             [self.program, "-p", folder, "-e", "stderr", "-c", configuration],

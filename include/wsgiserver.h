@@ -31,6 +31,9 @@
 // An error with its text. Opaque.
 typedef struct wsgi_error wsgi_error;
 
+// A dispatcher. Opaque; its functions may be called from any thread.
+typedef struct wsgi_path_info_dispatcher wsgi_path_info_dispatcher;
+
 // A server. Opaque; its functions may be called from any thread.
 typedef struct wsgi_server wsgi_server;
 
@@ -315,6 +318,23 @@ wsgi_status wsgi_request_detach(const struct wsgi_server *server, wsgi_request r
 // status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
 int32_t wsgi_request_aborted(const struct wsgi_server *server, wsgi_request request);
 
+// Reads a line of the request's body with its LF, or as much of it as fits: the number of bytes, 0
+// at the body's end, or a negative status. Only the last line may lack its LF. Waits, and fails, as
+// wsgi_request_read does. Any thread.
+int64_t wsgi_request_readline(const struct wsgi_server *server,
+                              wsgi_request request,
+                              void *buffer,
+                              size_t capacity);
+
+// Gives the fields behind a chunked body, count of them, in order; none if the body is not chunked.
+// They are there once a read has returned 0, the body's end. They are lent until the request ends,
+// each name and value is followed by a NUL. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
+// WSGI_E_STATE (the body has not been read to its end).
+wsgi_status wsgi_request_trailers(const struct wsgi_server *server,
+                                  wsgi_request request,
+                                  const struct wsgi_header **trailers,
+                                  size_t *count);
+
 // Begins the answer, as the responder's start_response does. Any thread. Errors: WSGI_E_NULL,
 // WSGI_GONE, WSGI_BUSY, WSGI_E_HEADER, WSGI_E_STATE.
 wsgi_status wsgi_start_response(const struct wsgi_server *server,
@@ -331,6 +351,24 @@ wsgi_status wsgi_write(const struct wsgi_server *server,
                        wsgi_request request,
                        const void *data,
                        size_t length);
+
+// Sends the body, or the rest of one, from a file; the answer is complete with that. Comes after
+// wsgi_start_response. The part begins at offset and has length bytes, -1: to the end of the file.
+// If nothing was written before, Content-Length is added. Never waits for the client, and needs no
+// memory for what the client does not take at once: the library keeps a descriptor of its own, so
+// the host may close fd when this returns, but must not make the file shorter until it is sent,
+// else the connection is cut. What is no regular file (a pipe; offset 0) is read here to its end,
+// or length bytes of it, and sent as by wsgi_write. Any thread. Errors: WSGI_E_NULL, WSGI_GONE,
+// WSGI_BUSY; WSGI_E_SYSTEM (no descriptor, a directory, not open for reading, an offset in a
+// pipe), WSGI_E_STATE (start_response is missing, a negative offset or length, the file ends
+// before the part does): nothing was sent by this call, and if nothing was written before, another
+// answer is possible; WSGI_E_LENGTH (longer than the Content-Length of the application). For a pipe
+// also those of wsgi_write, and WSGI_E_SYSTEM with the connection cut if it ends before length.
+wsgi_status wsgi_send_file(const struct wsgi_server *server,
+                           wsgi_request request,
+                           int32_t fd,
+                           int64_t offset,
+                           int64_t length);
 
 // Says that the answer is complete. A detached or pulled request ends here. Any thread. Errors:
 // WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (nothing was started: the client gets 500).
@@ -374,6 +412,46 @@ wsgi_status wsgi_worker_wake(const struct wsgi_worker *worker);
 // Frees a worker; requests that it gave out live on. NULL is fine. WSGI_BUSY: a thread is in
 // wsgi_worker_next with it; nothing is freed.
 wsgi_status wsgi_worker_free(struct wsgi_worker *worker);
+
+// Makes a dispatcher without applications: every request gets 404. It becomes a server's, or another
+// dispatcher's, application as wsgi_path_info_dispatcher_app with the dispatcher as user_data and
+// wsgi_path_info_dispatcher_free as free_user_data. Errors: WSGI_E_NULL.
+wsgi_status wsgi_path_info_dispatcher_new(struct wsgi_path_info_dispatcher **dispatcher);
+
+// Adds an application for the paths that begin with prefix: "/blog" is for /blog and /blog/new, not
+// for /blogs; "/" is for every path. The longest prefix that fits wins. Also while a server serves.
+// free_user_data, if any, is called exactly once: when the application was removed or the dispatcher
+// freed and its last call has returned, or when this call fails. Errors: WSGI_E_NULL, WSGI_E_OPTION
+// (the prefix does not begin with '/', or is there already, as "/blog/" is if "/blog" is; the text
+// names it).
+wsgi_status wsgi_path_info_dispatcher_add(const struct wsgi_path_info_dispatcher *dispatcher,
+                                          const char *prefix,
+                                          wsgi_app_fn app,
+                                          void *user_data,
+                                          wsgi_free_fn free_user_data,
+                                          struct wsgi_error **error);
+
+// Takes an application out. Also while a server serves: calls that are under way go on, and its
+// user_data is given back when the last one has returned, maybe on its thread. Errors: WSGI_E_NULL,
+// WSGI_E_OPTION (no application has this prefix).
+wsgi_status wsgi_path_info_dispatcher_remove(const struct wsgi_path_info_dispatcher *dispatcher,
+                                             const char *prefix,
+                                             struct wsgi_error **error);
+
+// The application that a dispatcher is: a wsgi_app_fn, whose user_data is the dispatcher. It calls
+// the application whose prefix the environ's PATH_INFO begins with, and shows it an environ in which
+// the prefix has moved to the end of SCRIPT_NAME; wsgi_request_environ shows the same from then on.
+// Where no prefix fits the answer is 404. It returns what the application returns, or a negative
+// status. Middleware may call it with an environ and a responder of its own.
+int32_t wsgi_path_info_dispatcher_app(void *dispatcher,
+                                      wsgi_request request,
+                                      const struct wsgi_environ *environ,
+                                      const struct wsgi_responder *responder);
+
+// Frees a dispatcher and gives back the user_data of its applications. No call of
+// wsgi_path_info_dispatcher_app may be under way. NULL is fine. It takes any pointer so that it can
+// be a free_user_data.
+void wsgi_path_info_dispatcher_free(void *dispatcher);
 
 #ifdef __cplusplus
 }  // extern "C"

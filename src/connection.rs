@@ -27,16 +27,20 @@ use crate::sys::{epoll, socket};
 
 pub(crate) mod body;
 pub(crate) mod exchange;
+mod file;
+pub(crate) mod lines;
 mod pieces;
 mod reading;
 pub(crate) mod responding;
 pub(crate) mod services;
 mod timing;
+mod unsent;
 
 use exchange::Exchange;
 use pieces::Scan;
 use services::Services;
 pub(crate) use timing::Expired;
+use unsent::Unsent;
 
 /// Events that a connection is registered for; `EPOLLOUT` only while an answer is stuck.
 pub(crate) const INTEREST: u32 = epoll::IN | epoll::RDHUP | epoll::EDGE;
@@ -109,19 +113,6 @@ pub(crate) enum Advance {
     Request,
     /// The connection is finished with.
     Close,
-}
-
-/// An answer that the socket did not take.
-#[derive(Default)]
-struct Unsent {
-    data: Vec<u8>,
-    at: usize,
-}
-
-impl Unsent {
-    fn rest(&self) -> &[u8] {
-        &self.data[self.at..]
-    }
 }
 
 impl HTTPConnection {
@@ -197,7 +188,7 @@ impl HTTPConnection {
             return Advance::Wait;
         }
         loop {
-            if !self.unsent.data.is_empty() {
+            if !self.unsent.is_empty() {
                 match self.send_unsent(services) {
                     Step::Again => {}
                     step => return step.into(),
@@ -243,14 +234,14 @@ impl HTTPConnection {
     /// Whether nothing of a request has come: such a connection may be closed at any time.
     pub(crate) fn is_idle(&self) -> bool {
         self.phase == Phase::Head
-            && self.unsent.data.is_empty()
+            && self.unsent.is_empty()
             && self.stored.is_empty()
             && self.exchange.as_ref().is_none_or(|exchange| exchange.input.request().is_empty())
     }
 
     /// Whether a request is in work, which a stop waits for (a client that lingers is not).
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(self.phase, Phase::Ready | Phase::Request) || !self.unsent.data.is_empty()
+        matches!(self.phase, Phase::Ready | Phase::Request) || !self.unsent.is_empty()
     }
 
     /// Builds the environ of the request that is out, unless that was done.

@@ -5,6 +5,8 @@
 #![allow(non_camel_case_types)]
 
 mod application;
+mod body;
+mod dispatcher;
 mod error;
 mod guard;
 mod library;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use crate::engine::Engine;
@@ -14,6 +15,13 @@ use crate::gateway::environ::Environ;
 use crate::request::response::AppError;
 
 pub mod environ;
+mod lines;
+pub(crate) mod path_info_dispatcher;
+mod view;
+
+pub use lines::Lines;
+pub use path_info_dispatcher::WSGIPathInfoDispatcher;
+pub use view::RequestView;
 
 /// What answers requests. Called on several worker threads at once; it may block.
 pub trait Gateway: Send + Sync + 'static {
@@ -23,6 +31,16 @@ pub trait Gateway: Send + Sync + 'static {
     /// Whether a WSGI environ is to be built before [`respond`](Self::respond) is called.
     fn wants_environ(&self) -> bool {
         true
+    }
+}
+
+impl<G: Gateway + ?Sized> Gateway for Arc<G> {
+    fn respond(&self, request: &Request<'_>) -> Outcome {
+        (**self).respond(request)
+    }
+
+    fn wants_environ(&self) -> bool {
+        (**self).wants_environ()
     }
 }
 
@@ -58,6 +76,8 @@ pub enum RequestError {
     MaxSizeExceeded,
     /// The request's body is malformed.
     Body(&'static str),
+    /// A file that cannot be sent; says why.
+    File(&'static str),
     /// The server has stopped.
     Stopping,
 }
@@ -70,7 +90,11 @@ impl fmt::Display for RequestError {
             Self::Length => "the response body is longer than its Content-Length",
             Self::MaxSizeExceeded => "the request body is too large",
             Self::Stopping => "the server has stopped",
-            Self::State(text) | Self::Header(text) | Self::Client(text) | Self::Body(text) => text,
+            Self::State(text)
+            | Self::Header(text)
+            | Self::Client(text)
+            | Self::Body(text)
+            | Self::File(text) => text,
         })
     }
 }
@@ -152,10 +176,53 @@ impl<'a> Request<'a> {
         self.engine.respond(self.id, status.as_bytes(), headers, body)
     }
 
+    /// The body, or the rest of one, from a part of a file; the answer is complete with that.
+    /// `length` `None`: to the end of the file. If nothing was written before, `Content-Length` is
+    /// added. The file may be closed as soon as this returns: what the client does not take at once
+    /// is sent when it does, and this thread goes on. What is no regular file is read to its end
+    /// here, and sent as by [`write`](Self::write).
+    pub fn send_file(
+        &self,
+        file: impl AsFd,
+        offset: u64,
+        length: Option<u64>,
+    ) -> Result<(), RequestError> {
+        self.engine.send_file(self.id, file.as_fd().as_raw_fd(), offset, length)
+    }
+
     /// Reads the request's body into `buffer`: the number of bytes, 0 at the end. Waits for the
     /// client.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, RequestError> {
         self.engine.read(self.id, buffer)
+    }
+
+    /// Reads a line of the request's body, its LF included, and appends it to `line`: the number of
+    /// bytes, 0 at the body's end. The last line may lack its LF; so does what is given of a line
+    /// that is longer than `limit`, whose rest is still to be read.
+    pub fn readline(&self, line: &mut Vec<u8>, limit: usize) -> Result<usize, RequestError> {
+        lines::readline(self, line, limit)
+    }
+
+    /// The lines of the request's body that are still to be read, until they have so many bytes
+    /// together (0: all of them).
+    pub fn readlines(&self, hint: usize) -> Result<Vec<Vec<u8>>, RequestError> {
+        lines::readlines(self, hint)
+    }
+
+    /// Iterates over the lines of the request's body. An error ends it.
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(self)
+    }
+
+    /// The fields behind a chunked body, names and values in order. They are there once a read has
+    /// given 0, the body's end; before that this is an error. A body that is not chunked has none.
+    pub fn trailers(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RequestError> {
+        self.engine.trailers(self.id)
+    }
+
+    /// Shows the request as it was sent to `look`: what a gateway that wants no environ goes by.
+    pub fn view<R>(&self, look: impl FnOnce(&RequestView<'_>) -> R) -> Result<R, RequestError> {
+        self.engine.view(self.id, look)
     }
 
     /// Whether the client has half-closed its connection (1) or left (2).

@@ -54,7 +54,10 @@ mod threadpool;
 
 pub use engine::handle::RequestId;
 pub use error::{Error, ErrorKind};
-pub use gateway::{DetachedRequest, Gateway, Outcome, Request, RequestError};
+pub use gateway::{
+    DetachedRequest, Gateway, Lines, Outcome, Request, RequestError, RequestView,
+    WSGIPathInfoDispatcher,
+};
 pub use server::options::{OptionSpec, option_specs};
 pub use server::{HTTPServer, PullWorker, Pulled};
 

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::connection::exchange::Input;
-use crate::request::chunked::{ChunkError, ChunkedDecoder};
+use crate::request::chunked::{ChunkError, ChunkedDecoder, through_lf};
 use crate::request::head::Body;
 
 /// The body of one request, in whichever framing it has.
@@ -35,17 +35,18 @@ impl RFile {
         }
     }
 
-    /// Takes body bytes out of what has been read from the client. `Ok(0)` with the body not done
-    /// means that more has to be fetched.
+    /// Takes body bytes out of what has been read from the client, in a `line` none behind its LF.
+    /// `Ok(0)` with the body not done means that more has to be fetched.
     pub(crate) fn read(
         &mut self,
         input: &mut Input,
         output: &mut [u8],
+        line: bool,
     ) -> Result<usize, ChunkError> {
         match self {
             Self::Empty => Ok(0),
-            Self::KnownLength(file) => Ok(file.read(input, output)),
-            Self::Chunked(file) => file.read(input, output),
+            Self::KnownLength(file) => Ok(file.read(input, output, line)),
+            Self::Chunked(file) => file.read(input, output, line),
         }
     }
 
@@ -81,6 +82,16 @@ impl RFile {
         }
     }
 
+    /// The fields behind the body; `None` if it was not read to its end.
+    pub(crate) fn trailers(&self) -> Option<impl Iterator<Item = (&[u8], &[u8])>> {
+        let chunked = match self {
+            Self::Chunked(file) => Some(file),
+            Self::Empty | Self::KnownLength(_) => None,
+        };
+        let trailers = chunked.into_iter().flat_map(|file| file.decoder.trailers());
+        self.is_done().then_some(trailers)
+    }
+
     /// A read past the buffer took `count` bytes of a body of known length.
     pub(crate) fn took(&mut self, count: usize) {
         if let Self::KnownLength(file) = self {
@@ -95,8 +106,11 @@ pub(crate) struct KnownLengthRFile {
 }
 
 impl KnownLengthRFile {
-    fn read(&mut self, input: &mut Input, output: &mut [u8]) -> usize {
-        let count = self.within(input.unread().len().min(output.len()));
+    fn read(&mut self, input: &mut Input, output: &mut [u8], line: bool) -> usize {
+        let mut count = self.within(input.unread().len().min(output.len()));
+        if line {
+            count = through_lf(&input.unread()[..count]);
+        }
         output[..count].copy_from_slice(&input.unread()[..count]);
         input.consume(count);
         self.remaining -= count as u64;
@@ -115,11 +129,19 @@ pub(crate) struct ChunkedRFile {
 }
 
 impl ChunkedRFile {
-    fn read(&mut self, input: &mut Input, output: &mut [u8]) -> Result<usize, ChunkError> {
+    fn read(
+        &mut self,
+        input: &mut Input,
+        output: &mut [u8],
+        line: bool,
+    ) -> Result<usize, ChunkError> {
         if self.done || output.is_empty() {
             return Ok(0);
         }
-        let step = self.decoder.decode(input.unread(), output)?;
+        let step = match line {
+            true => self.decoder.decode_line(input.unread(), output)?,
+            false => self.decoder.decode(input.unread(), output)?,
+        };
         input.consume(step.consumed);
         self.done = step.done;
         Ok(step.produced)

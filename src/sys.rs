@@ -5,6 +5,7 @@ pub(crate) mod cell;
 pub(crate) mod clock;
 pub(crate) mod epoll;
 pub(crate) mod event;
+pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod poll;
 pub(crate) mod socket;

@@ -12,6 +12,9 @@ use crate::gateway::RequestError;
 use crate::request::chunked::ChunkError;
 use crate::sys::{clock, poll, socket};
 
+/// Room for so many bytes is made before a read into the exchange's buffer.
+const LEAST_READ: usize = 4096;
+
 impl HTTPConnection {
     /// Reads the request's body: bytes, or 0 at its end. A body that the client cut short is an
     /// error, not an end.
@@ -20,13 +23,23 @@ impl HTTPConnection {
         services: &Services,
         output: &mut [u8],
     ) -> Result<usize, RequestError> {
+        self.read_part(services, output, false)
+    }
+
+    /// Reads some bytes; in a `line` none behind its LF.
+    pub(super) fn read_part(
+        &mut self,
+        services: &Services,
+        output: &mut [u8],
+        line: bool,
+    ) -> Result<usize, RequestError> {
         loop {
             if self.phase != Phase::Request {
                 return Err(RequestError::State("the answer is finished"));
             }
             let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
             let before = exchange.input.unread().len();
-            match exchange.rfile.read(&mut exchange.input, output) {
+            match exchange.rfile.read(&mut exchange.input, output, line) {
                 Ok(0) if exchange.rfile.is_done() || output.is_empty() => return Ok(0),
                 Ok(0) if exchange.input.unread().len() < before => continue,
                 Ok(0) => {}
@@ -34,7 +47,7 @@ impl HTTPConnection {
                 Err(error) => return Err(self.body_refused(error)),
             }
             self.offer_to_continue(services)?;
-            if let Some(count) = self.fetch_body(output)? {
+            if let Some(count) = self.fetch_body(output, line)? {
                 if count > 0 {
                     return Ok(count);
                 }
@@ -122,13 +135,13 @@ impl HTTPConnection {
         self.send_waiting(services, &[])
     }
 
-    /// Reads from the socket: a body of known length straight to where the application wants it.
-    /// `None`: nothing is there.
-    fn fetch_body(&mut self, output: &mut [u8]) -> Result<Option<usize>, RequestError> {
+    /// Reads from the socket: a body of known length straight to where the application wants it,
+    /// unless it wants a `line`. `None`: nothing is there.
+    fn fetch_body(&mut self, output: &mut [u8], line: bool) -> Result<Option<usize>, RequestError> {
         let fd = self.fd();
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         let head = exchange.head_length.unwrap_or(0);
-        let known = exchange.rfile.remaining();
+        let known = exchange.rfile.remaining().filter(|_| !line);
         let result = match known {
             Some(left) => {
                 let most =
@@ -137,6 +150,7 @@ impl HTTPConnection {
             }
             None => {
                 exchange.input.forget_taken(head);
+                exchange.input.reserve(exchange.input.request().len() + LEAST_READ);
                 socket::receive(fd, exchange.input.space())
             }
         };

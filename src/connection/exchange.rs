@@ -21,6 +21,9 @@ const INPUT: usize = 16 * 1024;
 /// A buffer that had to grow is given up above this.
 const KEEP: usize = 64 * 1024;
 
+/// Something that is only held.
+pub(crate) type Kept = Box<dyn Any + Send>;
+
 /// The working set of one request after another.
 pub(crate) struct Exchange {
     pub(crate) input: Input,
@@ -38,6 +41,8 @@ pub(crate) struct Exchange {
     /// Bytes for the client that were not sent yet.
     pub(crate) output: Vec<u8>,
     pub(crate) date: CachedDate,
+    /// What is lent to the application beside the environ, until the request ends.
+    pub(crate) kept: Vec<Kept>,
     /// A place where the gateway keeps its own view of the request, reused like the rest.
     pub(crate) extension: Option<Box<dyn Any + Send>>,
 }
@@ -57,6 +62,7 @@ impl Default for Exchange {
             framing: None,
             output: Vec::with_capacity(1024),
             date: CachedDate::default(),
+            kept: Vec::new(),
             extension: None,
         }
     }

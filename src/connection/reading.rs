@@ -279,6 +279,7 @@ impl Exchange {
         self.framing = None;
         self.environ_built = false;
         self.continued = false;
+        self.kept.clear();
     }
 
     /// How many bytes the request must have, counted from the head's first, before it is given to

@@ -50,10 +50,10 @@ impl HTTPConnection {
         if data.is_empty() {
             return Ok(());
         }
-        self.check_length(services, data)?;
+        self.check_length(services, data.len() as u64)?;
         let framing = self.send_head(services, None)?;
-        let (allowed, overrun) = self.allowed(data.len())?;
-        self.send_piece(services, framing, &data[..allowed])?;
+        let (allowed, overrun) = self.allowed(data.len() as u64)?;
+        self.send_piece(services, framing, &data[..allowed as usize])?;
         if overrun {
             // Cut at the declared length: what the client has is whole as it was announced.
             log::error!("the response body is longer than its Content-Length");
@@ -74,22 +74,28 @@ impl HTTPConnection {
         body: &[u8],
     ) -> Result<(), RequestError> {
         self.start_response(status, headers, false)?;
-        self.check_length(services, body)?;
+        self.check_length(services, body.len() as u64)?;
         let framing = self.send_head(services, Some(body.len() as u64))?;
-        let (allowed, _) = self.allowed(body.len())?;
+        let (allowed, _) = self.allowed(body.len() as u64)?;
         match framing {
             Framing::None => {}
             Framing::Chunked => self.append_chunk(body),
-            Framing::Length(_) | Framing::UntilClose => self.put(services, &body[..allowed]),
+            Framing::Length(_) | Framing::UntilClose => {
+                self.put(services, &body[..allowed as usize])
+            }
         }
         self.finish(services)
     }
 
     /// More than was declared is refused as long as nothing was sent.
-    fn check_length(&mut self, services: &Services, data: &[u8]) -> Result<(), RequestError> {
+    pub(super) fn check_length(
+        &mut self,
+        services: &Services,
+        length: u64,
+    ) -> Result<(), RequestError> {
         let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
         let declared = exchange.response.content_length().filter(|_| !exchange.head.is_head);
-        if exchange.framing.is_none() && declared.is_some_and(|length| data.len() as u64 > length) {
+        if exchange.framing.is_none() && declared.is_some_and(|declared| length > declared) {
             log::error!("the response body is longer than its Content-Length");
             self.refusal = Some(BODY_TOO_LONG);
             self.fail(services);
@@ -99,7 +105,7 @@ impl HTTPConnection {
     }
 
     /// How many bytes of a piece may be sent, and whether that is fewer than there are.
-    fn allowed(&mut self, length: usize) -> Result<(usize, bool), RequestError> {
+    pub(super) fn allowed(&mut self, length: u64) -> Result<(u64, bool), RequestError> {
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         match exchange.response.account(length) {
             Ok(allowed) => Ok((allowed, false)),
@@ -227,12 +233,12 @@ impl HTTPConnection {
     /// Sends what was gathered. False if the socket did not take it all, or is broken.
     pub(crate) fn flush(&mut self, services: &Services) -> bool {
         let fd = self.fd();
-        let Some(exchange) = self.exchange.as_mut() else { return self.unsent.data.is_empty() };
+        let Some(exchange) = self.exchange.as_mut() else { return self.unsent.is_empty() };
         if exchange.output.is_empty() {
-            return self.unsent.data.is_empty();
+            return self.unsent.is_empty();
         }
-        if !self.unsent.data.is_empty() {
-            self.unsent.data.extend_from_slice(&exchange.output);
+        if !self.unsent.is_empty() {
+            self.unsent.append(&exchange.output);
             exchange.output.clear();
             self.set_interest(services, self.interest | epoll::OUT);
             return false;
@@ -250,33 +256,14 @@ impl HTTPConnection {
             exchange.output.clear();
             return true;
         }
-        self.unsent = Unsent { data: exchange.output[sent..].to_vec(), at: 0 };
+        self.unsent.append(&exchange.output[sent..]);
         exchange.output.clear();
         self.set_interest(services, self.interest | epoll::OUT);
         false
     }
 
-    /// Goes on sending what the socket did not take.
-    pub(super) fn send_unsent(&mut self, services: &Services) -> Step {
-        loop {
-            match socket::send(self.fd(), self.unsent.rest()) {
-                Ok(sent) => {
-                    self.timing.progress = true;
-                    self.unsent.at += sent;
-                    if self.unsent.rest().is_empty() {
-                        self.unsent = Unsent::default();
-                        self.set_interest(services, self.interest & !epoll::OUT);
-                        return Step::Again;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Step::Wait,
-                Err(_) => return Step::Close,
-            }
-        }
-    }
-
     /// Composes the head if that has not happened, and says how the body is framed.
-    fn send_head(
+    pub(super) fn send_head(
         &mut self,
         services: &Services,
         known_length: Option<u64>,
@@ -353,7 +340,7 @@ impl HTTPConnection {
     fn append_chunk(&mut self, data: &[u8]) {
         let Some(exchange) = self.exchange.as_mut() else { return };
         if !data.is_empty() {
-            chunk_size_line(data.len(), &mut exchange.output);
+            chunk_size_line(data.len() as u64, &mut exchange.output);
             exchange.output.extend_from_slice(data);
             exchange.output.extend_from_slice(b"\r\n");
         }
@@ -364,7 +351,7 @@ impl HTTPConnection {
     fn put(&mut self, services: &Services, body: &[u8]) {
         let fd = self.fd();
         let Some(exchange) = self.exchange.as_mut() else { return };
-        if body.len() <= COPY || !self.unsent.data.is_empty() {
+        if body.len() <= COPY || !self.unsent.is_empty() {
             exchange.output.extend_from_slice(body);
             return;
         }
@@ -383,7 +370,8 @@ impl HTTPConnection {
         }
         if !exchange.output.is_empty() {
             // More than the socket takes: the rest leaves the exchange without a second try.
-            self.unsent = Unsent { data: std::mem::take(&mut exchange.output), at: 0 };
+            self.unsent =
+                Unsent { data: std::mem::take(&mut exchange.output), ..Unsent::default() };
             self.set_interest(services, self.interest | epoll::OUT);
         }
     }

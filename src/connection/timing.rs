@@ -131,7 +131,7 @@ impl HTTPConnection {
     }
 
     fn waits_for(&self) -> WaitsFor {
-        if !self.unsent.data.is_empty() {
+        if !self.unsent.is_empty() {
             return WaitsFor::Room;
         }
         match self.phase {

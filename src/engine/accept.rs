@@ -46,10 +46,13 @@ impl Listener {
     /// Begins to take connections.
     pub(crate) fn open(&self, engine: &Engine) -> io::Result<()> {
         let state = self.lock();
-        match &state.socket {
+        let added = match &state.socket {
             Some(socket) => engine.services.epoll.add(socket.as_raw_fd(), EVENTS, self.data()),
             None => Ok(()),
-        }
+        };
+        drop(state);
+        self.look_again(engine);
+        added
     }
 
     /// Stops listening.
@@ -90,6 +93,15 @@ impl Listener {
                 engine.services.epoll.modify(socket.as_raw_fd(), EVENTS, self.data())
         {
             log::error!("epoll_ctl: {error}: no more connections are accepted");
+        }
+        drop(state);
+        self.look_again(engine);
+    }
+
+    /// The event that registering gives may have come to a thread while this one had the state.
+    fn look_again(&self, engine: &Engine) {
+        if self.again.load(Ordering::SeqCst) {
+            engine.push_ready(Token { slot: self.number, generation: 0 });
         }
     }
 

@@ -2,14 +2,16 @@
 //! the ownership for as long as the call lasts, and finds out if the request has ended.
 #![forbid(unsafe_code)]
 
+use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
 use super::ownership::{Claim, Ownership, Token};
 use super::{Engine, TurnEnd};
-use crate::connection::exchange::Exchange;
+use crate::connection::exchange::{Exchange, Kept};
+use crate::connection::lines::Trailers;
 use crate::connection::{HTTPConnection, Phase};
-use crate::gateway::RequestError;
 use crate::gateway::environ::Environ;
+use crate::gateway::{RequestError, RequestView};
 use crate::sys::clock;
 
 const SERIAL_BITS: u32 = 40;
@@ -64,6 +66,17 @@ impl Engine {
         self.with(id, |connection| connection.write(&self.services, data))
     }
 
+    /// A body, or the rest of one, from a file. `length` `None`: to the end.
+    pub(crate) fn send_file(
+        &self,
+        id: RequestId,
+        fd: RawFd,
+        offset: u64,
+        length: Option<u64>,
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.send_file(&self.services, fd, offset, length))
+    }
+
     pub(crate) fn respond<'a>(
         &self,
         id: RequestId,
@@ -80,6 +93,59 @@ impl Engine {
 
     pub(crate) fn read(&self, id: RequestId, buffer: &mut [u8]) -> Result<usize, RequestError> {
         self.with(id, |connection| connection.read_body(&self.services, buffer))
+    }
+
+    pub(crate) fn read_line(
+        &self,
+        id: RequestId,
+        buffer: &mut [u8],
+    ) -> Result<usize, RequestError> {
+        self.with(id, |connection| connection.read_body_line(&self.services, buffer))
+    }
+
+    pub(crate) fn trailers(&self, id: RequestId) -> Result<Trailers, RequestError> {
+        self.with(id, |connection| connection.trailers())
+    }
+
+    pub(crate) fn view<R>(
+        &self,
+        id: RequestId,
+        look: impl FnOnce(&RequestView<'_>) -> R,
+    ) -> Result<R, RequestError> {
+        self.with(id, |connection| {
+            let exchange = connection.exchange.as_ref().ok_or(RequestError::Gone)?;
+            let input = exchange.input.request();
+            Ok(look(&RequestView::new(input, &exchange.head, connection.remote)))
+        })
+    }
+
+    /// Tells the application of the request another SCRIPT_NAME and PATH_INFO.
+    pub(crate) fn mount(
+        &self,
+        id: RequestId,
+        script_name: &[u8],
+        path_info: &[u8],
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| {
+            connection.build_environ(&self.services);
+            let exchange = connection.exchange.as_mut().ok_or(RequestError::Gone)?;
+            if let Some(old) = exchange.environ.mount(script_name, path_info) {
+                exchange.kept.push(Box::new(old));
+            }
+            Ok(())
+        })
+    }
+
+    /// Looks at what is kept until the request ends.
+    pub(crate) fn kept<R>(
+        &self,
+        id: RequestId,
+        look: impl FnOnce(&mut Vec<Kept>) -> R,
+    ) -> Result<R, RequestError> {
+        self.with(id, |connection| {
+            let exchange = connection.exchange.as_mut().ok_or(RequestError::Gone)?;
+            Ok(look(&mut exchange.kept))
+        })
     }
 
     pub(crate) fn aborted(&self, id: RequestId) -> Result<u8, RequestError> {

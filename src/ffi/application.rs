@@ -14,7 +14,7 @@ use crate::engine::handle::RequestId;
 use crate::gateway::environ::Environ;
 use crate::gateway::{Gateway, Outcome, Request};
 
-type App = unsafe extern "C" fn(
+pub(super) type App = unsafe extern "C" fn(
     *mut c_void,
     wsgi_request,
     *const wsgi_environ,
@@ -74,6 +74,10 @@ impl UserData {
     pub(super) fn new(pointer: *mut c_void, free: wsgi_free_fn) -> Self {
         Self { pointer, free }
     }
+
+    pub(super) fn pointer(&self) -> *mut c_void {
+        self.pointer
+    }
 }
 
 // SAFETY: the host gives the pointer for functions that are called on several threads; the header
@@ -94,8 +98,8 @@ impl Drop for UserData {
 /// The pairs of an environ as C sees them; kept with the request and used again.
 struct PairTable(Vec<wsgi_pair>);
 
-// SAFETY: the pointers lead into the environ's arena, which moves and lives with the same exchange
-// as this table; they are used by whoever has the request.
+// SAFETY: the pointers lead to constants and into the environ's arena, which moves and lives with the
+// same exchange as this table; they are used by whoever has the request.
 unsafe impl Send for PairTable {}
 
 pub(super) fn empty_environ(server: *mut wsgi_server) -> wsgi_environ {
@@ -121,7 +125,7 @@ pub(super) fn fill_environ(
     let arena = from.arena();
     let lent = |bytes: &[u8]| wsgi_str { ptr: bytes.as_ptr().cast(), len: bytes.len() };
     pairs.extend(from.pairs().iter().map(|pair| wsgi_pair {
-        key: lent(pair.key.of(arena)),
+        key: lent(pair.key(arena)),
         value: lent(pair.value.of(arena)),
         key_id: pair.key_id,
     }));

@@ -60,6 +60,7 @@ impl From<RequestError> for Failure {
             RequestError::Client(_) => WSGI_E_CLIENT,
             RequestError::MaxSizeExceeded => WSGI_E_MAX_SIZE_EXCEEDED,
             RequestError::Body(_) => WSGI_E_BODY,
+            RequestError::File(_) => WSGI_E_SYSTEM,
             RequestError::Stopping => WSGI_E_STOPPING,
         })
     }

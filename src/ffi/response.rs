@@ -52,6 +52,36 @@ pub unsafe extern "C" fn wsgi_write(
     })
 }
 
+/// Sends the body, or the rest of one, from a file; the answer is complete with that. Comes after
+/// wsgi_start_response. The part begins at offset and has length bytes, -1: to the end of the file.
+/// If nothing was written before, Content-Length is added. Never waits for the client, and needs no
+/// memory for what the client does not take at once: the library keeps a descriptor of its own, so
+/// the host may close fd when this returns, but must not make the file shorter until it is sent,
+/// else the connection is cut. What is no regular file (a pipe; offset 0) is read here to its end,
+/// or length bytes of it, and sent as by wsgi_write. Any thread. Errors: WSGI_E_NULL, WSGI_GONE,
+/// WSGI_BUSY; WSGI_E_SYSTEM (no descriptor, a directory, not open for reading, an offset in a
+/// pipe), WSGI_E_STATE (start_response is missing, a negative offset or length, the file ends
+/// before the part does): nothing was sent by this call, and if nothing was written before, another
+/// answer is possible; WSGI_E_LENGTH (longer than the Content-Length of the application). For a pipe
+/// also those of wsgi_write, and WSGI_E_SYSTEM with the connection cut if it ends before length.
+#[unsafe(no_mangle)]
+pub extern "C" fn wsgi_send_file(
+    server: Option<&wsgi_server>,
+    request: wsgi_request,
+    fd: i32,
+    offset: i64,
+    length: i64,
+) -> wsgi_status {
+    guard(|| {
+        let server = server.ok_or(Failure::Null("server"))?;
+        let not_negative =
+            |number: i64| u64::try_from(number).map_err(|_| Failure::Status(WSGI_E_STATE));
+        let offset = not_negative(offset)?;
+        let length = if length == -1 { None } else { Some(not_negative(length)?) };
+        server.with_engine(|engine| Ok(engine.send_file(RequestId(request), fd, offset, length)?))
+    })
+}
+
 /// Says that the answer is complete. A detached or pulled request ends here. Any thread. Errors:
 /// WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (nothing was started: the client gets 500).
 #[unsafe(no_mangle)]

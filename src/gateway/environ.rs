@@ -8,6 +8,7 @@ use crate::request::headers::{Field, Known, Repeated};
 use crate::request::span::Span;
 
 pub mod keys;
+mod mount;
 pub mod pairs;
 
 use keys::{KEY_BYTE, KEY_OF_KNOWN, id_of};

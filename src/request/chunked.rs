@@ -116,12 +116,17 @@ impl ChunkedDecoder {
     /// Takes bytes from `input` and puts data into `output` until one of them is used up, or the
     /// body ends. Data before a bad byte is given first; the next call gives the error.
     pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ChunkError> {
-        self.run(input, Some(output))
+        self.run(input, Some(output), false)
+    }
+
+    /// [`decode`](Self::decode), but no data behind an LF.
+    pub fn decode_line(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ChunkError> {
+        self.run(input, Some(output), true)
     }
 
     /// The same without keeping the data.
     pub fn skip(&mut self, input: &[u8]) -> Result<Step, ChunkError> {
-        self.run(input, None)
+        self.run(input, None, false)
     }
 
     pub fn is_done(&self) -> bool {
@@ -135,13 +140,17 @@ impl ChunkedDecoder {
     }
 
     /// Names and values behind the last chunk, in order. Apart from the head's fields, always.
-    #[cfg(test)]
     pub fn trailers(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         let bytes = &self.trailer_bytes;
         self.trailers.iter().map(move |(name, value)| (name.of(bytes), value.of(bytes)))
     }
 
-    fn run(&mut self, input: &[u8], mut output: Option<&mut [u8]>) -> Result<Step, ChunkError> {
+    fn run(
+        &mut self,
+        input: &[u8],
+        mut output: Option<&mut [u8]>,
+        line: bool,
+    ) -> Result<Step, ChunkError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -150,10 +159,10 @@ impl ChunkedDecoder {
             let rest = input.get(step.consumed..).unwrap_or(&[]);
             if self.state == State::Data {
                 let room = output.as_deref_mut().map(|room| &mut room[step.produced..]);
-                let taken = self.data(rest, room);
+                let taken = self.data(rest, room, line);
                 step.consumed += taken;
                 step.produced += taken;
-                if taken == 0 {
+                if taken == 0 || (line && rest[..taken].ends_with(b"\n")) {
                     break;
                 }
                 continue;
@@ -176,11 +185,14 @@ impl ChunkedDecoder {
         Ok(step)
     }
 
-    fn data(&mut self, input: &[u8], output: Option<&mut [u8]>) -> usize {
+    fn data(&mut self, input: &[u8], output: Option<&mut [u8]>, line: bool) -> usize {
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(input.len());
         let taken = match output {
             Some(room) => {
-                let taken = wanted.min(room.len());
+                let mut taken = wanted.min(room.len());
+                if line {
+                    taken = through_lf(&input[..taken]);
+                }
                 room[..taken].copy_from_slice(&input[..taken]);
                 taken
             }
@@ -342,6 +354,11 @@ impl ChunkedDecoder {
     }
 }
 
+/// So many bytes are a line, or the part of one.
+pub fn through_lf(bytes: &[u8]) -> usize {
+    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
+}
+
 fn malformed(refusal: Refusal) -> ChunkError {
     ChunkError::Malformed(refusal)
 }
@@ -375,5 +392,7 @@ fn is_forbidden(name: &[u8]) -> bool {
     )
 }
 
+#[cfg(test)]
+mod line_tests;
 #[cfg(test)]
 mod tests;

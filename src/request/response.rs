@@ -29,7 +29,7 @@ pub enum AppError {
     ContentLength,
     /// More body than `Content-Length` says; so many bytes of the piece may still be sent.
     Length {
-        allowed: usize,
+        allowed: u64,
     },
 }
 
@@ -358,20 +358,19 @@ impl Response {
     /// are where there is no body. More than `Content-Length` says is an error that tells how
     /// many still fit.
     #[inline]
-    pub fn account(&mut self, length: usize) -> Result<usize, AppError> {
+    pub fn account(&mut self, length: u64) -> Result<u64, AppError> {
         if self.phase != Phase::Sent {
             return Err(AppError::State);
         }
         match self.framing {
             Framing::None => Ok(0),
             Framing::Chunked | Framing::UntilClose => Ok(length),
-            Framing::Length(_) if length as u64 <= self.remaining => {
-                self.remaining -= length as u64;
+            Framing::Length(_) if length <= self.remaining => {
+                self.remaining -= length;
                 Ok(length)
             }
             Framing::Length(_) => {
-                let allowed = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(length);
-                self.remaining = 0;
+                let allowed = std::mem::take(&mut self.remaining);
                 Err(AppError::Length { allowed })
             }
         }

@@ -34,17 +34,12 @@ pub(crate) fn receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
 
 /// Writes what fits; a client that has left is an error, never a signal.
 pub(crate) fn send(fd: RawFd, data: &[u8]) -> io::Result<usize> {
-    retried(|| {
-        // SAFETY: the data is readable for its length.
-        unsafe {
-            libc::send(
-                fd,
-                data.as_ptr().cast(),
-                data.len(),
-                libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
-            )
-        }
-    })
+    send_with(fd, data, 0)
+}
+
+/// [`send`] of what is only the beginning: the system waits a moment for the rest.
+pub(crate) fn send_more(fd: RawFd, data: &[u8]) -> io::Result<usize> {
+    send_with(fd, data, libc::MSG_MORE)
 }
 
 /// [`send`] of several pieces in one call.
@@ -83,7 +78,15 @@ pub(crate) fn spare_descriptor(like: &impl AsRawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn retried(mut call: impl FnMut() -> isize) -> io::Result<usize> {
+fn send_with(fd: RawFd, data: &[u8], flags: libc::c_int) -> io::Result<usize> {
+    let flags = flags | libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    retried(|| {
+        // SAFETY: the data is readable for its length.
+        unsafe { libc::send(fd, data.as_ptr().cast(), data.len(), flags) }
+    })
+}
+
+pub(super) fn retried(mut call: impl FnMut() -> isize) -> io::Result<usize> {
     loop {
         let count = call();
         if count >= 0 {

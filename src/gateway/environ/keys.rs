@@ -124,10 +124,22 @@ const fn find(prefix: &[u8], name: &[u8]) -> u32 {
     0
 }
 
-/// A key with NULs behind it, in a block of a size that is copied without a loop.
+/// A key with a NUL behind it.
 pub(super) struct KeyBlock {
-    pub text: [u8; 48],
-    pub length: usize,
+    text: [u8; 48],
+    length: u8,
+}
+
+impl KeyBlock {
+    #[cfg(test)]
+    pub(super) fn is_terminated(&self) -> bool {
+        self.text.get(self.length as usize) == Some(&0)
+    }
+
+    #[inline]
+    pub(super) fn key(&self) -> &[u8] {
+        self.text.get(..self.length as usize).unwrap_or(&[])
+    }
 }
 
 /// By number; the first is empty.
@@ -142,7 +154,7 @@ pub(super) static KEY_BLOCKS: [KeyBlock; KEYS.len() + 1] = {
             blocks[index + 1].text[at] = key[at];
             at += 1;
         }
-        blocks[index + 1].length = key.len();
+        blocks[index + 1].length = key.len() as u8;
         index += 1;
     }
     blocks

@@ -5,10 +5,22 @@ use crate::request::span::Span;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pair {
-    pub key: Span,
+    /// Where the key is, if it has no number: well-known keys are not copied for each request.
+    key: Span,
     pub value: Span,
     /// The number of a well-known key, else 0.
     pub key_id: u32,
+}
+
+impl Pair {
+    /// The key; a NUL stands behind it wherever it is.
+    #[inline]
+    pub fn key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        match KEY_BLOCKS.get(self.key_id as usize) {
+            Some(block) if self.key_id != 0 => block.key(),
+            _ => self.key.of(arena),
+        }
+    }
 }
 
 /// Pairs and the arena that they point into.
@@ -30,7 +42,7 @@ impl Pairs {
 
     pub fn push(&mut self, key: &[u8], value: &[u8]) {
         let id = key_id(key);
-        let key = self.text(key);
+        let key = if id == 0 { self.text(key) } else { Span::default() };
         self.finish(key, id, |arena| arena.extend_from_slice(value));
     }
 
@@ -43,12 +55,12 @@ impl Pairs {
     }
 
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
-        self.pairs.iter().map(|pair| (pair.key.of(&self.arena), pair.value.of(&self.arena)))
+        self.pairs.iter().map(|pair| (pair.key(&self.arena), pair.value.of(&self.arena)))
     }
 
     /// The last value of a key, as a dict made of the pairs would have it.
     pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        let found = self.pairs.iter().rev().find(|pair| pair.key.of(&self.arena) == key)?;
+        let found = self.pairs.iter().rev().find(|pair| pair.key(&self.arena) == key)?;
         Some(found.value.of(&self.arena))
     }
 
@@ -64,24 +76,12 @@ impl Pairs {
     /// A pair of a key with a number and some part of `input`.
     #[inline]
     pub(super) fn known(&mut self, id: u32, input: &[u8], value: Span) {
-        let key = self.known_key(id);
-        self.finish(key, id, |arena| copy(arena, input, value));
+        self.finish(Span::default(), id, |arena| copy(arena, input, value));
     }
 
     #[inline]
     pub(super) fn known_with(&mut self, id: u32, value: impl FnOnce(&mut Vec<u8>)) {
-        let key = self.known_key(id);
-        self.finish(key, id, value);
-    }
-
-    #[inline]
-    fn known_key(&mut self, id: u32) -> Span {
-        let start = self.arena.len();
-        let Some(block) = KEY_BLOCKS.get(id as usize) else { return Span::default() };
-        self.arena.extend_from_slice(&block.text);
-        let span = Span::new(start, start + block.length);
-        self.arena.truncate(start + block.length + 1);
-        span
+        self.finish(Span::default(), id, value);
     }
 
     #[inline]
@@ -99,7 +99,7 @@ impl Pairs {
         self.arena.extend_from_slice(&other.arena);
         let moved = |span: Span| Span { start: span.start + base, end: span.end + base };
         self.pairs.extend(other.pairs.iter().map(|pair| Pair {
-            key: moved(pair.key),
+            key: if pair.key_id == 0 { moved(pair.key) } else { pair.key },
             value: moved(pair.value),
             key_id: pair.key_id,
         }));

@@ -6,13 +6,13 @@ const ALLOWED_METHODS: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// The line before a chunk's data. `\r\n` goes behind the data; `0\r\n\r\n` ends the body.
 #[inline]
-pub fn chunk_size_line(length: usize, out: &mut Vec<u8>) {
+pub fn chunk_size_line(length: u64, out: &mut Vec<u8>) {
     let mut digits = [0u8; 18];
     let mut at = 16;
     let mut rest = length;
     loop {
         at -= 1;
-        digits[at] = b"0123456789abcdef"[rest & 15];
+        digits[at] = b"0123456789abcdef"[(rest & 15) as usize];
         rest >>= 4;
         if rest == 0 {
             break;

@@ -1,0 +1,42 @@
+//! The body by lines, and what stands behind it.
+#![forbid(unsafe_code)]
+
+use super::HTTPConnection;
+use super::services::Services;
+use crate::gateway::RequestError;
+
+/// Names and values.
+pub(crate) type Trailers = Vec<(Vec<u8>, Vec<u8>)>;
+
+impl HTTPConnection {
+    /// Reads a line with its LF, or as much of it as fits; what follows it stays in the buffer.
+    /// 0 at the body's end, and only the last line may lack its LF.
+    pub(crate) fn read_body_line(
+        &mut self,
+        services: &Services,
+        output: &mut [u8],
+    ) -> Result<usize, RequestError> {
+        let mut count = 0;
+        while count < output.len() {
+            let part = self.read_part(services, &mut output[count..], true)?;
+            count += part;
+            if part == 0 || output[..count].ends_with(b"\n") {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// The fields behind a chunked body that has been read to its end.
+    pub(crate) fn trailers(&self) -> Result<Trailers, RequestError> {
+        let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
+        match exchange.rfile.trailers() {
+            Some(trailers) => {
+                Ok(trailers.map(|(name, value)| (name.to_vec(), value.to_vec())).collect())
+            }
+            None => Err(RequestError::State(
+                "Cannot read trailers until the request body has been read.",
+            )),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! What a client has not taken yet: bytes, and behind them a part of a file.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::{OwnedFd, RawFd};
+
+use super::services::Services;
+use super::{HTTPConnection, Step};
+use crate::sys::file::{self, SendFile};
+use crate::sys::{epoll, socket};
+
+/// So much of a file goes out in one turn of its connection; then others have theirs.
+const TURN: u64 = 2 * 1024 * 1024;
+/// So many pieces at most, should the socket take little at a time.
+const PIECES: u32 = 16;
+/// Where the system cannot send a file by itself, it goes through a buffer of so many bytes.
+const WINDOW: usize = 64 * 1024;
+
+/// An answer that the socket did not take.
+#[derive(Default)]
+pub(super) struct Unsent {
+    pub(super) data: Vec<u8>,
+    pub(super) at: usize,
+    /// Comes behind the data.
+    pub(super) file: Option<Box<FilePart>>,
+}
+
+impl Unsent {
+    pub(super) fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.file.is_none()
+    }
+
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.data[self.at..]
+    }
+
+    /// Puts bytes behind everything that is there.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        match &mut self.file {
+            Some(part) => part.after.extend_from_slice(bytes),
+            None => self.data.extend_from_slice(bytes),
+        }
+    }
+}
+
+/// A part of a regular file that is still to be sent.
+pub(super) struct FilePart {
+    pub(super) file: OwnedFd,
+    pub(super) offset: u64,
+    pub(super) left: u64,
+    /// What follows it on the wire.
+    pub(super) after: Vec<u8>,
+    /// sendfile(2) does not work for this file.
+    pub(super) by_reading: bool,
+}
+
+/// How far a file came in one turn.
+enum Sent {
+    All,
+    /// The socket is full.
+    Full,
+    /// The turn is over.
+    Enough,
+    Broken,
+}
+
+impl HTTPConnection {
+    /// Goes on sending what the socket did not take.
+    pub(super) fn send_unsent(&mut self, services: &Services) -> Step {
+        loop {
+            while !self.unsent.rest().is_empty() {
+                let rest = self.unsent.rest();
+                let result = match self.unsent.file {
+                    Some(_) => socket::send_more(self.fd(), rest),
+                    None => socket::send(self.fd(), rest),
+                };
+                match result {
+                    Ok(sent) => {
+                        self.timing.progress = true;
+                        self.unsent.at += sent;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return self.wait_for_room(services);
+                    }
+                    Err(_) => return Step::Close,
+                }
+            }
+            let fd = self.fd();
+            // The room is free while a file is on its way.
+            (self.unsent.data, self.unsent.at) = (Vec::new(), 0);
+            let Some(part) = &mut self.unsent.file else {
+                self.set_interest(services, self.interest & !epoll::OUT);
+                return Step::Again;
+            };
+            let before = part.left;
+            let sent = part.send(fd);
+            self.timing.progress |= part.left < before;
+            match sent {
+                Sent::All => {
+                    let after = std::mem::take(&mut part.after);
+                    self.unsent = Unsent { data: after, ..Unsent::default() };
+                }
+                Sent::Full => return self.wait_for_room(services),
+                Sent::Enough => return self.let_others_go_first(services),
+                Sent::Broken => return Step::Close,
+            }
+        }
+    }
+
+    fn wait_for_room(&mut self, services: &Services) -> Step {
+        self.set_interest(services, self.interest | epoll::OUT);
+        Step::Wait
+    }
+
+    /// The socket takes more, and the kernel says so at once when it is asked again: the event
+    /// stands behind those of the others.
+    fn let_others_go_first(&mut self, services: &Services) -> Step {
+        let interest = self.interest | epoll::OUT;
+        self.interest = 0;
+        self.set_interest(services, interest);
+        Step::Wait
+    }
+}
+
+impl FilePart {
+    fn send(&mut self, socket: RawFd) -> Sent {
+        let mut budget = self.left.min(TURN);
+        let mut sender = SendFile::new();
+        let mut window = Vec::new();
+        for _ in 0..PIECES {
+            if self.left == 0 {
+                return Sent::All;
+            }
+            if budget == 0 {
+                break;
+            }
+            let result = if self.by_reading {
+                self.read_and_send(socket, budget as usize, &mut window)
+            } else {
+                sender.send(socket, &self.file, self.offset, budget as usize)
+            };
+            match result {
+                Ok(0) => {
+                    log::error!("a file became shorter while it was sent");
+                    return Sent::Broken;
+                }
+                Ok(sent) => {
+                    self.offset += sent as u64;
+                    self.left -= sent as u64;
+                    budget -= sent as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Full,
+                Err(error) if !self.by_reading && is_unsupported(&error) => self.by_reading = true,
+                Err(error) => {
+                    if !is_clients_doing(&error) {
+                        log::error!("a file could not be sent: {error}");
+                    }
+                    return Sent::Broken;
+                }
+            }
+        }
+        if self.left == 0 { Sent::All } else { Sent::Enough }
+    }
+
+    /// What was read and does not fit is read again another time.
+    fn read_and_send(&self, socket: RawFd, most: usize, window: &mut Vec<u8>) -> io::Result<usize> {
+        window.resize(WINDOW, 0);
+        let most = most.min(WINDOW);
+        match file::read_at(&self.file, &mut window[..most], self.offset)? {
+            0 => Ok(0),
+            count => socket::send(socket, &window[..count]),
+        }
+    }
+}
+
+/// sendfile(2) wants a file that has pages.
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+    )
+}
+
+fn is_clients_doing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::TimedOut
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn part(bytes: &[u8], by_reading: bool) -> (FilePart, File) {
+        let path = std::env::temp_dir().join(format!(
+            "wsgiserver-unsent-{}-{by_reading}-{}",
+            std::process::id(),
+            bytes.len()
+        ));
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file.write_all(bytes).unwrap();
+        let part = FilePart {
+            file: file.try_clone().unwrap().into(),
+            offset: 3,
+            left: bytes.len() as u64 - 3,
+            after: Vec::new(),
+            by_reading,
+        };
+        (part, file)
+    }
+
+    fn received(part: &mut FilePart) -> Vec<u8> {
+        let (here, mut there) = UnixStream::pair().unwrap();
+        here.set_nonblocking(true).unwrap();
+        there.set_nonblocking(true).unwrap();
+        let mut all = Vec::new();
+        loop {
+            let sent = part.send(here.as_raw_fd());
+            let _nothing_more_now = there.read_to_end(&mut all);
+            match sent {
+                Sent::All => return all,
+                Sent::Broken => panic!("broken after {} bytes", all.len()),
+                Sent::Full | Sent::Enough => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_arrives_as_it_is_in_the_file() {
+        let bytes: Vec<u8> = (0..3_000_000u32).map(|n| (n / 7) as u8).collect();
+        for by_reading in [false, true] {
+            let (mut part, _file) = part(&bytes, by_reading);
+            assert!(received(&mut part) == bytes[3..]);
+            assert_eq!(part.by_reading, by_reading);
+        }
+    }
+
+    #[test]
+    fn a_file_that_became_shorter_ends_the_sending() {
+        for by_reading in [false, true] {
+            let (mut part, file) = part(&[b'x'; 100], by_reading);
+            file.set_len(50).unwrap();
+            let (here, _there) = UnixStream::pair().unwrap();
+            assert!(matches!(part.send(here.as_raw_fd()), Sent::Broken));
+            assert_eq!(part.left, 50);
+        }
+    }
+
+    #[test]
+    fn bytes_that_come_later_stand_behind_the_file() {
+        let (part, _file) = part(b"file", false);
+        let mut unsent = Unsent::default();
+        unsent.append(b"head");
+        unsent.file = Some(Box::new(part));
+        unsent.append(b"end");
+        assert_eq!(unsent.rest(), b"head");
+        assert_eq!(unsent.file.unwrap().after, b"end");
+    }
+}

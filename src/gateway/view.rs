@@ -1,0 +1,101 @@
+//! A request as it was sent, for gateways that want no environ.
+
+use std::net::SocketAddr;
+
+use crate::request::head::RequestHead;
+use crate::request::headers::Field;
+
+/// The head of a request: slices of what the client sent. Nothing is copied or put together.
+pub struct RequestView<'a> {
+    input: &'a [u8],
+    head: &'a RequestHead,
+    remote: Option<SocketAddr>,
+}
+
+impl<'a> RequestView<'a> {
+    pub(crate) fn new(input: &'a [u8], head: &'a RequestHead, remote: Option<SocketAddr>) -> Self {
+        Self { input, head, remote }
+    }
+
+    /// Like `GET`; the case is the client's.
+    pub fn method(&self) -> &'a [u8] {
+        self.head.method.of(self.input)
+    }
+
+    /// The request's target as it was sent, in whichever of the four forms.
+    pub fn target(&self) -> &'a [u8] {
+        self.head.target.of(self.input)
+    }
+
+    /// The target's path, percent-decoded once, except `%2F`. A dispatcher does not change it.
+    pub fn path(&self) -> &'a [u8] {
+        &self.head.path
+    }
+
+    /// What is behind the target's first `?`, as it was sent.
+    pub fn query(&self) -> &'a [u8] {
+        self.head.query.of(self.input)
+    }
+
+    /// The request's protocol, like `HTTP/1.1`.
+    pub fn protocol(&self) -> &'a [u8] {
+        self.head.version.of(self.input)
+    }
+
+    /// The value of the first field of this name, in whatever case.
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        let input = self.input;
+        let is_it = |field: &&Field| field.name.of(input).eq_ignore_ascii_case(name.as_bytes());
+        self.head.fields.iter().find(is_it).map(|field| field.value.of(input))
+    }
+
+    /// Names and values of all fields, as they were sent and in that order.
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> {
+        let input = self.input;
+        let pair = move |field: &Field| (field.name.of(input), field.value.of(input));
+        self.head.fields.iter().map(pair)
+    }
+
+    /// The client's address; `None` for a UNIX socket.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.remote
+    }
+}
+
+impl std::fmt::Debug for RequestView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequestView")
+            .field("method", &String::from_utf8_lossy(self.method()))
+            .field("target", &String::from_utf8_lossy(self.target()))
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::head::{HeadPolicy, Parsed};
+
+    #[test]
+    fn everything_is_as_it_was_sent() {
+        let input = b"PUT /a%20b%2Fc?d=%20 HTTP/1.1\r\nHost: h\r\nX-Twice: 1\r\nproxy: p\r\n\
+            x-twice:  2 \r\n\r\n";
+        let mut head = RequestHead::new();
+        let parsed = head.parse(input, &HeadPolicy::default());
+        assert_eq!(parsed, Parsed::Complete { length: input.len() });
+        let remote = "127.0.0.1:80".parse().ok();
+        let view = RequestView::new(input, &head, remote);
+        assert_eq!(view.method(), b"PUT");
+        assert_eq!(view.target(), b"/a%20b%2Fc?d=%20");
+        assert_eq!(view.path(), b"/a b%2Fc");
+        assert_eq!(view.query(), b"d=%20");
+        assert_eq!(view.protocol(), b"HTTP/1.1");
+        assert_eq!(view.header("hOsT"), Some(&b"h"[..]));
+        assert_eq!(view.header("X-Twice"), Some(&b"1"[..]));
+        assert_eq!(view.header("X-None"), None);
+        let last = view.headers().last();
+        assert_eq!(last, Some((&b"x-twice"[..], &b"2"[..])));
+        assert_eq!(view.headers().len(), 4);
+        assert_eq!(view.remote_addr(), remote);
+    }
+}
