@@ -288,7 +288,8 @@ wsgi_status wsgi_server_bound_addr(const struct wsgi_server *server,
 
 // Stops the server if it runs, and frees it; the handle must not be used any more. NULL is fine.
 // WSGI_BUSY: the call comes from a worker thread, or a worker is still in the application after
-// the stop; then nothing is freed and the handle is good for another try.
+// the stop; then nothing is freed and the handle is good for another try. WSGI_E_FORKED: this is a
+// forked child of the process that runs the server; nothing is freed here either.
 wsgi_status wsgi_server_free(struct wsgi_server *server);
 
 // Fills environ with the request's environ; its strings are lent until the request ends.

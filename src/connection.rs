@@ -22,13 +22,14 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::engine::ownership::{Bits, Token};
-use crate::request::head::{HeadScanner, Refusal};
+use crate::request::head::Refusal;
 use crate::sys::{epoll, socket};
 
 pub(crate) mod body;
 pub(crate) mod exchange;
 mod file;
 mod lines;
+mod pieces;
 mod reading;
 pub(crate) mod responding;
 pub(crate) mod services;
@@ -36,6 +37,7 @@ mod timing;
 mod unsent;
 
 use exchange::Exchange;
+use pieces::Scan;
 use services::Services;
 pub(crate) use timing::Expired;
 use unsent::Unsent;
@@ -52,7 +54,7 @@ pub(crate) struct HTTPConnection {
     pub(crate) exchange: Option<Box<Exchange>>,
     /// Bytes from the client while the connection is at rest.
     stored: Vec<u8>,
-    scan: Option<HeadScanner>,
+    scan: Scan,
     unsent: Unsent,
     timing: timing::Timing,
     /// Reading may find something.
@@ -125,7 +127,7 @@ impl HTTPConnection {
             phase: Phase::Head,
             exchange: None,
             stored: Vec::new(),
-            scan: None,
+            scan: Scan::None,
             unsent: Unsent::default(),
             timing: timing::Timing::default(),
             readable: false,
@@ -223,7 +225,7 @@ impl HTTPConnection {
             }
         }
         self.turn_requests = 0;
-        let held = self.stored.capacity() + self.unsent.data.capacity();
+        let held = self.stored.capacity() + self.unsent.data.capacity() + self.scan.memory();
         if held != self.charged {
             services.budget.change(self.charged, held);
             self.charged = held;

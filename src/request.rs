@@ -9,3 +9,5 @@ pub mod headers;
 mod line;
 pub mod response;
 pub mod span;
+#[cfg(test)]
+pub mod work;

@@ -125,6 +125,8 @@ impl Input {
 
     /// Puts back bytes that were stored while the connection was at rest.
     pub(crate) fn load(&mut self, stored: &[u8]) {
+        #[cfg(test)]
+        crate::request::work::note(stored.len());
         self.clear();
         self.reserve(stored.len() + 1);
         self.buffer[..stored.len()].copy_from_slice(stored);

@@ -4,10 +4,11 @@
 use std::io;
 
 use super::exchange::Exchange;
-use super::services::Services;
+use super::pieces::Scan;
+use super::services::{Services, Settings};
 use super::{HTTPConnection, Phase, Step};
 use crate::request::chunked::ChunkError;
-use crate::request::head::{Body, HeadPolicy, HeadScanner, Parsed, Refusal};
+use crate::request::head::{Body, HeadPolicy, Parsed, Refusal};
 use crate::rfile::RFile;
 use crate::sys::socket;
 
@@ -21,7 +22,7 @@ pub(super) const LINGER_LIMIT: u64 = 1024 * 1024;
 pub(super) const CUT_SHORT: Refusal = Refusal::bad_request("The request body ended too early.");
 
 /// What a look at the socket gave.
-enum Fill {
+pub(super) enum Fill {
     /// So many bytes.
     Some(usize),
     /// Nothing now.
@@ -40,45 +41,39 @@ impl HTTPConnection {
         services: &Services,
         spare: &mut Option<Box<Exchange>>,
     ) -> Step {
-        if self.exchange.is_none() {
-            if self.stored.is_empty() && !self.readable {
+        if self.exchange.is_none() && self.stored.is_empty() {
+            if !self.readable {
                 return self.nothing_to_do(services);
             }
             self.borrow_exchange(services, spare);
         }
+        let settings = &services.settings;
+        let parsed = self.exchange.as_ref().is_some_and(|exchange| exchange.head_length.is_some());
+        if !parsed && !self.is_worth_parsing(settings.preread) {
+            return self.fetch_more(services, spare);
+        }
+        self.borrow_exchange(services, spare);
         let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
-        if exchange.head_length.is_none() {
-            let policy = &services.settings.policy;
-            let bytes = exchange.input.request();
-            let worth_parsing = match self.phase {
-                Phase::Ready => true,
-                Phase::Body { need } => bytes.len() >= need,
-                _ if bytes.is_empty() => false,
-                // Byte by byte does not mean parse by parse.
-                _ => self.scan.as_mut().is_none_or(|scan| scan.advance(bytes)),
-            };
-            if worth_parsing {
-                match exchange.head.parse(bytes, policy) {
-                    Parsed::Complete { length } => exchange.begin_request(length, policy),
-                    Parsed::Refused(refusal) => return self.refuse(services, refusal),
-                    Parsed::Partial if self.scan.is_none() => {
-                        self.scan.insert(HeadScanner::new(policy)).advance(bytes);
-                    }
-                    Parsed::Partial => {}
+        let bytes = exchange.input.request();
+        if !parsed {
+            match exchange.head.parse(bytes, &settings.policy) {
+                Parsed::Complete { length } => exchange.begin_request(length, &settings.policy),
+                Parsed::Refused(refusal) => return self.refuse(services, refusal),
+                Parsed::Partial => {
+                    self.scan.head_is_partial(bytes, &settings.policy);
+                    return self.fetch_more(services, spare);
                 }
             }
         }
-        if exchange.head_length.is_some() {
-            match exchange.missing(services.settings.preread) {
-                Ok(None) => return self.request_complete(),
-                Ok(Some(need)) => {
-                    self.phase = Phase::Body { need };
-                    exchange.input.reserve(need);
-                }
-                Err(error) => return self.refuse(services, error.refusal()),
+        match exchange.missing(settings, &mut self.scan) {
+            Ok(None) => return self.request_complete(),
+            Ok(Some(need)) => {
+                self.phase = Phase::Body { need };
+                exchange.input.reserve(need);
             }
+            Err(error) => return self.refuse(services, error.refusal()),
         }
-        self.fetch_more(services)
+        self.fetch_more(services, spare)
     }
 
     fn nothing_to_do(&self, services: &Services) -> Step {
@@ -87,12 +82,16 @@ impl HTTPConnection {
     }
 
     /// Reads on. Answers that were gathered go out first: the client may wait for them.
-    fn fetch_more(&mut self, services: &Services) -> Step {
+    fn fetch_more(&mut self, services: &Services, spare: &mut Option<Box<Exchange>>) -> Step {
         if !self.flush(services) {
             return Step::Again;
         }
         let in_body = matches!(self.phase, Phase::Body { .. });
-        match self.fill(services) {
+        let fill = match self.exchange {
+            Some(_) => self.fill(services),
+            None => self.fill_store(services, spare),
+        };
+        match fill {
             Fill::Some(_) => {
                 self.timing.progress = true;
                 Step::Again
@@ -106,7 +105,7 @@ impl HTTPConnection {
     }
 
     fn request_complete(&mut self) -> Step {
-        self.scan = None;
+        self.scan = Scan::None;
         self.timing.arrived();
         self.phase = Phase::Request;
         self.turn_requests += 1;
@@ -140,13 +139,21 @@ impl HTTPConnection {
             space = &mut space[..small];
         }
         let asked = space.len();
-        match socket::receive(fd, space) {
+        let result = socket::receive(fd, space);
+        if let Ok(count) = &result {
+            exchange.input.filled_more(*count);
+        }
+        self.received(result, asked)
+    }
+
+    /// What a read that asked for so many bytes says about the socket.
+    pub(super) fn received(&mut self, result: io::Result<usize>, asked: usize) -> Fill {
+        match result {
             Ok(0) => {
                 (self.readable, self.ended) = (false, true);
                 Fill::Ended
             }
             Ok(count) => {
-                exchange.input.filled_more(count);
                 if count < asked && !self.hung_up {
                     self.readable = false;
                 }
@@ -217,23 +224,8 @@ impl HTTPConnection {
         exchange.input.clear();
         let space = exchange.input.space();
         let asked = space.len().min(usize::try_from(most).unwrap_or(usize::MAX));
-        match socket::receive(fd, &mut space[..asked]) {
-            Ok(0) => {
-                (self.readable, self.ended) = (false, true);
-                Fill::Ended
-            }
-            Ok(count) => {
-                if count < asked && !self.hung_up {
-                    self.readable = false;
-                }
-                Fill::Some(count)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.readable = false;
-                Fill::Drained
-            }
-            Err(_) => Fill::Broken,
-        }
+        let result = socket::receive(fd, &mut space[..asked]);
+        self.received(result, asked)
     }
 
     /// Whether the application, to read the body, would have to wait for the client.
@@ -292,7 +284,13 @@ impl Exchange {
 
     /// How many bytes the request must have, counted from the head's first, before it is given to
     /// the application or looked at again; `None`: it can go now.
-    fn missing(&mut self, preread: usize) -> Result<Option<usize>, ChunkError> {
+    fn missing(
+        &mut self,
+        settings: &Settings,
+        scan: &mut Scan,
+    ) -> Result<Option<usize>, ChunkError> {
+        let Settings { policy, preread, .. } = settings;
+        let preread = *preread;
         let (head, have) = (self.head_length.unwrap_or(0), self.input.request().len());
         if self.head.expect_continue {
             // The client waits for `100 Continue`, which the application's first read sends.
@@ -302,7 +300,9 @@ impl Exchange {
             Body::None => return Ok(None),
             Body::Length(size) => head + usize::try_from(size).unwrap_or(preread).min(preread),
             Body::Chunked if have - head >= preread => return Ok(None),
-            Body::Chunked if self.rfile.is_complete_in(self.input.unread())? => return Ok(None),
+            Body::Chunked if scan.chunked_ends(self.input.request(), head, policy)? => {
+                return Ok(None);
+            }
             Body::Chunked => have + 1,
         };
         Ok((have < need).then_some(need))

@@ -153,7 +153,13 @@ impl Worker {
         self.end_call();
         let detached = outcome == Outcome::Detached;
         let engine = &*self.engine;
-        let Some(mut own) = engine.take_back(id, detached) else { return };
+        let Some(mut own) = engine.take_back(id, detached) else {
+            if outcome == Outcome::Failed {
+                // Detached, and then it failed: nobody may be left to answer.
+                let _answered_or_being_so = engine.abort(id);
+            }
+            return;
+        };
         let Some(slot) = engine.slots.get(own.token().slot) else { return };
         let connection = slot.connection.get(&mut own);
         if outcome == Outcome::Failed {

@@ -310,7 +310,8 @@ pub unsafe extern "C" fn wsgi_server_bound_addr(
 
 /// Stops the server if it runs, and frees it; the handle must not be used any more. NULL is fine.
 /// WSGI_BUSY: the call comes from a worker thread, or a worker is still in the application after
-/// the stop; then nothing is freed and the handle is good for another try.
+/// the stop; then nothing is freed and the handle is good for another try. WSGI_E_FORKED: this is a
+/// forked child of the process that runs the server; nothing is freed here either.
 ///
 /// # Safety
 /// server is NULL or a handle that was not freed and that no other thread is using.
@@ -322,6 +323,9 @@ pub unsafe extern "C" fn wsgi_server_free(server: *mut wsgi_server) -> wsgi_stat
         }
         // SAFETY: a handle by the caller's word.
         let inner = unsafe { (*server).inner.clone() };
+        if inner.is_forked() {
+            return Err(Failure::Status(WSGI_E_FORKED));
+        }
         if inner.is_a_worker_here() {
             return Err(Failure::Status(WSGI_BUSY));
         }

@@ -7,6 +7,10 @@ use super::headers::{ILLEGAL_END, ILLEGAL_LINE, Known, TOO_LARGE, is_token_byte,
 use super::line::NO_CRLF;
 use super::span::Span;
 
+mod scanner;
+
+pub use scanner::ChunkedScanner;
+
 /// Of a size, leading zeros too.
 pub const MAX_DIGITS: u8 = 16;
 /// Of all chunk extensions of one body.
@@ -175,6 +179,8 @@ impl ChunkedDecoder {
             }
             step.consumed += 1;
         }
+        #[cfg(test)]
+        super::work::note(step.consumed);
         step.done = self.is_done();
         Ok(step)
     }

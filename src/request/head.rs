@@ -149,6 +149,8 @@ impl RequestHead {
     /// end: a refusal depends only on the bytes up to the one that decides it.
     #[inline]
     pub fn parse(&mut self, input: &[u8], policy: &HeadPolicy) -> Parsed {
+        #[cfg(test)]
+        super::work::note(input.len());
         self.clear();
         match self.read(input, policy) {
             Ok(Some(length)) => Parsed::Complete { length },

@@ -111,6 +111,7 @@ options! {
     "accepted_queue_timeout" OptionKind::Seconds(0.0, DAY), "10",
         "How long a request waits for a place in a full queue before its 503; 0: no limit.";
     "max_request_header_size" BYTES, "65536", "Bytes of a request head; 0: no limit.";
+    "max_request_header_fields" OptionKind::Number(1, 128), "128", "Fields of a request head.";
     "max_request_body_size" BYTES, "0", "Bytes of a request body; 0: no limit.";
     "nodelay" OptionKind::Flag, "1", "Sets TCP_NODELAY.";
     "version" OptionKind::Text, "", "The version in SERVER_SOFTWARE; empty: the library's.";

@@ -10,7 +10,6 @@ use crate::connection::services::Settings;
 use crate::engine::{Engine, Tuning};
 use crate::gateway::environ::{EnvironTemplate, ServerInfo};
 use crate::request::head::HeadPolicy;
-use crate::request::headers::MAX_FIELDS;
 
 /// More than so many pollers did not help on any machine.
 const MOST_POLLERS: usize = 4;
@@ -21,7 +20,7 @@ pub(super) fn settings(options: &Options, bound: SocketAddr) -> Settings {
     Settings {
         policy: HeadPolicy {
             max_header_bytes: max_header,
-            max_fields: MAX_FIELDS,
+            max_fields: options.number("max_request_header_fields") as usize,
             max_request_line: max_header,
             max_body: options.number("max_request_body_size") as u64,
             proxy_mode: options.flag("proxy_mode"),

@@ -189,7 +189,8 @@ static void a_forked_child_is_refused(void) {
     CHECK(child >= 0);
     if (child == 0) {
         int as_told = wsgi_server_stop(host.server, NULL) == WSGI_E_FORKED &&
-                      wsgi_server_wait(host.server) == WSGI_E_FORKED;
+                      wsgi_server_wait(host.server) == WSGI_E_FORKED &&
+                      wsgi_server_free(host.server) == WSGI_E_FORKED;
         _exit(as_told ? 0 : 1);
     }
     int state = 0;
