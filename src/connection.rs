@@ -28,7 +28,7 @@ use crate::sys::{epoll, socket};
 pub(crate) mod body;
 pub(crate) mod exchange;
 mod file;
-pub(crate) mod lines;
+mod lines;
 mod pieces;
 mod reading;
 pub(crate) mod responding;
@@ -109,6 +109,8 @@ pub(crate) enum Phase {
 pub(crate) enum Advance {
     /// Nothing until an event.
     Wait,
+    /// Nothing keeps it, but others should have their turn first.
+    Yield,
     /// A request is complete, its head parsed.
     Request,
     /// The connection is finished with.
@@ -272,6 +274,7 @@ impl HTTPConnection {
 enum Step {
     Again,
     Wait,
+    Yield,
     Request,
     Close,
 }
@@ -281,6 +284,7 @@ impl From<Step> for Advance {
         match step {
             // `Again` never leaves the loop of `advance`; waiting is the harmless answer.
             Step::Again | Step::Wait => Self::Wait,
+            Step::Yield => Self::Yield,
             Step::Request => Self::Request,
             Step::Close => Self::Close,
         }

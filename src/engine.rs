@@ -79,6 +79,9 @@ pub(crate) struct Tuning {
     pub(crate) max_buffered: usize,
 }
 
+/// So many pieces of a long answer may follow the first one in a turn when nobody waits.
+const PIECES: u32 = 7;
+
 /// Everything that the threads of one running server share.
 pub(crate) struct Engine {
     pub(crate) services: Services,
@@ -187,6 +190,7 @@ impl Engine {
         now: u64,
     ) -> TurnEnd {
         let Some(slot) = self.slots.get(own.token().slot) else { return TurnEnd::Rest };
+        let mut pieces = 0;
         loop {
             let bits = slot.word.take_bits(&own);
             let connection = slot.connection.get(&mut own);
@@ -198,7 +202,12 @@ impl Engine {
                     self.close(own);
                     return TurnEnd::Rest;
                 }
-                Advance::Wait => {
+                // To move it to another thread costs more than to go on, if nobody waits for us.
+                Advance::Yield if pieces < PIECES && self.is_attended() => pieces += 1,
+                advance @ (Advance::Wait | Advance::Yield) => {
+                    if advance == Advance::Yield {
+                        connection.let_others_go_first(&self.services);
+                    }
                     connection.settle(&self.services, spare, now);
                     let idle = if connection.is_idle() { now.max(1) } else { 0 };
                     slot.idle_since.store(idle, Ordering::Relaxed);
@@ -209,6 +218,11 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Whether somebody looks after the other connections just now.
+    fn is_attended(&self) -> bool {
+        self.roles.polling() > 0 && !self.has_queued() && !self.has_remainder()
     }
 
     /// Takes in a connection that was accepted.

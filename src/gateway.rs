@@ -19,7 +19,7 @@ mod lines;
 pub(crate) mod path_info_dispatcher;
 mod view;
 
-pub use lines::Lines;
+pub use lines::{Lines, Trailers};
 pub use path_info_dispatcher::WSGIPathInfoDispatcher;
 pub use view::RequestView;
 
@@ -214,9 +214,9 @@ impl<'a> Request<'a> {
         Lines::new(self)
     }
 
-    /// The fields behind a chunked body, names and values in order. They are there once a read has
-    /// given 0, the body's end; before that this is an error. A body that is not chunked has none.
-    pub fn trailers(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RequestError> {
+    /// The fields behind a chunked body. They are there once a read has given 0, the body's end;
+    /// before that this is an error. A body that is not chunked has none.
+    pub fn trailers(&self) -> Result<Trailers, RequestError> {
         self.engine.trailers(self.id)
     }
 

@@ -58,7 +58,7 @@ mod threadpool;
 pub use engine::handle::RequestId;
 pub use error::{Error, ErrorKind};
 pub use gateway::{
-    DetachedRequest, Gateway, Lines, Outcome, Request, RequestError, RequestView,
+    DetachedRequest, Gateway, Lines, Outcome, Request, RequestError, RequestView, Trailers,
     WSGIPathInfoDispatcher,
 };
 pub use server::options::{OptionSpec, option_specs};

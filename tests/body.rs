@@ -96,7 +96,7 @@ fn lines_come_back(
     }
     // Whatever stands behind the body is the next request's.
     let request = known_length(b"x\nx");
-    client.send(&[request.as_slice(), &chunked(b"\n\n", 1, ""), &request].concat());
+    client.send([request.as_slice(), &chunked(b"\n\n", 1, ""), &request].concat());
     for shown in ["2 1", "1 1", "2 1"] {
         assert_eq!(client.answer().1, shown);
     }
@@ -148,7 +148,7 @@ fn a_line_longer_than_the_limit_comes_in_parts() {
     for request in
         [known_length(b"abcdefgh\n\nabc\nabcd\ne"), chunked(b"abcdefgh\n\nabc\nabcd\ne", 2, "")]
     {
-        client.send(&request);
+        client.send(request);
         assert_eq!(client.answer().1, "abcd|efgh|\n|\n|abc\n|abcd|\n|e");
     }
 }
@@ -160,7 +160,7 @@ fn readlines_stops_at_its_hint() {
         Ok(format!("{some} {}", request.readlines(0)?.len()))
     });
     let mut client = Client::connect(address);
-    client.send(&known_length(b"123\n123\n123\n"));
+    client.send(known_length(b"123\n123\n123\n"));
     assert_eq!(client.answer().1, "2 1");
 }
 
@@ -231,11 +231,11 @@ fn trailers_come_after_the_body() {
     });
     let mut client = Client::connect(address);
     for _ in 0..2 {
-        client.send(&chunked(b"body", 3, "X-Sum: 12\r\nx-empty:\r\nX-Sum:  b \r\n"));
+        client.send(chunked(b"body", 3, "X-Sum: 12\r\nx-empty:\r\nX-Sum:  b \r\n"));
         assert_eq!(client.answer().1, "X-Sum=12 x-empty= X-Sum=b");
-        client.send(&chunked(b"body", 4, ""));
+        client.send(chunked(b"body", 4, ""));
         assert_eq!(client.answer().1, "");
-        client.send(&known_length(b"body"));
+        client.send(known_length(b"body"));
         assert_eq!(client.answer().1, "");
     }
 }

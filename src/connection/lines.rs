@@ -3,10 +3,7 @@
 
 use super::HTTPConnection;
 use super::services::Services;
-use crate::gateway::RequestError;
-
-/// Names and values.
-pub(crate) type Trailers = Vec<(Vec<u8>, Vec<u8>)>;
+use crate::gateway::{RequestError, Trailers};
 
 impl HTTPConnection {
     /// Reads a line with its LF, or as much of it as fits; what follows it stays in the buffer.

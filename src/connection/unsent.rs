@@ -101,7 +101,7 @@ impl HTTPConnection {
                     self.unsent = Unsent { data: after, ..Unsent::default() };
                 }
                 Sent::Full => return self.wait_for_room(services),
-                Sent::Enough => return self.let_others_go_first(services),
+                Sent::Enough => return Step::Yield,
                 Sent::Broken => return Step::Close,
             }
         }
@@ -114,11 +114,10 @@ impl HTTPConnection {
 
     /// The socket takes more, and the kernel says so at once when it is asked again: the event
     /// stands behind those of the others.
-    fn let_others_go_first(&mut self, services: &Services) -> Step {
+    pub(crate) fn let_others_go_first(&mut self, services: &Services) {
         let interest = self.interest | epoll::OUT;
         self.interest = 0;
         self.set_interest(services, interest);
-        Step::Wait
     }
 }
 

@@ -8,10 +8,9 @@ use std::sync::atomic::Ordering;
 use super::ownership::{Claim, Ownership, Token};
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::{Exchange, Kept};
-use crate::connection::lines::Trailers;
 use crate::connection::{HTTPConnection, Phase};
 use crate::gateway::environ::Environ;
-use crate::gateway::{RequestError, RequestView};
+use crate::gateway::{RequestError, RequestView, Trailers};
 use crate::sys::clock;
 
 const SERIAL_BITS: u32 = 40;

@@ -379,7 +379,7 @@ impl Engine {
         role || count > 0
     }
 
-    fn has_remainder(&self) -> bool {
+    pub(super) fn has_remainder(&self) -> bool {
         let mut found = false;
         self.each_share(|share| found |= share.batch.remaining() > 0);
         found

@@ -1,6 +1,9 @@
-//! A request's body by lines.
+//! A request's body by lines, and what stands behind it.
 
 use super::{Request, RequestError};
+
+/// The fields behind a chunked body: names and values, in order.
+pub type Trailers = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// A line's memory grows from so many bytes, by doubling.
 const FIRST: usize = 256;

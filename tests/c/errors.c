@@ -24,6 +24,7 @@ static void null_is_an_error(void) {
     wsgi_error *error = NULL;
     wsgi_event event = {0};
     wsgi_environ environ = {0};
+    const wsgi_header *trailers = NULL;
     char buffer[8];
     size_t length = 77;
     event.struct_size = sizeof event;
@@ -49,6 +50,8 @@ static void null_is_an_error(void) {
 
     CHECK_INT(wsgi_request_environ(NULL, NO_REQUEST, &environ), WSGI_E_NULL);
     CHECK_INT(wsgi_request_read(NULL, NO_REQUEST, buffer, sizeof buffer), WSGI_E_NULL);
+    CHECK_INT(wsgi_request_readline(NULL, NO_REQUEST, buffer, sizeof buffer), WSGI_E_NULL);
+    CHECK_INT(wsgi_request_trailers(NULL, NO_REQUEST, &trailers, &length), WSGI_E_NULL);
     CHECK_INT(wsgi_request_detach(NULL, NO_REQUEST), WSGI_E_NULL);
     CHECK_INT(wsgi_request_aborted(NULL, NO_REQUEST), WSGI_E_NULL);
     CHECK_INT(wsgi_start_response(NULL, NO_REQUEST, str("200 OK"), NULL, 0, 0), WSGI_E_NULL);
@@ -60,7 +63,37 @@ static void null_is_an_error(void) {
     CHECK_INT(wsgi_worker_new(NULL, &worker, NULL), WSGI_E_NULL);
     CHECK_INT(wsgi_worker_next(NULL, &event, 1, 0), WSGI_E_NULL);
     CHECK_INT(wsgi_worker_wake(NULL), WSGI_E_NULL);
+    CHECK_INT(length, 77);
     wsgi_error_free(NULL);
+}
+
+static void null_dispatchers_are_errors(void) {
+    wsgi_path_info_dispatcher *dispatcher = NULL;
+    wsgi_error *error = NULL;
+    wsgi_environ environ = {0};
+    wsgi_responder responder = {0};
+    CHECK_INT(wsgi_path_info_dispatcher_new(NULL), WSGI_E_NULL);
+    CHECK_INT(wsgi_path_info_dispatcher_add(NULL, "/", hello, NULL, NULL, NULL), WSGI_E_NULL);
+    CHECK_INT(wsgi_path_info_dispatcher_remove(NULL, "/", NULL), WSGI_E_NULL);
+    CHECK_INT(wsgi_path_info_dispatcher_app(NULL, NO_REQUEST, &environ, &responder), WSGI_E_NULL);
+    wsgi_path_info_dispatcher_free(NULL);
+
+    CHECK_INT(wsgi_path_info_dispatcher_new(&dispatcher), WSGI_OK);
+    CHECK_INT(wsgi_path_info_dispatcher_add(dispatcher, NULL, hello, NULL, NULL, &error),
+              WSGI_E_NULL);
+    check_error(WSGI_E_NULL, error, "prefix");
+    CHECK_INT(wsgi_path_info_dispatcher_add(dispatcher, "/", NULL, NULL, NULL, &error),
+              WSGI_E_NULL);
+    check_error(WSGI_E_NULL, error, "app");
+    CHECK_INT(wsgi_path_info_dispatcher_remove(dispatcher, NULL, &error), WSGI_E_NULL);
+    check_error(WSGI_E_NULL, error, "prefix");
+    CHECK_INT(wsgi_path_info_dispatcher_app(dispatcher, NO_REQUEST, NULL, &responder),
+              WSGI_E_NULL);
+    CHECK_INT(wsgi_path_info_dispatcher_app(dispatcher, NO_REQUEST, &environ, NULL), WSGI_E_NULL);
+    /* nothing fits, and there is nobody to say so to */
+    CHECK_INT(wsgi_path_info_dispatcher_app(dispatcher, NO_REQUEST, &environ, &responder),
+              WSGI_E_NULL);
+    wsgi_path_info_dispatcher_free(dispatcher);
 }
 
 static void null_arguments_of_a_server_are_errors(void) {
@@ -214,12 +247,16 @@ static void a_handle_that_never_was_is_gone(void) {
     static const wsgi_request handles[] = {0, 1, 0x123456789abcdefULL, UINT64_MAX};
     host host = new_host(hello, NULL, "1");
     wsgi_environ environ = {0};
+    const wsgi_header *trailers = NULL;
+    size_t count = 0;
     char buffer[8];
     environ.struct_size = sizeof environ;
     for (size_t i = 0; i < COUNT(handles); i++) {
         wsgi_request handle = handles[i];
         CHECK_INT(wsgi_request_environ(host.server, handle, &environ), WSGI_GONE);
         CHECK_INT(wsgi_request_read(host.server, handle, buffer, sizeof buffer), WSGI_GONE);
+        CHECK_INT(wsgi_request_readline(host.server, handle, buffer, sizeof buffer), WSGI_GONE);
+        CHECK_INT(wsgi_request_trailers(host.server, handle, &trailers, &count), WSGI_GONE);
         CHECK_INT(wsgi_request_detach(host.server, handle), WSGI_GONE);
         CHECK_INT(wsgi_request_aborted(host.server, handle), WSGI_GONE);
         CHECK_INT(wsgi_start_response(host.server, handle, str("200 OK"), NULL, 0, 0), WSGI_GONE);
@@ -235,6 +272,7 @@ static void a_handle_that_never_was_is_gone(void) {
 int main(void) {
     static const test tests[] = {
         {"NULL is an error", null_is_an_error},
+        {"NULL dispatchers are errors", null_dispatchers_are_errors},
         {"NULL arguments of a server are errors", null_arguments_of_a_server_are_errors},
         {"unknown options are named", unknown_options_are_named},
         {"bad values name the option and what it accepts",

@@ -95,6 +95,8 @@ static const any_function functions[] = {
     (any_function)wsgi_server_free,
     (any_function)wsgi_request_environ,
     (any_function)wsgi_request_read,
+    (any_function)wsgi_request_readline,
+    (any_function)wsgi_request_trailers,
     (any_function)wsgi_request_detach,
     (any_function)wsgi_request_aborted,
     (any_function)wsgi_start_response,
@@ -106,6 +108,11 @@ static const any_function functions[] = {
     (any_function)wsgi_worker_next,
     (any_function)wsgi_worker_wake,
     (any_function)wsgi_worker_free,
+    (any_function)wsgi_path_info_dispatcher_new,
+    (any_function)wsgi_path_info_dispatcher_add,
+    (any_function)wsgi_path_info_dispatcher_remove,
+    (any_function)wsgi_path_info_dispatcher_app,
+    (any_function)wsgi_path_info_dispatcher_free,
 };
 
 static void statuses_keep_their_numbers_and_names(void) {
