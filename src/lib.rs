@@ -45,6 +45,9 @@ mod date;
 mod engine;
 mod error;
 mod ffi;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gateway;
 mod request;
 mod rfile;
