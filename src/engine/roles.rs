@@ -1,10 +1,10 @@
 //! The poller roles: at most so many workers wait in epoll at a time, the others are parked.
 //!
 //! How many that are follows the load. With little to do a second poller costs nothing and is what
-//! makes the watchdog unnecessary: whoever is called away leaves another one behind. With one
-//! poller busy, a second one is woken by events that the first would have fetched a moment later,
-//! and those wake-ups cost a tenth of a request each; so it steps back. With more to do than one
-//! can, it is called again, ever more reluctantly if that did not help.
+//! makes the watchdog unnecessary: whoever is called away leaves another one behind. On a busy
+//! server it is woken by events that the first would have fetched a moment later, on a processor
+//! that knows nothing of them, and those wake-ups cost a tenth of a request each; so it steps back.
+//! With more to do than one can, it is called again, ever more reluctantly if that did not help.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -98,9 +98,14 @@ impl Roles {
                 .is_ok()
     }
 
+    /// Whether some roles are closed.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limit.load(Ordering::Relaxed) < self.most
+    }
+
     /// There is little to do: all roles are open again. True if that changed anything.
     pub(crate) fn relax(&self) -> bool {
-        if self.limit.load(Ordering::Relaxed) == self.most {
+        if !self.is_limited() {
             return false;
         }
         self.patience.store(PATIENCE, Ordering::Relaxed);

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ownership::{Ownership, Token};
 use super::share::Share;
+use super::worker::waiting::BUSY_INTERVAL;
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::Exchange;
 use crate::sys::clock;
@@ -223,7 +224,11 @@ impl Watch {
         let attended = engine.roles.polling() > 0;
         let visits = engine.roles.visits();
         // A worker that comes by between two looks is enough: no need to stand in its way.
-        let visited = visits != std::mem::replace(&mut self.visits, visits);
+        let came_by = visits.wrapping_sub(std::mem::replace(&mut self.visits, visits));
+        let visited = came_by > 0;
+        // One poller alone does the work of a busy server, and has to be watched for that.
+        let alone =
+            engine.roles.is_limited() && came_by * BUSY_INTERVAL > engine.tuning.takeover_after;
         let free = engine.lot.parked() > 0;
         if engine.has_queued() && (free || attended) {
             self.polls = false;
@@ -241,7 +246,7 @@ impl Watch {
         if self.polls {
             self.work_the_tokens();
         }
-        self.maybe_rest(attended);
+        self.maybe_rest(attended && !alone);
     }
 
     /// Takes role and batch from every worker that is stuck in the application.

@@ -18,7 +18,7 @@ use crate::gateway::Outcome;
 use crate::sys::epoll::Events;
 use crate::sys::{clock, thread};
 
-mod waiting;
+pub(super) mod waiting;
 
 /// Requests that one connection may have answered before others get a turn.
 const TURN: u32 = 16;
@@ -54,8 +54,10 @@ pub(crate) struct Worker {
     queued: bool,
     /// Full batches in a row.
     full: u32,
-    /// How often, on balance, it was woken while another poller was at work.
+    /// How often, on balance, it was woken for what one poller can do alone.
     needless: u32,
+    /// When it came back from epoll the last time.
+    polled: u64,
 }
 
 /// The application's call that is under way.
@@ -84,6 +86,7 @@ impl Worker {
             queued: false,
             full: 0,
             needless: 0,
+            polled: 0,
         }
     }
 

@@ -14,7 +14,9 @@ use crate::sys::epoll::Events;
 const BATCH_WORTH: u64 = 100_000;
 /// A wait in epoll of more nanoseconds than this was one.
 const WAITED: u64 = 10_000;
-/// A batch of fewer than so many events is not worth a wake-up if another poller is at work.
+/// Waits that follow each other faster than this, in nanoseconds, are those of a busy server.
+pub(in crate::engine) const BUSY_INTERVAL: u64 = 200_000;
+/// A batch of fewer than so many events is not worth a second poller on a busy server.
 const FEW: usize = 4;
 /// So many needless wake-ups, on balance, make a poller step back.
 const NEEDLESS: u32 = 8;
@@ -82,12 +84,12 @@ impl Worker {
         if others == 0 || count > 1 {
             engine.service.watch();
         }
-        self.adapt(others, waited, count, most);
+        self.adapt(waited, count, most);
         count
     }
 
     /// After a wait: are there too many pollers, or too few?
-    fn adapt(&mut self, others: usize, waited: bool, count: usize, most: usize) {
+    fn adapt(&mut self, waited: bool, count: usize, most: usize) {
         let roles = &self.engine.roles;
         if self.average > self.engine.tuning.eager_after {
             // Where calls take long, whoever has come back waits for the next event right here, and
@@ -96,7 +98,9 @@ impl Worker {
             roles.relax();
             return;
         }
-        if others == 0 && waited && count < FEW {
+        let busy = self.now.saturating_sub(self.polled) < BUSY_INTERVAL;
+        self.polled = self.now;
+        if busy && waited && count < FEW {
             self.needless += 1;
         } else {
             self.needless = self.needless.saturating_sub(1);
