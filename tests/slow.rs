@@ -283,3 +283,29 @@ fn a_long_pipeline_is_answered_in_order_beside_others() {
     greedy.0.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(greedy.0.read(&mut [0]).unwrap(), 0);
 }
+
+#[test]
+fn an_endless_pipeline_does_not_keep_others_from_their_turn() {
+    let app = App(|request: &Request<'_>| ok(request, b"done"));
+    let (_server, address) = serve(app, &[("numthreads", "1")]);
+    let greedy = Client::connect(address);
+    let mut reading = greedy.0.try_clone().unwrap();
+    let reader = std::thread::spawn(move || std::io::copy(&mut reading, &mut std::io::sink()));
+    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let writer = std::thread::spawn({
+        let (mut greedy, over) = (greedy, over.clone());
+        move || {
+            let many = "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
+            while !over.load(Ordering::SeqCst) {
+                greedy.send(&many);
+            }
+            greedy.0.shutdown(std::net::Shutdown::Write).unwrap();
+        }
+    });
+    for _ in 0..50 {
+        assert_eq!(Client::connect(address).get("/").answer(), (200, "done".into()));
+    }
+    over.store(true, Ordering::SeqCst);
+    writer.join().unwrap();
+    assert!(reader.join().unwrap().unwrap() > 0);
+}

@@ -9,7 +9,8 @@ use crate::sys::thread;
 
 /// What others can see and take of a worker.
 pub(crate) struct Share {
-    /// Odd while the worker is away: in the application, not in epoll and not parked.
+    /// Odd while the worker is away: neither in epoll nor parked. It changes with each thing that it
+    /// begins, so one that stays the same tells of a call, or a file, that takes long.
     sequence: AtomicU64,
     /// Events that it has fetched and not begun with.
     pub(super) batch: Batch,
@@ -41,10 +42,17 @@ impl Share {
         self.sequence.load(Ordering::SeqCst)
     }
 
-    /// The worker goes away, or is back. Only the worker itself calls this, so no exchange is needed.
-    pub(super) fn step(&self) {
+    /// The worker has begun to work, or begins with the next thing. Only the worker itself calls
+    /// this, so no exchange is needed.
+    pub(super) fn goes_on(&self) {
         let sequence = self.sequence.load(Ordering::Relaxed);
-        self.sequence.store(sequence.wrapping_add(1), Ordering::Release);
+        self.sequence.store((sequence | 1).wrapping_add(2), Ordering::Release);
+    }
+
+    /// The worker waits for events, or parks.
+    pub(super) fn waits(&self) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store((sequence | 1).wrapping_add(1), Ordering::Release);
     }
 
     pub(super) fn take_role(&self) {

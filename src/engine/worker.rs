@@ -50,6 +50,8 @@ pub(crate) struct Worker {
     average: u64,
     /// The thread that was here last.
     thread: usize,
+    /// The last thing it took was from a queue.
+    queued: bool,
     /// Full batches in a row.
     full: u32,
     /// How often, on balance, it was woken while another poller was at work.
@@ -79,6 +81,7 @@ impl Worker {
             now: clock::monotonic_ns(),
             average: 0,
             thread: 0,
+            queued: false,
             full: 0,
             needless: 0,
         }
@@ -125,6 +128,7 @@ impl Worker {
                 self.engine.wakes.fetch_sub(1, Ordering::SeqCst);
                 return Next::Nothing;
             }
+            self.look_beside_the_queue();
             if let Some(own) = self.take_work() {
                 self.current = Some(own);
                 continue;
@@ -184,6 +188,7 @@ impl Worker {
     /// Work in the order of its age: what was fetched, requests that are complete, tokens.
     fn take_work(&mut self) -> Option<Ownership> {
         let engine = &*self.engine;
+        self.share.goes_on();
         if let Some(entry) = self.share.batch.pop() {
             let (token, bits) = Token::unpack(entry);
             if engine.is_own_event(token, self.now / 1_000_000) {
@@ -191,7 +196,9 @@ impl Worker {
             }
             return engine.post(token, bits);
         }
-        engine.next_queued()
+        let queued = engine.next_queued();
+        self.queued = queued.is_some();
+        queued
     }
 
     /// Drives one connection. The id of its request if one is complete.
@@ -253,13 +260,13 @@ impl Worker {
         let slow = self.engine.tuning.eager_after > 0
             && u64::from(averages.wall(route)) > self.engine.tuning.eager_after;
         let cpu = (slow && averages.wants_sample(route)).then(clock::thread_cpu_ns);
-        self.share.step();
+        self.share.goes_on();
         Call { route, began: self.now, cpu }
     }
 
     fn end_call(&mut self) {
         let Some(call) = self.call.take() else { return };
-        self.share.step();
+        self.share.goes_on();
         self.now = clock::monotonic_ns();
         let wall = self.now.saturating_sub(call.began);
         self.engine.averages.record(call.route, wall);

@@ -96,7 +96,13 @@ impl Drop for UserData {
 }
 
 /// The pairs of an environ as C sees them; kept with the request and used again.
-struct PairTable(Vec<wsgi_pair>);
+struct PairTable {
+    pairs: Vec<wsgi_pair>,
+    /// The server's pairs in front: they stay as they are while the arena does not move and nobody
+    /// mounts the request elsewhere (which leaves fewer of them).
+    fixed: usize,
+    arena: *const u8,
+}
 
 // SAFETY: the pointers lead to constants and into the environ's arena, which moves and lives with the
 // same exchange as this table; they are used by whoever has the request.
@@ -119,12 +125,17 @@ pub(super) fn fill_environ(
     from: &Environ,
     table: &mut Option<Box<dyn Any + Send>>,
 ) {
-    let table = table.get_or_insert_with(|| Box::new(PairTable(Vec::with_capacity(64))));
-    let Some(PairTable(pairs)) = table.downcast_mut() else { return };
-    pairs.clear();
+    let new = || PairTable { pairs: Vec::with_capacity(64), fixed: 0, arena: ptr::null() };
+    let table = table.get_or_insert_with(|| Box::new(new()));
+    let Some(PairTable { pairs, fixed, arena: place }) = table.downcast_mut() else { return };
     let arena = from.arena();
+    if *place != arena.as_ptr() || *fixed != from.server_count {
+        (*place, *fixed) = (arena.as_ptr(), from.server_count);
+        pairs.clear();
+    }
+    pairs.truncate(*fixed);
     let lent = |bytes: &[u8]| wsgi_str { ptr: bytes.as_ptr().cast(), len: bytes.len() };
-    pairs.extend(from.pairs().iter().map(|pair| wsgi_pair {
+    pairs.extend(from.pairs().iter().skip(pairs.len()).map(|pair| wsgi_pair {
         key: lent(pair.key(arena)),
         value: lent(pair.value.of(arena)),
         key_id: pair.key_id,

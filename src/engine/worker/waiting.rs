@@ -31,6 +31,18 @@ impl Worker {
         taken
     }
 
+    /// Between two things from a queue, a worker with a poller role looks for events: a client that
+    /// keeps a queue filled is not served before all others.
+    pub(super) fn look_beside_the_queue(&mut self) {
+        if std::mem::take(&mut self.queued)
+            && self.share.batch.remaining() == 0
+            && self.share.has_role()
+        {
+            self.engine.roles.enter();
+            self.fetch(Events::MOST, 0);
+        }
+    }
+
     /// Waits in epoll and publishes what comes. False if nothing came.
     pub(super) fn poll(&mut self, timeout: Option<u64>) -> bool {
         let engine = &*self.engine;
@@ -42,9 +54,16 @@ impl Worker {
             engine.roles.leave();
             return true;
         }
+        self.share.waits();
+        self.fetch(most as usize, timeout) > 0
+    }
+
+    /// Fetches events, having entered epoll by the roles' book, and publishes them.
+    fn fetch(&mut self, most: usize, timeout: i32) -> usize {
+        let engine = &*self.engine;
         let mut entries = [0; Events::MOST];
         let mut count = 0;
-        match engine.services.epoll.wait(&mut self.events, most as usize, timeout) {
+        match engine.services.epoll.wait(&mut self.events, most, timeout) {
             Ok(events) => {
                 for (entry, (events, data)) in entries.iter_mut().zip(events) {
                     *entry = Engine::token_of(events, data);
@@ -54,6 +73,7 @@ impl Worker {
             Err(error) => log::error!("epoll_wait: {error}"),
         }
         let others = engine.roles.leave();
+        self.share.goes_on();
         engine.pass_wake_on(&self.share);
         let before = std::mem::replace(&mut self.now, clock::monotonic_ns());
         let waited = self.now.saturating_sub(before) > WAITED;
@@ -62,8 +82,8 @@ impl Worker {
         if others == 0 || count > 1 {
             engine.service.watch();
         }
-        self.adapt(others, waited, count, most as usize);
-        count > 0
+        self.adapt(others, waited, count, most);
+        count
     }
 
     /// After a wait: are there too many pollers, or too few?
@@ -99,11 +119,13 @@ impl Worker {
         let engine = &*self.engine;
         let surplus = engine.is_surplus();
         let limit = timeout.or_else(|| surplus.then_some(IDLE_TIME)).map(Duration::from_millis);
+        self.share.waits();
         let parked = engine.lot.park(
             &self.share.parker,
             || engine.has_queued() || engine.roles.is_free() || self.is_over(),
             limit,
         );
+        self.share.goes_on();
         self.now = clock::monotonic_ns();
         if parked == Parked::TimedOut && timeout.is_none() && engine.is_surplus() {
             self.share.retired.store(true, Ordering::SeqCst);
