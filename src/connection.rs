@@ -26,6 +26,8 @@ use crate::request::head::Refusal;
 use crate::sys::{epoll, socket};
 
 pub(crate) mod body;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod by_hand;
 pub(crate) mod exchange;
 mod file;
 mod lines;

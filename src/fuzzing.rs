@@ -2,6 +2,10 @@
 //! with `--cfg fuzzing`, and no part of the library's interface.
 #![forbid(unsafe_code)]
 
+mod connection;
+
+pub use connection::connection;
+
 use crate::request::chunked::{ChunkError, ChunkedDecoder, ChunkedScanner};
 use crate::request::head::{HeadPolicy, HeadScanner, Parsed, RequestHead};
 

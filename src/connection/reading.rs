@@ -100,7 +100,18 @@ impl HTTPConnection {
             Fill::Drained if services.draining() && !in_body => Step::Close,
             Fill::Drained => Step::Wait,
             Fill::Ended if in_body => self.refuse(services, CUT_SHORT),
-            Fill::Ended | Fill::Broken => Step::Close,
+            Fill::Ended => self.end_in_head(services, spare),
+            Fill::Broken => Step::Close,
+        }
+    }
+
+    /// No more of the head comes. What came since it was last parsed may be wrong, and is told.
+    fn end_in_head(&mut self, services: &Services, spare: &mut Option<Box<Exchange>>) -> Step {
+        self.borrow_exchange(services, spare);
+        let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
+        match exchange.head.parse(exchange.input.request(), &services.settings.policy) {
+            Parsed::Refused(refusal) => self.refuse(services, refusal),
+            Parsed::Partial | Parsed::Complete { .. } => Step::Close,
         }
     }
 

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-enum { LIMIT = 40, CLIENTS = 100 };
+enum { LIMIT = 40, CLIENTS = 100, SOME = 60 };
 
 typedef struct child {
     pid_t pid;
@@ -80,12 +80,12 @@ static int is_served(const char *address) {
     return served;
 }
 
-static void open_all(client *clients, const char *address) {
-    for (int i = 0; i < CLIENTS; i++) clients[i] = client_open(address);
+static void open_all(client *clients, int count, const char *address) {
+    for (int i = 0; i < count; i++) clients[i] = client_open(address);
 }
 
-static void close_all(client *clients) {
-    for (int i = 0; i < CLIENTS; i++) client_close(&clients[i]);
+static void close_all(client *clients, int count) {
+    for (int i = 0; i < count; i++) client_close(&clients[i]);
 }
 
 /* Those that have their answer are idle, and make room for the next. */
@@ -93,7 +93,7 @@ static void everybody_is_answered_or_closed(void) {
     child child = start_child();
     client clients[CLIENTS];
     int answered = 0;
-    open_all(clients, child.address);
+    open_all(clients, CLIENTS, child.address);
     for (int i = 0; i < CLIENTS; i++) client_get(&clients[i], "/");
     for (int i = 0; i < CLIENTS; i++) {
         reply reply = client_reply(&clients[i], 0); /* fails the test if neither happens in time */
@@ -103,7 +103,7 @@ static void everybody_is_answered_or_closed(void) {
     }
     CHECK(answered >= LIMIT / 2);
     WAIT_FOR(is_served(child.address));
-    close_all(clients);
+    close_all(clients, CLIENTS);
     WAIT_FOR(is_served(child.address));
     end_child(&child);
 }
@@ -111,11 +111,11 @@ static void everybody_is_answered_or_closed(void) {
 /* Clients that say nothing are in nobody's way. */
 static void a_client_is_served_beside_silent_ones(void) {
     child child = start_child();
-    client clients[CLIENTS];
-    open_all(clients, child.address);
+    client clients[SOME];
+    open_all(clients, SOME, child.address);
     WAIT_FOR(is_served(child.address));
-    close_all(clients);
-    for (int i = 0; i < CLIENTS; i++) WAIT_FOR(is_served(child.address));
+    close_all(clients, SOME);
+    for (int i = 0; i < SOME; i++) WAIT_FOR(is_served(child.address));
     end_child(&child);
 }
 
@@ -123,13 +123,13 @@ static void a_client_is_served_beside_silent_ones(void) {
 static void half_requests_are_kept_and_served_later(void) {
     static const char half[] = "GET / HTTP/1.1\r\nHost: t", rest[] = "est\r\n\r\n";
     child child = start_child();
-    client clients[CLIENTS];
+    client clients[SOME];
     int answered = 0;
-    open_all(clients, child.address);
-    for (int i = 0; i < CLIENTS; i++)
+    open_all(clients, SOME, child.address);
+    for (int i = 0; i < SOME; i++)
         send(clients[i].fd, half, sizeof half - 1, MSG_NOSIGNAL); /* some are closed already */
     is_served(child.address); /* or closed, but not left alone */
-    for (int i = 0; i < CLIENTS; i++) {
+    for (int i = 0; i < SOME; i++) {
         send(clients[i].fd, rest, sizeof rest - 1, MSG_NOSIGNAL);
         reply reply = client_reply(&clients[i], 0);
         CHECK(reply.status == 200 || reply.status == 0);
@@ -137,8 +137,8 @@ static void half_requests_are_kept_and_served_later(void) {
         reply_free(&reply);
     }
     CHECK(answered > 0);
-    close_all(clients);
-    for (int i = 0; i < CLIENTS; i++) WAIT_FOR(is_served(child.address));
+    close_all(clients, SOME);
+    for (int i = 0; i < SOME; i++) WAIT_FOR(is_served(child.address));
     end_child(&child);
 }
 

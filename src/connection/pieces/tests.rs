@@ -1,81 +1,26 @@
 //! How much work a request in single bytes makes, counted, not timed.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-
 use super::*;
 use crate::connection::Advance;
-use crate::connection::services::Settings;
-use crate::engine::ownership::{Bits, Token};
-use crate::gateway::environ::{EnvironTemplate, ServerInfo};
+use crate::connection::by_hand::{Pair, services};
+use crate::engine::ownership::Bits;
 use crate::request::work;
 
 const SIZE: usize = 64 * 1024;
 
-fn services(preread: usize) -> Services {
-    let info = ServerInfo {
-        protocol: b"HTTP/1.1",
-        server_name: b"test",
-        server_port: b"",
-        software: b"",
-        url_scheme: b"http",
-        unicode: false,
-    };
-    let settings = Settings {
-        policy: HeadPolicy::default(),
-        protocol: b"HTTP/1.1",
-        server_header: Vec::new(),
-        header_timeout: 0,
-        keep_alive_timeout: 0,
-        body_timeout: 0,
-        write_timeout: 0,
-        accepted_queue_timeout: 0,
-        preread,
-        environ: EnvironTemplate::new(&info),
-    };
-    Services::new(settings, usize::MAX, 1).unwrap()
-}
-
-/// A connection and its client.
-struct Pair {
-    services: Services,
-    connection: HTTPConnection,
-    client: UnixStream,
-    spare: Option<Box<Exchange>>,
-}
-
-impl Pair {
-    fn new(preread: usize) -> Self {
-        let (client, server) = UnixStream::pair().unwrap();
-        server.set_nonblocking(true).unwrap();
-        let mut connection = HTTPConnection::closed();
-        connection.open(server.into(), None, Token { slot: 1000, generation: 0 });
-        Self { services: services(preread), connection, client, spare: None }
+/// Byte by byte: the work that was done when the request was complete, with its last byte.
+fn work_of(request: &[u8]) -> usize {
+    let services = services(HeadPolicy::default(), 1 << 20);
+    let mut pair = Pair::new(&services);
+    let _before = work::take();
+    let (last, all) = request.split_last().unwrap();
+    for byte in all {
+        assert_eq!(pair.send(&[*byte]), Advance::Wait);
     }
-
-    /// The client sends something, and the connection gets a turn.
-    fn send(&mut self, bytes: &[u8]) -> Advance {
-        self.client.write_all(bytes).unwrap();
-        self.connection.note(Bits::IN);
-        let advance = self.connection.advance(&self.services, &mut self.spare);
-        if advance == Advance::Wait {
-            self.connection.settle(&self.services, &mut self.spare, 1);
-        }
-        advance
-    }
-
-    /// Byte by byte: the work that was done when the request was complete, with the last byte.
-    fn work_of(&mut self, request: &[u8]) -> usize {
-        let _before = work::take();
-        let (last, all) = request.split_last().unwrap();
-        for byte in all {
-            assert_eq!(self.send(&[*byte]), Advance::Wait);
-        }
-        assert_eq!(self.send(&[*last]), Advance::Request);
-        let exchange = self.connection.exchange.as_ref().unwrap();
-        assert_eq!(exchange.input.request(), request);
-        work::take()
-    }
+    assert_eq!(pair.send(&[*last]), Advance::Request);
+    let exchange = pair.connection.exchange.as_ref().unwrap();
+    assert_eq!(exchange.input.request(), request);
+    work::take()
 }
 
 fn chunked(size: usize, chunk: usize) -> Vec<u8> {
@@ -90,11 +35,11 @@ fn chunked(size: usize, chunk: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_chunked_body_in_single_bytes_is_looked_at_twice_at_most() {
+fn a_chunked_body_in_single_bytes_is_decoded_once() {
     for chunk in [SIZE, 16, 1] {
         let request = chunked(SIZE, chunk);
         // Once by the scanner, once for the head and the bytes in the exchange at the end.
-        let work = Pair::new(1 << 20).work_of(&request);
+        let work = work_of(&request);
         assert!(work <= 4 * request.len(), "{work} for {} in {chunk}s", request.len());
     }
 }
@@ -108,7 +53,7 @@ fn a_body_of_known_length_and_a_long_head_in_single_bytes_are_copied_once() {
     head.resize(SIZE - 100, b'x');
     head.extend_from_slice(b"\r\n\r\n");
     for request in [body, head] {
-        let work = Pair::new(1 << 20).work_of(&request);
+        let work = work_of(&request);
         assert!(work <= 6 * request.len(), "{work} for {}", request.len());
     }
 }
@@ -117,7 +62,8 @@ fn a_body_of_known_length_and_a_long_head_in_single_bytes_are_copied_once() {
 fn a_body_in_pieces_goes_on_at_the_limit_for_reading_ahead() {
     let request = chunked(SIZE, 100);
     let head = request.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
-    let mut pair = Pair::new(1000);
+    let services = services(HeadPolicy::default(), 1000);
+    let mut pair = Pair::new(&services);
     for byte in &request[..head + 999] {
         assert_eq!(pair.send(&[*byte]), Advance::Wait);
     }
@@ -126,21 +72,38 @@ fn a_body_in_pieces_goes_on_at_the_limit_for_reading_ahead() {
 
 #[test]
 fn a_malformed_chunk_is_refused_with_its_first_wrong_byte() {
-    let mut pair = Pair::new(1 << 20);
+    let services = services(HeadPolicy::default(), 1 << 20);
+    let mut pair = Pair::new(&services);
     let request = chunked(100, 10);
     let all = request.len() - 5;
     for byte in &request[..all] {
         assert_eq!(pair.send(&[*byte]), Advance::Wait);
     }
     assert_eq!(pair.send(b"x"), Advance::Wait, "it lingers");
-    let mut answer = String::new();
-    pair.client.read_to_string(&mut answer).unwrap();
+    let answer = String::from_utf8(pair.answers()).unwrap();
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
 }
 
 #[test]
+fn a_malformed_head_is_refused_however_it_is_cut_when_its_client_ends() {
+    let head = b"GET / HTTP/1.1\r\nHost: a\r\nX bad: ";
+    for piece in [1, head.len()] {
+        let services = services(HeadPolicy::default(), 1 << 20);
+        let mut pair = Pair::new(&services);
+        for piece in head.chunks(piece) {
+            assert_eq!(pair.send(piece), Advance::Wait);
+        }
+        // After a refusal the server may have ended both sides.
+        let _ended = pair.client.shutdown(std::net::Shutdown::Write);
+        assert_eq!(pair.turn(Bits::HUP), Advance::Close);
+        assert!(pair.answers().starts_with(b"HTTP/1.1 400 Bad Request\r\n"), "{piece}");
+    }
+}
+
+#[test]
 fn what_comes_behind_the_body_is_kept_for_the_next_request() {
-    let mut pair = Pair::new(1 << 20);
+    let services = services(HeadPolicy::default(), 1 << 20);
+    let mut pair = Pair::new(&services);
     let request = chunked(20, 10);
     let cut = request.len() - 7;
     assert_eq!(pair.send(&request[..cut]), Advance::Wait);

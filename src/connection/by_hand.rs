@@ -1,0 +1,89 @@
+//! A connection that is driven by hand, without an engine: for tests and fuzzers.
+#![forbid(unsafe_code)]
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+
+use super::exchange::Exchange;
+use super::services::{Services, Settings};
+use super::{Advance, HTTPConnection, INTEREST};
+use crate::engine::ownership::{Bits, Token};
+use crate::gateway::environ::{EnvironTemplate, ServerInfo};
+use crate::request::head::HeadPolicy;
+
+/// What a connection needs, without deadlines. Bodies are read ahead up to `preread`.
+pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
+    let info = ServerInfo {
+        protocol: b"HTTP/1.1",
+        server_name: b"test",
+        server_port: b"",
+        software: b"",
+        url_scheme: b"http",
+        unicode: false,
+    };
+    let settings = Settings {
+        policy,
+        protocol: b"HTTP/1.1",
+        server_header: Vec::new(),
+        header_timeout: 0,
+        keep_alive_timeout: 0,
+        body_timeout: 0,
+        write_timeout: 0,
+        accepted_queue_timeout: 0,
+        preread,
+        environ: EnvironTemplate::new(&info),
+    };
+    Services::new(settings, usize::MAX, 1).expect("descriptors")
+}
+
+/// A connection and its client.
+pub(crate) struct Pair<'a> {
+    pub(crate) services: &'a Services,
+    pub(crate) connection: HTTPConnection,
+    pub(crate) client: UnixStream,
+    pub(crate) spare: Option<Box<Exchange>>,
+}
+
+impl<'a> Pair<'a> {
+    pub(crate) fn new(services: &'a Services) -> Self {
+        let (client, server) = UnixStream::pair().expect("descriptors");
+        client.set_nonblocking(true).expect("a socket");
+        let mut connection = HTTPConnection::closed();
+        let token = Token { slot: 1000, generation: 0 };
+        connection.open(server.into(), None, token);
+        services.epoll.add(connection.fd(), INTEREST, token.pack()).expect("a new socket");
+        Self { services, connection, client, spare: None }
+    }
+
+    /// The client sends something, and the connection gets a turn.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Advance {
+        // A connection that was closed meanwhile is the reader's to find out.
+        let _closed = self.client.write_all(bytes);
+        self.turn(Bits::IN)
+    }
+
+    /// Gives the connection a turn, and puts it to rest if it waits.
+    pub(crate) fn turn(&mut self, bits: Bits) -> Advance {
+        self.connection.note(bits);
+        let advance = self.connection.advance(self.services, &mut self.spare);
+        if advance == Advance::Wait {
+            self.connection.settle(self.services, &mut self.spare, 1);
+        }
+        advance
+    }
+
+    /// What the client has been sent.
+    pub(crate) fn answers(&mut self) -> Vec<u8> {
+        let mut answers = Vec::new();
+        match self.client.read_to_end(&mut answers) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => panic!("{error}"),
+            _ => answers,
+        }
+    }
+}
+
+impl Drop for Pair<'_> {
+    fn drop(&mut self) {
+        self.connection.teardown(self.services);
+    }
+}

@@ -1,0 +1,83 @@
+//! A whole connection: however its bytes are cut, its client gets the same answers.
+
+use std::net::Shutdown;
+
+use crate::connection::Advance;
+use crate::connection::by_hand::{Pair, services};
+use crate::connection::services::Services;
+use crate::engine::ownership::Bits;
+use crate::request::head::HeadPolicy;
+
+thread_local! {
+    static SERVICES: Services = services(HeadPolicy { max_body: 1000, ..HeadPolicy::default() }, 1 << 20);
+}
+
+/// The first byte says how the others are cut.
+pub fn connection(input: &[u8]) {
+    let Some((how, input)) = input.split_first() else { return };
+    let piece = usize::from(how >> 1) + 1;
+    SERVICES.with(|services| {
+        let whole = answers(services, input, input.len().max(1), false);
+        let pieces = answers(services, input, piece, how & 1 == 1);
+        assert_eq!(without_dates(&whole), without_dates(&pieces));
+    });
+}
+
+/// The answers as lines; a second may pass between two runs.
+fn without_dates(answers: &[u8]) -> Vec<String> {
+    let lines = answers.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.starts_with(b"Date: "));
+    lines.map(|line| line.escape_ascii().to_string()).collect()
+}
+
+/// What a client gets that sends `input` in pieces and then half-closes. With `rest` each request
+/// goes to rest before it is answered, as in a queue.
+fn answers(services: &Services, input: &[u8], piece: usize, rest: bool) -> Vec<u8> {
+    let mut pair = Pair::new(services);
+    for piece in input.chunks(piece) {
+        let advance = pair.send(piece);
+        if !answer_all(&mut pair, advance, rest) {
+            return pair.answers();
+        }
+    }
+    // The server may have ended both sides already.
+    let _closed = pair.client.shutdown(Shutdown::Write);
+    let advance = pair.turn(Bits::HUP);
+    let ended = !answer_all(&mut pair, advance, rest);
+    assert!(ended, "a connection without a client is over");
+    pair.answers()
+}
+
+/// False if the connection is over.
+fn answer_all(pair: &mut Pair<'_>, mut advance: Advance, rest: bool) -> bool {
+    while advance == Advance::Request {
+        if rest {
+            pair.connection.back_to_ready(pair.services, &mut pair.spare, 1);
+            assert_eq!(pair.turn(Bits::NONE), Advance::Request, "it is still complete");
+        }
+        answer(pair);
+        advance = pair.turn(Bits::NONE);
+    }
+    advance == Advance::Wait
+}
+
+/// Answers with what was understood of the request.
+fn answer(pair: &mut Pair<'_>) {
+    let exchange = pair.connection.exchange.as_ref().expect("a request has one");
+    let head = &exchange.head;
+    let method = head.method.of(exchange.input.request()).to_vec();
+    let mut body = [&method, &b" "[..], &head.path, b"\n"].concat();
+    let mut buffer = [0; 100];
+    if !head.expect_continue {
+        // Everything has been read ahead: this never waits.
+        loop {
+            match pair.connection.read_body(pair.services, &mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => body.extend_from_slice(&buffer[..count]),
+            }
+        }
+    }
+    // A body that was refused has no answer any more.
+    let _refused = pair.connection.respond(pair.services, b"200 OK", std::iter::empty(), &body);
+    pair.connection.end_request(pair.services, false);
+}
