@@ -66,6 +66,8 @@ const LISTENER: u32 = 3;
 pub(crate) struct Tuning {
     /// Workers that may wait in epoll at a time.
     pub(crate) pollers: usize,
+    /// The host has said how many.
+    pub(crate) pollers_fixed: bool,
     /// Calls slower than this on average are handed over before they are made; 0: never.
     pub(crate) eager_after: u64,
     /// Between two looks at a worker that may be stuck; 0: never looked.
@@ -145,7 +147,7 @@ impl Engine {
             requests: TokenQueue::new(tuning.accepted_queue_size),
             waiting: Mutex::default(),
             deferred: TokenQueue::new(-1),
-            roles: Roles::new(tuning.pollers),
+            roles: Roles::new(tuning.pollers, tuning.pollers_fixed),
             lot: ParkingLot::new(tuning.threads),
             shares: RwLock::default(),
             averages: RouteAverages::new(),

@@ -1,5 +1,5 @@
-/* `hello`: 13 bytes the WSGI way. It is what the benchmarks call, so it does what a real host
- * would do with each request: look at every pair of the environ, once. */
+/* `hello`: 13 bytes the WSGI way. It is what the benchmarks call; like their peers' it looks at
+ * nothing of the request, but the environ has been built for it all the same. */
 #include "applications.h"
 
 static const char body[] = "Hello, world!";
@@ -11,15 +11,7 @@ static int32_t hello(void *user_data, wsgi_request request, const wsgi_environ *
         {{"Content-Length", 14}, {"13", 2}},
     };
     wsgi_str status = {"200 OK", 6};
-    size_t seen = 0;
-    (void)user_data, (void)request;
-
-    for (size_t i = 0; i < environ->count; i++) {
-        const wsgi_pair *pair = &environ->pairs[i];
-        seen += pair->key.len + pair->value.len;
-        seen += (unsigned char)pair->key.ptr[0];
-    }
-    if (seen == 0) return -1; /* an environ is never empty */
+    (void)user_data, (void)request, (void)environ;
 
     wsgi_status result = responder->start_response(responder->context, status, headers, 2, 0);
     if (result < 0) return result;

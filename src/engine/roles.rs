@@ -5,6 +5,8 @@
 //! server it is woken by events that the first would have fetched a moment later, on a processor
 //! that knows nothing of them, and those wake-ups cost a tenth of a request each; so it steps back.
 //! With more to do than one can, it is called again, ever more reluctantly if that did not help.
+//! Where every call takes long, whoever has come back may wait in epoll: the kernel wakes one of
+//! them with the event itself, and nobody has to be woken out of the parking lot.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -19,6 +21,8 @@ const WAITING: u64 = ENTERED - 1;
 /// The roles, and how many threads are inside epoll's wait.
 pub(crate) struct Roles {
     most: usize,
+    /// The host has set the number: it is never exceeded.
+    fixed: bool,
     limit: AtomicUsize,
     held: AtomicUsize,
     /// Below: who is inside epoll's wait. Above: how often anybody went in.
@@ -27,9 +31,10 @@ pub(crate) struct Roles {
 }
 
 impl Roles {
-    pub(crate) fn new(pollers: usize) -> Self {
+    pub(crate) fn new(pollers: usize, fixed: bool) -> Self {
         Self {
             most: pollers,
+            fixed,
             limit: AtomicUsize::new(pollers),
             held: AtomicUsize::new(0),
             polling: AtomicU64::new(0),
@@ -78,7 +83,7 @@ impl Roles {
     /// it is the last.
     pub(crate) fn step_back(&self) -> bool {
         let fewer = self.limit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |limit| {
-            (limit > 1).then(|| limit - 1)
+            (limit > 1).then(|| limit.min(self.most) - 1).map(|limit| limit.max(1))
         });
         if fewer.is_ok() {
             let patience = self.patience.load(Ordering::Relaxed);
@@ -96,6 +101,24 @@ impl Roles {
                     (limit < self.most).then_some(limit + 1)
                 })
                 .is_ok()
+    }
+
+    /// Every call takes long: all may wait in epoll.
+    pub(crate) fn widen(&self) {
+        let limit = if self.fixed { self.most } else { usize::MAX };
+        if self.limit.load(Ordering::Relaxed) != limit {
+            self.limit.store(limit, Ordering::SeqCst);
+        }
+    }
+
+    /// Calls are short again. True if the one that asks is one too many and has to give its role
+    /// back.
+    pub(crate) fn narrow(&self) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        if limit > self.most {
+            self.limit.store(self.most, Ordering::SeqCst);
+        }
+        self.held.load(Ordering::Relaxed) > limit.min(self.most)
     }
 
     /// Whether some roles are closed.
@@ -119,7 +142,7 @@ mod tests {
 
     #[test]
     fn roles_follow_the_load() {
-        let roles = Roles::new(2);
+        let roles = Roles::new(2, false);
         assert!(roles.try_take() && roles.try_take() && !roles.try_take());
         roles.release();
         assert!(roles.step_back() && !roles.is_free(), "one is enough, and it is taken");
@@ -129,5 +152,18 @@ mod tests {
         assert!(!roles.relax());
         roles.release();
         assert!(roles.step_back() && roles.relax() && roles.is_free());
+    }
+
+    #[test]
+    fn all_may_wait_where_calls_are_long_unless_the_host_forbids_it() {
+        let roles = Roles::new(2, false);
+        roles.widen();
+        assert!((0..5).all(|_| roles.try_take()));
+        assert!(roles.narrow() && !roles.is_free());
+        (0..3).for_each(|_| roles.release());
+        assert!(!roles.narrow(), "two are not too many");
+        let fixed = Roles::new(1, true);
+        fixed.widen();
+        assert!(fixed.try_take() && !fixed.try_take());
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Worker {
     now: u64,
     /// Average length of this worker's calls, in nanoseconds.
     average: u64,
+    /// Calls above `eager_after` in a row.
+    slow_calls: u32,
     /// The thread that was here last.
     thread: usize,
     /// The last thing it took was from a queue.
@@ -82,6 +84,7 @@ impl Worker {
             call: None,
             now: clock::monotonic_ns(),
             average: 0,
+            slow_calls: 0,
             thread: 0,
             queued: false,
             full: 0,
@@ -278,6 +281,9 @@ impl Worker {
             self.engine.averages.record_cpu(call.route, wall, cpu);
         }
         self.average = (self.average * 7 + wall) / 8;
+        let eager_after = self.engine.tuning.eager_after;
+        let slow = eager_after > 0 && wall > eager_after;
+        self.slow_calls = if slow { self.slow_calls.saturating_add(1) } else { 0 };
     }
 
     /// The host of a pulling worker is back, maybe on another thread.

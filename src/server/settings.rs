@@ -48,6 +48,7 @@ pub(super) fn tuning(options: &Options) -> Tuning {
             0 => cores.min(MOST_POLLERS),
             pollers => pollers as usize,
         },
+        pollers_fixed: options.number("pollers") != 0,
         eager_after: options.nanoseconds("eager_after"),
         takeover_after: options.nanoseconds("takeover_after"),
         threads,

@@ -18,6 +18,8 @@ const WAITED: u64 = 10_000;
 pub(in crate::engine) const BUSY_INTERVAL: u64 = 200_000;
 /// A batch of fewer than so many events is not worth a second poller on a busy server.
 const FEW: usize = 4;
+/// So many slow calls in a row, and no other, are those of an application that is slow.
+const SLOW_CALLS: u32 = 8;
 /// So many needless wake-ups, on balance, make a poller step back.
 const NEEDLESS: u32 = 8;
 
@@ -91,9 +93,17 @@ impl Worker {
     /// After a wait: are there too many pollers, or too few?
     fn adapt(&mut self, waited: bool, count: usize, most: usize) {
         let roles = &self.engine.roles;
-        if self.average > self.engine.tuning.eager_after {
-            // Where calls take long, whoever has come back waits for the next event right here, and
-            // needs nobody to wake it.
+        if self.slow_calls >= SLOW_CALLS {
+            self.needless = 0;
+            roles.widen();
+            return;
+        }
+        if roles.narrow() && self.share.lose_role() {
+            roles.release();
+            return;
+        }
+        let eager_after = self.engine.tuning.eager_after;
+        if eager_after > 0 && self.average > eager_after {
             self.needless = 0;
             roles.relax();
             return;
