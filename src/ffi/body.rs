@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use super::guard::{Failure, guard, guard_count};
+use super::guard::{Failure, guard, guard_count, room};
 use super::server::wsgi_server;
 use super::types::*;
 use crate::engine::Engine;
@@ -23,15 +23,8 @@ pub unsafe extern "C" fn wsgi_request_readline(
 ) -> i64 {
     guard_count(|| {
         let server = server.ok_or(Failure::Null("server"))?;
-        let buffer = if capacity == 0 {
-            &mut []
-        } else if buffer.is_null() {
-            return Err(Failure::Null("buffer"));
-        } else {
-            // SAFETY: not NULL, and writable by the caller's word. Bytes that were never written
-            // are only written here, by a copy.
-            unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), capacity) }
-        };
+        // SAFETY: writable by the caller's word.
+        let buffer = unsafe { room(buffer, capacity)? };
         server.with_engine(|engine| Ok(engine.read_line(RequestId(request), buffer)? as i64))
     })
 }

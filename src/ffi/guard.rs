@@ -137,3 +137,22 @@ pub(super) unsafe fn items<'a, T>(ptr: *const T, count: usize) -> Result<&'a [T]
     // SAFETY: not NULL, and readable by the caller's word.
     Ok(unsafe { std::slice::from_raw_parts(ptr, count) })
 }
+
+/// A buffer of the caller's, to be written to. NULL with no capacity is the empty one.
+///
+/// # Safety
+/// `buffer` is writable for `capacity` bytes for as long as the result is used.
+pub(super) unsafe fn room<'a>(
+    buffer: *mut c_void,
+    capacity: usize,
+) -> Result<&'a mut [u8], Failure> {
+    if capacity == 0 {
+        return Ok(&mut []);
+    }
+    if buffer.is_null() {
+        return Err(Failure::Null("buffer"));
+    }
+    // SAFETY: not NULL, and writable by the caller's word. Bytes that were never written are only
+    // written to, by the system or by a copy.
+    Ok(unsafe { std::slice::from_raw_parts_mut(buffer.cast(), capacity) })
+}

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use super::application::{empty_environ, fill_environ};
-use super::guard::{Failure, guard, guard_count};
+use super::guard::{Failure, guard, guard_count, room};
 use super::server::wsgi_server;
 use super::types::*;
 use crate::engine::handle::RequestId;
@@ -56,15 +56,8 @@ pub unsafe extern "C" fn wsgi_request_read(
 ) -> i64 {
     guard_count(|| {
         let server = server.ok_or(Failure::Null("server"))?;
-        let buffer = if capacity == 0 {
-            &mut []
-        } else if buffer.is_null() {
-            return Err(Failure::Null("buffer"));
-        } else {
-            // SAFETY: not NULL, and writable by the caller's word. Bytes that were never written
-            // are only written here, by the system or by a copy.
-            unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), capacity) }
-        };
+        // SAFETY: writable by the caller's word.
+        let buffer = unsafe { room(buffer, capacity)? };
         server.with_engine(|engine| Ok(engine.read(RequestId(request), buffer)? as i64))
     })
 }
