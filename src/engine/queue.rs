@@ -36,6 +36,10 @@ impl TokenQueue {
         self.receiver.len()
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.receiver.is_full()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.receiver.is_empty()
     }

@@ -57,11 +57,13 @@ impl Engine {
             let token = slot.word.enqueue(own);
             if let Err(token) = self.requests.push(token) {
                 // Somebody else was faster: back to the front.
-                if let Some(own) = self.dequeue(token) {
-                    self.lock_waiting().push_front(token);
-                    self.release_waiting(own);
+                let Some(own) = self.dequeue(token) else { return };
+                self.release_waiting(own);
+                self.lock_waiting().push_front(token);
+                if self.requests.is_full() {
+                    return;
                 }
-                return;
+                continue;
             }
             self.lot.wake_one();
             return;
@@ -70,16 +72,25 @@ impl Engine {
 
     fn wait_for_place(&self, own: Ownership) {
         let token = own.token();
-        self.lock_waiting().push_back(token);
+        // Whoever finds it in the list has to find it free as well, or would pass it over.
         self.release_waiting(own);
+        self.lock_waiting().push_back(token);
+        // A place that became free before it was in the list was offered to nobody.
+        if !self.requests.is_full() {
+            self.move_waiting();
+        }
     }
 
     /// Leaves a connection to its deadline and its queue: nobody owns it while it waits.
     fn release_waiting(&self, mut own: Ownership) {
         let Some(slot) = self.slots.get(own.token().slot) else { return };
         slot.connection.get(&mut own).waiting = true;
-        if let Err(own) = slot.word.release(own) {
-            self.go_on_from(own);
+        let mut spare = None;
+        if let TurnEnd::Request(own) = self.run_turn(own, &mut spare, super::now_ms()) {
+            self.requeue(own, &mut spare);
+        }
+        if let Some(exchange) = spare {
+            self.services.give_exchange(exchange);
         }
     }
 
