@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::engine::ownership::{Bits, Token};
+use crate::error_log::LogCode;
 use crate::request::head::Refusal;
 use crate::sys::{epoll, socket};
 
@@ -35,6 +36,7 @@ mod pieces;
 mod reading;
 pub(crate) mod responding;
 pub(crate) mod services;
+mod telling;
 mod timing;
 mod unsent;
 
@@ -263,7 +265,8 @@ impl HTTPConnection {
         if self.interest != interest && self.socket.is_some() {
             self.interest = interest;
             if let Err(error) = services.epoll.modify(self.fd(), interest, self.token.pack()) {
-                log::error!("epoll_ctl: {error}: a connection is closed");
+                let text = format_args!("epoll_ctl: {error}: a connection is closed");
+                services.log.error(LogCode::Connection, text);
                 self.close = true;
                 self.hung_up = true;
             }

@@ -52,6 +52,8 @@ use slots::Slots;
 use crate::connection::exchange::Exchange;
 use crate::connection::services::{Services, Settings};
 use crate::connection::{Advance, Expired, INTEREST};
+use crate::error_log::LogCode;
+use crate::handlers::Handlers;
 use crate::sys::event::EventFd;
 use crate::sys::fork::ForkMark;
 use crate::sys::{clock, epoll};
@@ -132,6 +134,7 @@ pub(crate) enum TurnEnd {
 impl Engine {
     pub(crate) fn new(
         settings: Settings,
+        handlers: &Handlers,
         tuning: Tuning,
         listeners: Vec<Listener>,
         stopper: Arc<service::Stopper>,
@@ -139,7 +142,7 @@ impl Engine {
     ) -> io::Result<Arc<Self>> {
         let waiters = most_waiters(tuning.threads);
         let engine = Self {
-            services: Services::new(settings, tuning.max_buffered, waiters)?,
+            services: Services::new(settings, handlers, tuning.max_buffered, waiters)?,
             slots: Slots::new(),
             fork_mark: ForkMark::new()?,
             listeners,
@@ -228,26 +231,32 @@ impl Engine {
     }
 
     /// Takes in a connection that was accepted.
-    fn admit(&self, socket: std::os::fd::OwnedFd, remote: Option<SocketAddr>, now: u64) {
+    fn admit(
+        &self,
+        socket: std::os::fd::OwnedFd,
+        remote: Option<SocketAddr>,
+        now: u64,
+    ) -> Result<(), accept::Complaint> {
         let Some(mut own) = self.slots.open() else {
-            log::error!("no more than two million connections at a time");
-            return;
+            let text = "no more than two million connections at a time";
+            return Err((LogCode::Connection, text.into()));
         };
         let token = own.token();
-        let Some(slot) = self.slots.get(token.slot) else { return };
+        let Some(slot) = self.slots.get(token.slot) else { return Ok(()) };
         slot.word.end_request(&own, slot.serial.load(Ordering::Relaxed));
         let connection = slot.connection.get(&mut own);
         let fd = socket.as_raw_fd();
         connection.open(socket, remote, token);
         if let Err(error) = self.services.epoll.add(fd, INTEREST, token.pack()) {
-            log::error!("epoll_ctl: {error}: a connection is refused");
             self.close(own);
-            return;
+            let text = format!("epoll_ctl: {error}: a connection is refused");
+            return Err((LogCode::Connection, text));
         }
         if let TurnEnd::Request(own) = self.run_turn(own, &mut None, now) {
             // Not before the first event: nothing has been read.
             self.requeue(own, &mut None);
         }
+        Ok(())
     }
 
     /// Ends a connection.

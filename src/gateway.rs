@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::handle::RequestId;
+use crate::error_log::LogLevel;
 use crate::gateway::environ::Environ;
 use crate::request::response::AppError;
 
@@ -228,6 +229,12 @@ impl<'a> Request<'a> {
     /// Whether the client has half-closed its connection (1) or left (2).
     pub fn aborted(&self) -> Result<u8, RequestError> {
         self.engine.aborted(self.id)
+    }
+
+    /// WSGI's `wsgi.errors`: says something in the server's error log, with the code
+    /// [`Application`](crate::LogCode::Application).
+    pub fn log(&self, level: LogLevel, text: &str) -> Result<(), RequestError> {
+        self.engine.log(self.id, level, text)
     }
 
     /// Lets the request live on after [`Gateway::respond`] returns (which then returns

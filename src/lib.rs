@@ -44,11 +44,13 @@ mod connection;
 mod date;
 mod engine;
 mod error;
+mod error_log;
 mod ffi;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gateway;
+mod handlers;
 mod request;
 mod rfile;
 mod server;
@@ -57,10 +59,12 @@ mod threadpool;
 
 pub use engine::handle::RequestId;
 pub use error::{Error, ErrorKind};
+pub use error_log::{LOG_TARGET, LogCode, LogHandler, LogLevel};
 pub use gateway::{
     DetachedRequest, Gateway, Lines, Outcome, Request, RequestError, RequestView, Trailers,
     WSGIPathInfoDispatcher,
 };
+pub use handlers::Handlers;
 pub use server::options::{OptionSpec, option_specs};
 pub use server::{HTTPServer, PullWorker, Pulled};
 

@@ -21,7 +21,9 @@ use crate::engine::service::Stopper;
 use crate::engine::share::Share;
 use crate::engine::worker::{Next, Worker};
 use crate::error::{Error, ErrorKind};
+use crate::error_log::LogCode;
 use crate::gateway::{Gateway, Request};
+use crate::handlers::Handlers;
 use crate::sys::thread;
 use crate::threadpool::{Roll, ThreadPool};
 
@@ -41,6 +43,7 @@ pub struct HTTPServer {
 #[derive(Default)]
 struct State {
     options: Options,
+    handlers: Handlers,
     stage: Stage,
     running: Option<Arc<Running>>,
     bound: Option<SocketAddr>,
@@ -107,6 +110,20 @@ impl HTTPServer {
         Ok(())
     }
 
+    /// Sets the handlers, in the place of those that were set before. Not while the server runs.
+    pub fn set_handlers(&self, handlers: Handlers) -> Result<(), Error> {
+        let mut state = self.lock();
+        if !matches!(state.stage, Stage::Idle | Stage::Stopped) {
+            let why = "handlers cannot be set while the server runs";
+            return Err(Error::new(ErrorKind::State, why));
+        }
+        let old = std::mem::replace(&mut state.handlers, handlers);
+        drop(state);
+        // Their end is the host's code.
+        drop(old);
+        Ok(())
+    }
+
     /// The value of an option.
     pub fn get(&self, name: &str) -> Result<String, Error> {
         self.lock().options.get(name)
@@ -127,6 +144,7 @@ impl HTTPServer {
         let listener = Listener::new(socket, 0).map_err(failed)?;
         let engine = Engine::new(
             settings::settings(&state.options, bound),
+            &state.handlers,
             settings::tuning(&state.options),
             vec![listener],
             self.stopper.clone(),
@@ -173,9 +191,10 @@ impl HTTPServer {
         self.prepare()?;
         let running = self.begin_to_serve()?;
         let (server, serving) = (self.clone(), running.clone());
+        let log = running.engine.services.log.clone();
         let spawned = thread::spawn("WSGI Service".into(), 0, move || {
             if let Err(error) = server.serve_to_the_end(serving) {
-                log::info!("{error}");
+                log.info(LogCode::Server, format_args!("{error}"));
             }
         });
         match spawned {
@@ -280,7 +299,8 @@ impl HTTPServer {
         if let Some(pool) = &running.pool {
             let stuck = pool.join(Instant::now() + GRACE);
             if stuck > 0 {
-                log::warn!("{stuck} worker threads are still in the application");
+                let text = format_args!("{stuck} worker threads are still in the application");
+                engine.services.log.warning(LogCode::Stuck, text);
             }
         }
         let interrupted = engine.service.was_interrupted();

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::engine::Engine;
 use crate::engine::worker::{Next, Worker};
 use crate::error::Error;
+use crate::error_log::LogCode;
 use crate::gateway::{Gateway, Outcome, Request};
 use crate::sys::thread;
 
@@ -44,7 +45,8 @@ impl ThreadPool {
                     return Err(Error::system("no worker thread could be started", &error));
                 }
                 Err(error) => {
-                    log::warn!("{} of {amount} worker threads: {error}", started);
+                    let text = format_args!("{started} of {amount} worker threads: {error}");
+                    self.engine.services.log.warning(LogCode::Thread, text);
                     break;
                 }
             }
@@ -134,7 +136,7 @@ impl WorkerThread<'_> {
             match catch_unwind(AssertUnwindSafe(|| self.turn())) {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(panic) => log::error!("a worker panicked: {}", text_of(&*panic)),
+                Err(panic) => self.tell(&*panic),
             }
         }
     }
@@ -148,15 +150,20 @@ impl WorkerThread<'_> {
         };
         let engine = self.worker.engine();
         let call = || self.gateway.respond(&Request::new(engine, id));
-        let outcome = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
-            log::error!("the application panicked: {}", text_of(&*panic));
-            Outcome::Failed
-        });
-        self.worker.complete(id, outcome);
+        let (outcome, panic) = match catch_unwind(AssertUnwindSafe(call)) {
+            Ok(outcome) => (outcome, None),
+            Err(panic) => (Outcome::Failed, Some(text_of(&*panic).to_owned())),
+        };
+        self.worker.complete(id, outcome, panic);
         if outcome == Outcome::Interrupt {
             self.worker.engine().service.interrupt();
         }
         true
+    }
+
+    fn tell(&self, panic: &(dyn Any + Send)) {
+        let text = format_args!("a worker panicked: {}", text_of(panic));
+        self.worker.engine().services.log.error(LogCode::Panic, text);
     }
 }
 

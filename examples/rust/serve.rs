@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::exit;
 use std::sync::Arc;
 
-use wsgiserver::{HTTPServer, option_specs};
+use wsgiserver::{HTTPServer, Handlers, option_specs};
 
 mod fixture;
 mod hello;
@@ -34,6 +34,9 @@ fn main() {
         };
         server.set(&name, value).unwrap_or_else(|error| usage(&error.to_string()));
     }
+    let to_stderr = |level, code, text: &str| eprintln!("{level:?} {code:?}: {text}");
+    let handlers = Handlers::new().error_log(to_stderr);
+    server.set_handlers(handlers).unwrap_or_else(|error| usage(&error.to_string()));
     signals::on_terminate({
         let server = server.clone();
         move || server.signal_stop()

@@ -8,7 +8,9 @@ use super::exchange::Exchange;
 use super::services::{Services, Settings};
 use super::{Advance, HTTPConnection, INTEREST};
 use crate::engine::ownership::{Bits, Token};
+use crate::error_log::LogLevel;
 use crate::gateway::environ::{EnvironTemplate, ServerInfo};
+use crate::handlers::Handlers;
 use crate::request::head::HeadPolicy;
 
 /// What a connection needs, without deadlines. Bodies are read ahead up to `preread`.
@@ -31,9 +33,10 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         write_timeout: 0,
         accepted_queue_timeout: 0,
         preread,
+        log_level: LogLevel::Error,
         environ: EnvironTemplate::new(&info),
     };
-    Services::new(settings, usize::MAX, 1).expect("descriptors")
+    Services::new(settings, &Handlers::default(), usize::MAX, 1).expect("descriptors")
 }
 
 /// A connection and its client.

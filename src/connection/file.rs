@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use super::services::Services;
 use super::unsent::FilePart;
 use super::{HTTPConnection, Step};
+use crate::error_log::LogCode;
 use crate::gateway::RequestError;
 use crate::request::response::{Framing, chunk_size_line};
 use crate::sys::{file, poll};
@@ -67,7 +68,7 @@ impl HTTPConnection {
         exchange.output.clear();
         self.unsent.file = Some(Box::new(part));
         if overrun {
-            log::error!("the response body is longer than its Content-Length");
+            self.tell_too_long(services);
             self.close = true;
         }
         let finished = self.finish(services);
@@ -99,7 +100,8 @@ impl HTTPConnection {
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => {
-                    log::error!("what was to be sent could not be read: {error}");
+                    let text = format_args!("what was to be sent could not be read: {error}");
+                    services.log.error(LogCode::File, text);
                     return Err(self.give_up(UNREADABLE));
                 }
             };
@@ -113,7 +115,8 @@ impl HTTPConnection {
             left -= count as u64;
         }
         if length.is_some() && left > 0 {
-            log::error!("what was to be sent ended too early");
+            let text = format_args!("what was to be sent ended too early");
+            services.log.error(LogCode::File, text);
             return Err(self.give_up(UNREADABLE));
         }
         self.finish(services)

@@ -6,6 +6,7 @@ use std::io;
 use super::reading::{DRAIN_LIMIT, LINGER_LIMIT};
 use super::services::Services;
 use super::{HTTPConnection, INTEREST, Phase, Step, Unsent};
+use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::RequestError;
 use crate::request::head::{Body, Refusal};
 use crate::request::response::{
@@ -56,7 +57,7 @@ impl HTTPConnection {
         self.send_piece(services, framing, &data[..allowed as usize])?;
         if overrun {
             // Cut at the declared length: what the client has is whole as it was announced.
-            log::error!("the response body is longer than its Content-Length");
+            self.tell_too_long(services);
             self.close = true;
             self.over = true;
             return Err(RequestError::Length);
@@ -96,7 +97,7 @@ impl HTTPConnection {
         let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
         let declared = exchange.response.content_length().filter(|_| !exchange.head.is_head);
         if exchange.framing.is_none() && declared.is_some_and(|declared| length > declared) {
-            log::error!("the response body is longer than its Content-Length");
+            self.tell_too_long(services);
             self.refusal = Some(BODY_TOO_LONG);
             self.fail(services);
             return Err(RequestError::Length);
@@ -121,7 +122,8 @@ impl HTTPConnection {
             return Ok(());
         }
         if !exchange.response.is_started() {
-            log::error!("the application gave no answer");
+            let text = format_args!("the application gave no answer");
+            services.log.error(LogCode::NoAnswer, text);
             self.fail(services);
             return Err(RequestError::State("no start_response"));
         }
@@ -134,7 +136,8 @@ impl HTTPConnection {
         match exchange.framing {
             Some(Framing::Chunked) => exchange.output.extend_from_slice(b"0\r\n\r\n"),
             Some(Framing::Length(_)) if exchange.response.is_short() => {
-                log::error!("the response body is shorter than its Content-Length");
+                let text = format_args!("the response body is shorter than its Content-Length");
+                services.log.error(LogCode::BodyTooShort, text);
                 self.cut();
             }
             _ => {}
@@ -169,6 +172,9 @@ impl HTTPConnection {
 
     /// The server's own answer; the connection ends after it.
     pub(super) fn refuse(&mut self, services: &Services, refusal: Refusal) -> Step {
+        if services.log.wants(LogLevel::Debug) {
+            self.tell_refusal(services, &refusal);
+        }
         self.borrow_exchange(services, &mut None);
         let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
         let date = exchange.date.now();

@@ -3,13 +3,16 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::exchange::Exchange;
 use crate::engine::deadlines::Deadlines;
+use crate::error_log::{ErrorLog, LogLevel};
 use crate::gateway::environ::EnvironTemplate;
+use crate::handlers::Handlers;
 use crate::request::head::HeadPolicy;
 use crate::sys::epoll::Epoll;
 use crate::sys::event::EventFd;
@@ -28,12 +31,15 @@ pub(crate) struct Settings {
     pub(crate) accepted_queue_timeout: u64,
     /// Bodies up to so many bytes are read before the application is called.
     pub(crate) preread: usize,
+    /// What matters less is not told to the host's log handler.
+    pub(crate) log_level: LogLevel,
     pub(crate) environ: EnvironTemplate,
 }
 
 /// Everything a connection shares with the others of its server.
 pub(crate) struct Services {
     pub(crate) settings: Settings,
+    pub(crate) log: Arc<ErrorLog>,
     pub(crate) epoll: Epoll,
     pub(crate) deadlines: Deadlines,
     pub(crate) budget: Budget,
@@ -45,11 +51,18 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    pub(crate) fn new(settings: Settings, buffered: usize, waiters: usize) -> io::Result<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        handlers: &Handlers,
+        buffered: usize,
+        waiters: usize,
+    ) -> io::Result<Self> {
+        let log = Arc::new(ErrorLog::new(handlers.error_log.clone(), settings.log_level));
         Ok(Self {
             settings,
             epoll: Epoll::new()?,
-            deadlines: Deadlines::new()?,
+            deadlines: Deadlines::new(log.clone())?,
+            log,
             budget: Budget { used: AtomicUsize::new(0), limit: buffered },
             waiters: Waiters { waiting: AtomicUsize::new(0), most: AtomicUsize::new(waiters) },
             cut: EventFd::new()?,

@@ -6,6 +6,7 @@ use std::os::fd::{OwnedFd, RawFd};
 
 use super::services::Services;
 use super::{HTTPConnection, Step};
+use crate::error_log::{ErrorLog, LogCode};
 use crate::sys::file::{self, SendFile};
 use crate::sys::{epoll, socket};
 
@@ -93,7 +94,7 @@ impl HTTPConnection {
                 return Step::Again;
             };
             let before = part.left;
-            let sent = part.send(fd);
+            let sent = part.send(fd, &services.log);
             self.timing.progress |= part.left < before;
             match sent {
                 Sent::All => {
@@ -122,7 +123,7 @@ impl HTTPConnection {
 }
 
 impl FilePart {
-    fn send(&mut self, socket: RawFd) -> Sent {
+    fn send(&mut self, socket: RawFd, log: &ErrorLog) -> Sent {
         let mut budget = self.left.min(TURN);
         let mut sender = SendFile::new();
         let mut window = Vec::new();
@@ -140,7 +141,10 @@ impl FilePart {
             };
             match result {
                 Ok(0) => {
-                    log::error!("a file became shorter while it was sent");
+                    log.error(
+                        LogCode::File,
+                        format_args!("a file became shorter while it was sent"),
+                    );
                     return Sent::Broken;
                 }
                 Ok(sent) => {
@@ -152,7 +156,7 @@ impl FilePart {
                 Err(error) if !self.by_reading && is_unsupported(&error) => self.by_reading = true,
                 Err(error) => {
                     if !is_clients_doing(&error) {
-                        log::error!("a file could not be sent: {error}");
+                        log.error(LogCode::File, format_args!("a file could not be sent: {error}"));
                     }
                     return Sent::Broken;
                 }
@@ -195,6 +199,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
+    use crate::error_log::LogLevel;
 
     fn part(bytes: &[u8], by_reading: bool) -> (FilePart, File) {
         let path = std::env::temp_dir().join(format!(
@@ -216,13 +221,17 @@ mod tests {
         (part, file)
     }
 
+    fn silent() -> ErrorLog {
+        ErrorLog::new(None, LogLevel::Error)
+    }
+
     fn received(part: &mut FilePart) -> Vec<u8> {
         let (here, mut there) = UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
         there.set_nonblocking(true).unwrap();
         let mut all = Vec::new();
         loop {
-            let sent = part.send(here.as_raw_fd());
+            let sent = part.send(here.as_raw_fd(), &silent());
             let _nothing_more_now = there.read_to_end(&mut all);
             match sent {
                 Sent::All => return all,
@@ -248,7 +257,7 @@ mod tests {
             let (mut part, file) = part(&[b'x'; 100], by_reading);
             file.set_len(50).unwrap();
             let (here, _there) = UnixStream::pair().unwrap();
-            assert!(matches!(part.send(here.as_raw_fd()), Sent::Broken));
+            assert!(matches!(part.send(here.as_raw_fd(), &silent()), Sent::Broken));
             assert_eq!(part.left, 50);
         }
     }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 
 use super::ownership::Token;
 use super::{Engine, LISTENER};
+use crate::error_log::LogCode;
 use crate::sys::{epoll, socket};
 
 /// Connections taken in one go before others get a turn.
@@ -29,13 +30,18 @@ struct State {
     spare: Option<OwnedFd>,
     /// Out of descriptors, and said so.
     resting: bool,
+    /// To be told when the lock is free, as the host may be listening.
+    complaints: Vec<Complaint>,
 }
+
+/// Something for the error log.
+pub(super) type Complaint = (LogCode, String);
 
 impl Listener {
     /// `socket` listens and is non-blocking; `index` is its place among the server's.
     pub(crate) fn new(socket: OwnedFd, index: usize) -> io::Result<Self> {
         let spare = Some(socket::spare_descriptor(&socket)?);
-        let state = State { socket: Some(socket), spare, resting: false };
+        let state = State { socket: Some(socket), spare, resting: false, complaints: Vec::new() };
         Ok(Self {
             number: LISTENER + index as u32,
             state: Mutex::new(state),
@@ -76,8 +82,13 @@ impl Listener {
                 Err(TryLockError::WouldBlock) => return,
             };
             self.again.store(false, Ordering::SeqCst);
-            if !state.accept_some(engine, self.number, now) {
-                drop(state);
+            let exhausted = state.accept_some(engine, self.number, now);
+            let complaints = std::mem::take(&mut state.complaints);
+            drop(state);
+            for (code, text) in complaints {
+                engine.services.log.error(code, format_args!("{text}"));
+            }
+            if !exhausted {
                 engine.push_ready(token);
                 return;
             }
@@ -88,13 +99,15 @@ impl Listener {
     pub(crate) fn resume(&self, engine: &Engine) {
         let mut state = self.lock();
         state.resting = false;
-        if let Some(socket) = &state.socket
-            && let Err(error) =
-                engine.services.epoll.modify(socket.as_raw_fd(), EVENTS, self.data())
-        {
-            log::error!("epoll_ctl: {error}: no more connections are accepted");
-        }
+        let opened = match &state.socket {
+            Some(socket) => engine.services.epoll.modify(socket.as_raw_fd(), EVENTS, self.data()),
+            None => Ok(()),
+        };
         drop(state);
+        if let Err(error) = opened {
+            let text = format_args!("epoll_ctl: {error}: no more connections are accepted");
+            engine.services.log.error(LogCode::Accept, text);
+        }
         self.look_again(engine);
     }
 
@@ -122,7 +135,9 @@ impl State {
         for _ in 0..AT_ONCE {
             let Some(listener) = self.socket.as_ref().map(AsRawFd::as_raw_fd) else { return true };
             match socket::accept(listener) {
-                Ok((socket, remote)) => engine.admit(socket, remote, now),
+                Ok((socket, remote)) => {
+                    self.complaints.extend(engine.admit(socket, remote, now).err());
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                 Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
@@ -145,7 +160,8 @@ impl State {
         error: &io::Error,
     ) {
         if !std::mem::replace(&mut self.resting, true) {
-            log::error!("accept: {error}: the oldest idle connection is closed");
+            let text = format!("accept: {error}: the oldest idle connection is closed");
+            self.complaints.push((LogCode::Accept, text));
         }
         let closed = engine.close_oldest_idle();
         if !closed && self.spare.take().is_some() {
@@ -158,7 +174,7 @@ impl State {
         }
         let token = Token { slot: number, generation: 0 };
         if let Err(error) = engine.services.epoll.modify(listener, 0, token.pack()) {
-            log::error!("epoll_ctl: {error}");
+            self.complaints.push((LogCode::Accept, format!("epoll_ctl: {error}")));
         }
         engine.services.deadlines.insert(token, now + REST);
     }

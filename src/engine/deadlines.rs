@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ownership::Token;
+use crate::error_log::{ErrorLog, LogCode};
 use crate::sys::event::TimerFd;
 
 /// Entries are gathered in steps of so many milliseconds.
@@ -20,6 +21,7 @@ const STEP: u64 = 32;
 pub(crate) struct Deadlines {
     timer: TimerFd,
     entries: Mutex<Entries>,
+    log: Arc<ErrorLog>,
 }
 
 #[derive(Default)]
@@ -29,8 +31,8 @@ struct Entries {
 }
 
 impl Deadlines {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { timer: TimerFd::new()?, entries: Mutex::default() })
+    pub(crate) fn new(log: Arc<ErrorLog>) -> io::Result<Self> {
+        Ok(Self { timer: TimerFd::new()?, entries: Mutex::default(), log })
     }
 
     /// The descriptor that becomes readable when an entry is due.
@@ -44,7 +46,9 @@ impl Deadlines {
         let step = when.div_ceil(STEP);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.steps.entry(step).or_default().push(token);
-        self.arm(&mut entries);
+        let armed = self.arm(&mut entries);
+        drop(entries);
+        self.tell(armed);
         step * STEP
     }
 
@@ -55,18 +59,27 @@ impl Deadlines {
         let due = std::mem::replace(&mut entries.steps, later);
         // Even for the same time the timer has to be set again: it fires once.
         entries.armed = None;
-        self.arm(&mut entries);
+        let armed = self.arm(&mut entries);
+        drop(entries);
+        self.tell(armed);
         due.into_values().flatten().collect()
     }
 
-    fn arm(&self, entries: &mut Entries) {
+    fn arm(&self, entries: &mut Entries) -> io::Result<()> {
         let first = entries.steps.first_key_value().map(|(step, _)| step * STEP);
-        let Some(first) = first else { return };
+        let Some(first) = first else { return Ok(()) };
         if entries.armed.is_none_or(|armed| first < armed) {
             entries.armed = Some(first);
-            if let Err(error) = self.timer.set(Some(first)) {
-                log::error!("timerfd_settime: {error}: deadlines may be late");
-            }
+            self.timer.set(Some(first))?;
+        }
+        Ok(())
+    }
+
+    /// Without the lock, as the host may be listening.
+    fn tell(&self, armed: io::Result<()>) {
+        if let Err(error) = armed {
+            let text = format_args!("timerfd_settime: {error}: deadlines may be late");
+            self.log.error(LogCode::System, text);
         }
     }
 }
@@ -74,10 +87,11 @@ impl Deadlines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error_log::LogLevel;
 
     #[test]
     fn entries_come_due_in_order_and_once() {
-        let deadlines = Deadlines::new().unwrap();
+        let deadlines = Deadlines::new(Arc::new(ErrorLog::new(None, LogLevel::Error))).unwrap();
         let token = |slot| Token { slot, generation: 0 };
         let late = deadlines.insert(token(1), 10_000);
         let early = deadlines.insert(token(2), 5_000);

@@ -9,6 +9,7 @@ use super::ownership::{Claim, Ownership, Token};
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::{Exchange, Kept};
 use crate::connection::{HTTPConnection, Phase};
+use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::environ::Environ;
 use crate::gateway::{RequestError, RequestView, Trailers};
 use crate::sys::clock;
@@ -149,6 +150,19 @@ impl Engine {
 
     pub(crate) fn aborted(&self, id: RequestId) -> Result<u8, RequestError> {
         self.with(id, |connection| Ok(connection.aborted()))
+    }
+
+    /// The application's own words, for the error log.
+    pub(crate) fn log(
+        &self,
+        id: RequestId,
+        level: LogLevel,
+        text: &str,
+    ) -> Result<(), RequestError> {
+        // The handler of the log is called when the request is free again.
+        self.with(id, |_| Ok(()))?;
+        self.services.log.write(level, LogCode::Application, format_args!("{text}"));
+        Ok(())
     }
 
     /// Gives the request up: 500 if nothing was sent, else the connection is cut.

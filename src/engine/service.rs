@@ -16,6 +16,7 @@ use super::share::Share;
 use super::worker::waiting::BUSY_INTERVAL;
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::Exchange;
+use crate::error_log::LogCode;
 use crate::sys::clock;
 use crate::sys::epoll::Events;
 use crate::sys::event::EventFd;
@@ -194,7 +195,9 @@ impl Watch {
                     self.fetch();
                 }
             }
-            Err(error) => log::error!("poll: {error}"),
+            Err(error) => {
+                engine.services.log.error(LogCode::System, format_args!("poll: {error}"));
+            }
         }
         self.look(grow);
     }
@@ -334,7 +337,9 @@ impl Watch {
                     count += 1;
                 }
             }
-            Err(error) => log::error!("epoll_wait: {error}"),
+            Err(error) => {
+                engine.services.log.error(LogCode::System, format_args!("epoll_wait: {error}"));
+            }
         }
         for entry in &entries[..count] {
             let (token, bits) = Token::unpack(*entry);

@@ -158,8 +158,8 @@ impl Worker {
     }
 
     /// The application's call for this request has returned. If the answer is complete, the
-    /// connection is this worker's to go on with.
-    pub(crate) fn complete(&mut self, id: RequestId, outcome: Outcome) {
+    /// connection is this worker's to go on with. `panic`: what the failure said.
+    pub(crate) fn complete(&mut self, id: RequestId, outcome: Outcome, panic: Option<String>) {
         self.end_call();
         let detached = outcome == Outcome::Detached;
         let engine = &*self.engine;
@@ -173,6 +173,7 @@ impl Worker {
         let Some(slot) = engine.slots.get(own.token().slot) else { return };
         let connection = slot.connection.get(&mut own);
         if outcome == Outcome::Failed {
+            connection.tell_failure(&engine.services, panic);
             connection.fail(&engine.services);
         } else {
             let _told_in_the_log = connection.finish(&engine.services);

@@ -134,6 +134,8 @@ options! {
         "Between two looks of the watchdog; 0: no watchdog.";
     "thread_stack_size" OptionKind::Number(0, 1_073_741_824), "0",
         "Bytes of stack of a worker thread; 0: the default.";
+    "log_level" OptionKind::Choice(&["debug", "info", "warning", "error"]), "info",
+        "What matters less is not told to the error_log handler.";
 }
 
 /// All options, in the order of the documentation.

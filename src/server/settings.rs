@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use super::options::Options;
 use crate::connection::services::Settings;
 use crate::engine::{Engine, Tuning};
+use crate::error_log::LogLevel;
 use crate::gateway::environ::{EnvironTemplate, ServerInfo};
 use crate::request::head::HeadPolicy;
 
@@ -35,6 +36,7 @@ pub(super) fn settings(options: &Options, bound: SocketAddr) -> Settings {
         write_timeout: options.milliseconds("write_timeout"),
         accepted_queue_timeout: options.milliseconds("accepted_queue_timeout"),
         preread: options.number("preread") as usize,
+        log_level: LogLevel::named(&options.text("log_level")),
         environ: environ(options, bound),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Worker;
 use crate::engine::Engine;
 use crate::engine::parking::Parked;
+use crate::error_log::LogCode;
 use crate::sys::clock;
 use crate::sys::epoll::Events;
 
@@ -74,7 +75,9 @@ impl Worker {
                     count += 1;
                 }
             }
-            Err(error) => log::error!("epoll_wait: {error}"),
+            Err(error) => {
+                engine.services.log.error(LogCode::System, format_args!("epoll_wait: {error}"));
+            }
         }
         let others = engine.roles.leave();
         self.share.goes_on();

@@ -1,0 +1,150 @@
+//! The error log: what the server and the application have to say beside their answers. It goes to
+//! the `log` crate (target `wsgiserver`) and to the handler of the server if there is one. Nothing
+//! is printed.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// The name under which the `log` crate gets the messages.
+pub const LOG_TARGET: &str = "wsgiserver";
+
+/// How much a message matters. The numbers are those of the seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Of interest to whoever looks for an error, like every refused request.
+    Debug = 10,
+    /// All is well.
+    Info = 20,
+    /// Not as it should be, and the server goes on.
+    Warning = 30,
+    /// Something was not done.
+    Error = 40,
+}
+
+impl LogLevel {
+    /// By its name, as the option `log_level` takes it.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "debug" => Self::Debug,
+            "warning" => Self::Warning,
+            "error" => Self::Error,
+            _ => Self::Info,
+        }
+    }
+
+    fn of_the_crate(self) -> log::Level {
+        match self {
+            Self::Debug => log::Level::Debug,
+            Self::Info => log::Level::Info,
+            Self::Warning => log::Level::Warn,
+            Self::Error => log::Level::Error,
+        }
+    }
+}
+
+/// What a message is about. The numbers stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogCode {
+    /// The application's own words ([`Request::log`](crate::Request::log), WSGI's `wsgi.errors`).
+    Application = 1,
+    /// The application failed or panicked: its client got 500 or was cut.
+    ApplicationFailed = 2,
+    /// The application returned without an answer.
+    NoAnswer = 3,
+    /// The response body is longer than its Content-Length.
+    BodyTooLong = 4,
+    /// The response body is shorter than its Content-Length.
+    BodyTooShort = 5,
+    /// A file could not be sent to its end.
+    File = 6,
+    /// The server itself answered a request, like 400, 408 or 503 (a debug message).
+    Refused = 10,
+    /// No descriptors or no memory for another connection.
+    Accept = 20,
+    /// A connection could not be taken in or kept.
+    Connection = 21,
+    /// A system call failed that should not.
+    System = 22,
+    /// A worker thread could not be started, or its start hook failed.
+    Thread = 30,
+    /// Threads are still in the application after a stop.
+    Stuck = 31,
+    /// A handler of the host or the library itself panicked.
+    Panic = 32,
+    /// The life of the server.
+    Server = 40,
+}
+
+/// Takes the messages of one server.
+///
+/// Called on whatever thread has something to say, several at once, while no lock is held. It may
+/// call what it likes but what waits for the server (`stop`, `wait`); the request that a message
+/// is about is busy meanwhile. A panic is caught and lost.
+pub trait LogHandler: Send + Sync + 'static {
+    /// One message, usually one line, without a line end.
+    fn log(&self, level: LogLevel, code: LogCode, text: &str);
+}
+
+impl<F: Fn(LogLevel, LogCode, &str) + Send + Sync + 'static> LogHandler for F {
+    fn log(&self, level: LogLevel, code: LogCode, text: &str) {
+        self(level, code, text);
+    }
+}
+
+/// The log of one server.
+pub(crate) struct ErrorLog {
+    handler: Option<Arc<dyn LogHandler>>,
+    /// What matters less does not go to the handler.
+    least: LogLevel,
+}
+
+impl ErrorLog {
+    pub(crate) fn new(handler: Option<Arc<dyn LogHandler>>, least: LogLevel) -> Self {
+        Self { handler, least }
+    }
+
+    /// Whether anybody listens to messages of this level: what is said often asks first.
+    pub(crate) fn wants(&self, level: LogLevel) -> bool {
+        (self.handler.is_some() && level >= self.least) || level.of_the_crate() <= log::max_level()
+    }
+
+    pub(crate) fn debug(&self, code: LogCode, text: fmt::Arguments<'_>) {
+        self.write(LogLevel::Debug, code, text);
+    }
+
+    pub(crate) fn info(&self, code: LogCode, text: fmt::Arguments<'_>) {
+        self.write(LogLevel::Info, code, text);
+    }
+
+    pub(crate) fn warning(&self, code: LogCode, text: fmt::Arguments<'_>) {
+        self.write(LogLevel::Warning, code, text);
+    }
+
+    pub(crate) fn error(&self, code: LogCode, text: fmt::Arguments<'_>) {
+        self.write(LogLevel::Error, code, text);
+    }
+
+    #[cold]
+    pub(crate) fn write(&self, level: LogLevel, code: LogCode, text: fmt::Arguments<'_>) {
+        if !self.wants(level) {
+            return;
+        }
+        // A logger that panics must not take a connection with it; there is nobody to tell.
+        let _panicked = catch_unwind(AssertUnwindSafe(|| {
+            log::log!(target: LOG_TARGET, level.of_the_crate(), "{text}");
+        }));
+        if let Some(handler) = self.handler.as_ref().filter(|_| level >= self.least) {
+            let text = text.to_string();
+            let _panicked = catch_unwind(AssertUnwindSafe(|| handler.log(level, code, &text)));
+        }
+    }
+}
+
+impl fmt::Debug for ErrorLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErrorLog").field("least", &self.least).finish_non_exhaustive()
+    }
+}

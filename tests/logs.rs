@@ -1,0 +1,203 @@
+//! The error log: what is told, with which code, and to whom.
+
+mod support;
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use support::{App, Client, eventually, ok, path};
+use wsgiserver::{
+    ErrorKind, Gateway, HTTPServer, Handlers, LOG_TARGET, LogCode, LogLevel, Outcome, Request,
+};
+
+type Message = (LogLevel, LogCode, String);
+
+/// What a handler was told.
+#[derive(Clone, Default)]
+struct Messages(Arc<Mutex<Vec<Message>>>);
+
+impl Messages {
+    fn handlers(&self) -> Handlers {
+        let messages = self.0.clone();
+        Handlers::new().error_log(move |level, code, text: &str| {
+            messages.lock().unwrap().push((level, code, text.to_owned()));
+        })
+    }
+
+    /// The first message with this code, when it has come.
+    fn wait_for(&self, code: LogCode) -> Message {
+        let find = || self.0.lock().unwrap().iter().find(|message| message.1 == code).cloned();
+        eventually(&format!("a message {code:?}"), || find().is_some());
+        find().unwrap()
+    }
+
+    fn codes(&self) -> Vec<LogCode> {
+        self.0.lock().unwrap().iter().map(|message| message.1).collect()
+    }
+}
+
+fn serve(
+    gateway: impl Gateway,
+    handlers: Handlers,
+    options: &[(&str, &str)],
+) -> (Arc<HTTPServer>, std::net::SocketAddr) {
+    let server = Arc::new(HTTPServer::new("127.0.0.1:0", gateway).unwrap());
+    server.set_handlers(handlers).unwrap();
+    for (name, value) in options {
+        server.set(name, value).unwrap();
+    }
+    server.start_background().unwrap();
+    let address = server.bound_addr().unwrap();
+    (server, address)
+}
+
+/// Does wrong what its path says.
+fn faulty(request: &Request<'_>) -> Outcome {
+    let start = |length: &str| {
+        request.start_response("200 OK", &[("Content-Length", length)], false).unwrap();
+    };
+    match path(request).as_str() {
+        "/panic" => panic!("on purpose"),
+        "/failed" => return Outcome::Failed,
+        "/nothing" => {}
+        "/long" => {
+            start("3");
+            request.write(b"four").unwrap_err();
+        }
+        "/short" => {
+            start("30");
+            request.write(b"four").unwrap();
+        }
+        "/says" => {
+            request.log(LogLevel::Warning, "look here\nand there").unwrap();
+            return ok(request, b"said");
+        }
+        _ => return ok(request, b"fine"),
+    }
+    Outcome::Done
+}
+
+#[test]
+fn what_an_application_does_wrong_has_its_code() {
+    let messages = Messages::default();
+    let (server, address) = serve(App(faulty), messages.handlers(), &[]);
+    for (path, code, text) in [
+        (
+            "/panic",
+            LogCode::ApplicationFailed,
+            "the application panicked in GET /panic: on purpose",
+        ),
+        ("/nothing", LogCode::NoAnswer, "the application gave no answer"),
+        ("/long", LogCode::BodyTooLong, "the response body is longer than its Content-Length"),
+        ("/short", LogCode::BodyTooShort, "the response body is shorter than its Content-Length"),
+    ] {
+        Client::connect(address).get(path).rest();
+        assert_eq!(messages.wait_for(code), (LogLevel::Error, code, text.to_owned()));
+    }
+    messages.0.lock().unwrap().clear();
+    Client::connect(address).get("/failed").rest();
+    let (_, _, text) = messages.wait_for(LogCode::ApplicationFailed);
+    assert_eq!(text, "the application failed in GET /failed");
+    server.stop();
+    assert_eq!(messages.codes(), [LogCode::ApplicationFailed]);
+}
+
+#[test]
+fn the_application_says_something_itself() {
+    let messages = Messages::default();
+    let (server, address) = serve(App(faulty), messages.handlers(), &[]);
+    assert_eq!(Client::connect(address).get("/says").answer(), (200, "said".into()));
+    let told = (LogLevel::Warning, LogCode::Application, "look here\nand there".to_owned());
+    assert_eq!(messages.wait_for(LogCode::Application), told);
+    server.stop();
+}
+
+#[test]
+fn what_matters_less_is_left_out() {
+    for (level, told) in
+        [("debug", vec![LogCode::Refused, LogCode::Application]), ("error", vec![])]
+    {
+        let messages = Messages::default();
+        let (server, address) = serve(App(faulty), messages.handlers(), &[("log_level", level)]);
+        let mut client = Client::connect(address);
+        let here = client.0.local_addr().unwrap();
+        client.send("no request\r\n\r\n").rest();
+        Client::connect(address).get("/says").answer();
+        server.stop();
+        assert_eq!(messages.codes(), told);
+        if let Some((_, _, text)) = messages.0.lock().unwrap().first() {
+            assert!(text.starts_with(&format!("{here} was answered 400 Bad Request")), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_handler_that_panics_harms_nobody() {
+    let handlers = Handlers::new().error_log(|_, _, _: &str| panic!("in the handler"));
+    let (server, address) = serve(App(faulty), handlers, &[("numthreads", "1")]);
+    for _ in 0..3 {
+        let answer = Client::connect(address).get("/nothing").answer();
+        assert_eq!(answer.0, 500);
+        assert_eq!(Client::connect(address).get("/says").answer(), (200, "said".into()));
+    }
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn a_handler_may_ask_the_server_things() {
+    static SERVER: OnceLock<Arc<HTTPServer>> = OnceLock::new();
+    let told = Arc::new(Mutex::new(String::new()));
+    let kept = told.clone();
+    let handlers = Handlers::new().error_log(move |_, _, _: &str| {
+        let server = SERVER.get().unwrap();
+        *kept.lock().unwrap() = server.get("numthreads").unwrap();
+        server.signal_stop();
+    });
+    let (server, address) = serve(App(faulty), handlers, &[("numthreads", "3")]);
+    assert!(SERVER.set(server.clone()).is_ok());
+    Client::connect(address).get("/nothing").rest();
+    server.wait();
+    assert_eq!(*told.lock().unwrap(), "3");
+}
+
+#[test]
+fn handlers_are_set_before_the_server_runs() {
+    let (server, _) = serve(App(faulty), Handlers::new(), &[]);
+    let error = server.set_handlers(Handlers::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::State);
+    server.stop();
+    server.set_handlers(Handlers::new()).unwrap();
+}
+
+/// The other way out: the logger of the process.
+#[test]
+fn the_log_crate_has_everything_too() {
+    struct Logger(Mutex<Vec<String>>);
+
+    impl log::Log for Logger {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            if record.target() == LOG_TARGET {
+                let line = format!("{} {}", record.level(), record.args());
+                self.0.lock().unwrap().push(line);
+            }
+        }
+
+        fn flush(&self) {}
+    }
+
+    static LOGGER: Logger = Logger(Mutex::new(Vec::new()));
+    log::set_logger(&LOGGER).unwrap();
+    log::set_max_level(log::LevelFilter::Info);
+    let own_words = |request: &Request<'_>| {
+        request.log(LogLevel::Info, "for the logger of the process").unwrap();
+        ok(request, b"")
+    };
+    let (server, address) = serve(App(own_words), Handlers::new(), &[]);
+    Client::connect(address).get("/").answer();
+    server.stop();
+    let lines = LOGGER.0.lock().unwrap();
+    assert!(lines.iter().any(|line| line == "INFO for the logger of the process"), "{lines:?}");
+}
