@@ -9,6 +9,8 @@ mod body;
 mod dispatcher;
 mod error;
 mod guard;
+#[cfg(test)]
+mod layout;
 mod library;
 mod pull;
 mod request;

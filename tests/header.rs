@@ -1,4 +1,9 @@
-//! `include/wsgiserver.h` is what `src/ffi` says.
+//! The generated files in include/ are what `src/ffi` says; `./dev bless` writes them all anew.
+
+#[path = "header/ffi.rs"]
+mod ffi;
+#[path = "header/symbols.rs"]
+mod symbols;
 
 use std::path::Path;
 use std::{env, fs};
@@ -9,6 +14,50 @@ const FILES: &[&str] =
 
 #[test]
 fn the_header_is_up_to_date() {
+    up_to_date("wsgiserver.h", |_| header());
+}
+
+#[test]
+fn the_header_without_a_preprocessor_is_up_to_date() {
+    up_to_date("wsgiserver.ffi.h", |_| ffi::without_preprocessor(&header()));
+}
+
+#[test]
+fn the_symbols_are_up_to_date() {
+    up_to_date("wsgiserver.symbols", |committed| symbols::blessed(committed, &header()));
+}
+
+#[test]
+fn the_layout_of_each_struct_is_tested() {
+    let layouts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/layout.h");
+    let layouts = fs::read_to_string(layouts).unwrap_or_default();
+    for line in header().lines() {
+        let Some(name) = line.strip_prefix("typedef struct ").and_then(|l| l.strip_suffix(" {"))
+        else {
+            continue;
+        };
+        assert!(layouts.contains(&format!("STRUCT({name}, ")), "add {name} to src/ffi/layout.rs");
+    }
+}
+
+/// What `make` gives, from the committed text, is the committed text; written first if asked for.
+fn up_to_date(name: &str, make: impl Fn(&str) -> String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("include").join(name);
+    let committed = || fs::read_to_string(&path).unwrap_or_default();
+    if env::var_os("WSGISERVER_BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, make(&committed())).unwrap();
+    }
+    let committed = committed();
+    let generated = make(&committed);
+    let difference = generated.lines().zip(committed.lines()).find(|(new, old)| new != old);
+    assert!(
+        generated == committed,
+        "include/{name} is not what src/ffi says; run ./dev bless\n(new, committed): {difference:?}"
+    );
+}
+
+fn header() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
     let mut builder = cbindgen::Builder::new().with_config(config);
@@ -17,17 +66,7 @@ fn the_header_is_up_to_date() {
     }
     let mut generated = Vec::new();
     builder.generate().unwrap().write(&mut generated);
-    let generated = without_safety_sections(&String::from_utf8(generated).unwrap());
-    let committed = root.join("include/wsgiserver.h");
-    if env::var_os("WSGISERVER_BLESS").is_some() {
-        fs::create_dir_all(root.join("include")).unwrap();
-        fs::write(&committed, &generated).unwrap();
-    }
-    let committed = fs::read_to_string(&committed).unwrap_or_default();
-    assert!(
-        generated == committed,
-        "include/wsgiserver.h is not what src/ffi says; `./dev bless` writes it anew"
-    );
+    without_safety_sections(&String::from_utf8(generated).unwrap())
 }
 
 /// What a Rust caller has to promise goes without saying in C.

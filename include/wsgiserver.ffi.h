@@ -1,0 +1,443 @@
+// libwsgiserver: a thread-pooled HTTP/1.1 server to embed.
+//
+// Conventions. A call that can fail returns a wsgi_status, 0 or negative; where text helps there is
+// a last parameter `error`, which may be NULL. Outputs are written on success only. Names, addresses
+// and option values are C strings; bytes from or to the wire are pointer and length. NULL, a wrong
+// state and a second call are errors with a name; passing a handle that was freed is the caller's
+// fault. Functions may be called from any thread unless they say otherwise. No function prints,
+// changes a signal handler, or keeps global state.
+//
+// Generated from src/ffi by `./dev bless`: change it there.
+
+// An application returns: answered.
+enum { WSGI_DONE = 0 };
+
+// An application returns: will be answered later, from any thread.
+enum { WSGI_DETACHED = 1 };
+
+// An application returns: answered, and the server is to stop.
+enum { WSGI_INTERRUPT = 2 };
+
+// The event is a request.
+enum { WSGI_EVENT_REQUEST = 1 };
+
+// An error with its text. Opaque.
+typedef struct wsgi_error wsgi_error;
+
+// A dispatcher. Opaque; its functions may be called from any thread.
+typedef struct wsgi_path_info_dispatcher wsgi_path_info_dispatcher;
+
+// A server. Opaque; its functions may be called from any thread.
+typedef struct wsgi_server wsgi_server;
+
+// A worker of the host's. Opaque.
+typedef struct wsgi_worker wsgi_worker;
+
+// What a call returns: 0 or negative. `wsgi_worker_next` and `wsgi_request_read` return counts as
+// well.
+typedef int32_t wsgi_status;
+
+// Names one request of a server. It is never the name of another one, at least not for the next
+// 2^40 requests on the same connection slot; a late use is WSGI_GONE.
+typedef uint64_t wsgi_request;
+
+// Bytes that are lent; whose they are and for how long is said where one is given.
+typedef struct wsgi_str {
+    const char *ptr;
+    size_t len;
+} wsgi_str;
+
+// One key and value of an environ; each is followed by a NUL. key_id is the number of a well-known
+// key, the same in every version, or 0.
+typedef struct wsgi_pair {
+    struct wsgi_str key;
+    struct wsgi_str value;
+    uint32_t key_id;
+} wsgi_pair;
+
+// The environ of a request (PEP 3333). The pairs are lent until the request ends.
+typedef struct wsgi_environ {
+    // The size of this struct; it grows at the end only.
+    size_t struct_size;
+    // For the functions that take a request.
+    struct wsgi_server *server;
+    const struct wsgi_pair *pairs;
+    size_t count;
+    // The first so many pairs are the same for the whole server.
+    size_t server_count;
+    // The next so many are the same for the connection.
+    size_t connection_count;
+} wsgi_environ;
+
+// One response header.
+typedef struct wsgi_header {
+    struct wsgi_str name;
+    struct wsgi_str value;
+} wsgi_header;
+
+// WSGI's start_response and write. Middleware may hand on one of its own.
+typedef struct wsgi_responder {
+    // The size of this struct; it grows at the end only.
+    size_t struct_size;
+    // To be passed to the functions.
+    void *context;
+    // Begins the answer: `200 OK` and the headers. A restart other than 0 is WSGI's exc_info: it
+    // replaces what was set before, and is an error once the head was sent.
+    wsgi_status (*start_response)(void *context,
+                                  struct wsgi_str status,
+                                  const struct wsgi_header *headers,
+                                  size_t count,
+                                  int32_t restart);
+    // Sends a piece of the body. Waits while the client does not take it.
+    wsgi_status (*write)(void *context, const void *data, size_t length);
+} wsgi_responder;
+
+// WSGI's application. Called on worker threads, several at once; it may block. It returns
+// WSGI_DONE, WSGI_DETACHED, WSGI_INTERRUPT, or a negative value for a failure: 500 if nothing was
+// sent, else the connection is cut. Environ and responder are lent for the call. It must not throw
+// or longjmp out of the call.
+typedef int32_t (*wsgi_app_fn)(void *user_data,
+                               wsgi_request request,
+                               const struct wsgi_environ *environ,
+                               const struct wsgi_responder *responder);
+
+// Gives user data back; called exactly once.
+typedef void (*wsgi_free_fn)(void *user_data);
+
+// What wsgi_server_option_info tells. All strings live as long as the library.
+typedef struct wsgi_option_info {
+    // Set by the caller: the size of this struct.
+    size_t struct_size;
+    const char *name;
+    // "number", "seconds", "flag", "text" or "choice".
+    const char *type;
+    const char *default_value;
+    // What values it takes, in words.
+    const char *accepts;
+    const char *help;
+} wsgi_option_info;
+
+// What wsgi_worker_next gives.
+typedef struct wsgi_event {
+    // Set by the caller in the first event: the size of this struct.
+    size_t struct_size;
+    // WSGI_EVENT_REQUEST.
+    uint32_t kind;
+    wsgi_request request;
+} wsgi_event;
+
+// Done.
+enum { WSGI_OK = 0 };
+
+// Nothing now: the time is up.
+enum { WSGI_AGAIN = -1 };
+
+// The request has ended, or the handle was never one.
+enum { WSGI_GONE = -2 };
+
+// Another thread is inside a call on it; for a server: a thread of it is still in the host.
+enum { WSGI_BUSY = -3 };
+
+// A pointer that is required is NULL.
+enum { WSGI_E_NULL = -10 };
+
+// Not possible in this state: started twice, written before start_response.
+enum { WSGI_E_STATE = -11 };
+
+// An option that does not exist, or a value that it does not take.
+enum { WSGI_E_OPTION = -12 };
+
+// The address cannot be listened on.
+enum { WSGI_E_BIND = -13 };
+
+// A system call failed; the message says which.
+enum { WSGI_E_SYSTEM = -14 };
+
+// A status or header that cannot be sent: CR, LF, NUL, hop-by-hop, wrong shape.
+enum { WSGI_E_HEADER = -15 };
+
+// More body than Content-Length declares.
+enum { WSGI_E_LENGTH = -16 };
+
+// The client is gone, too slow, or cut its request short.
+enum { WSGI_E_CLIENT = -17 };
+
+// The request body is larger than max_request_body_size.
+enum { WSGI_E_MAX_SIZE_EXCEEDED = -18 };
+
+// The request body is malformed.
+enum { WSGI_E_BODY = -19 };
+
+// The library panicked; the call did not finish.
+enum { WSGI_E_PANIC = -20 };
+
+// This process is a forked child; the server's threads are in the parent.
+enum { WSGI_E_FORKED = -21 };
+
+// The server has stopped.
+enum { WSGI_E_STOPPING = -22 };
+
+// The application asked for the server to stop.
+enum { WSGI_E_INTERRUPTED = -23 };
+
+// The version of the library that is running, like "0.1.0". It lives as long as the library.
+const char *wsgi_version(void);
+
+// The version of the binary interface. A program made for one number works with every library
+// that says the same.
+uint32_t wsgi_abi_version(void);
+
+// The name of a status, like "WSGI_E_BIND"; "unknown status" for a number that is none. It lives as
+// long as the library.
+const char *wsgi_status_name(wsgi_status status);
+
+// The status that the call returned. WSGI_E_NULL for NULL.
+wsgi_status wsgi_error_status(const struct wsgi_error *error);
+
+// The text, one line. It belongs to the error and lives as long; "" for NULL.
+const char *wsgi_error_message(const struct wsgi_error *error);
+
+// Frees an error. NULL is fine.
+void wsgi_error_free(struct wsgi_error *error);
+
+// Makes a server for bind_addr, "HOST:PORT" or "[IPV6]:PORT"; port 0 takes a free one. Without an
+// application (NULL) it is a pull server, whose requests are taken by wsgi_worker_next.
+// free_user_data, if any, is called exactly once when the server is done with user_data, also when
+// this call fails. The server is to be freed with wsgi_server_free; error, if it is not NULL and
+// the call fails, with wsgi_error_free. Errors: WSGI_E_NULL, WSGI_E_OPTION, WSGI_E_SYSTEM.
+wsgi_status wsgi_server_new(const char *bind_addr,
+                            wsgi_app_fn app,
+                            void *user_data,
+                            wsgi_free_fn free_user_data,
+                            struct wsgi_server **server,
+                            struct wsgi_error **error);
+
+// Sets an option by its name, like "numthreads" to "10". Before the server is prepared; only
+// shutdown_timeout also later. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text names the option and
+// what it takes), WSGI_E_STATE.
+wsgi_status wsgi_server_set(const struct wsgi_server *server,
+                            const char *name,
+                            const char *value,
+                            struct wsgi_error **error);
+
+// Writes the value of an option into buffer, with a NUL behind it, and its length into length
+// (which may be NULL). If buffer is too small, or NULL with capacity 0, only the length is written
+// and the call returns WSGI_E_LENGTH. Errors: WSGI_E_NULL, WSGI_E_OPTION.
+wsgi_status wsgi_server_get(const struct wsgi_server *server,
+                            const char *name,
+                            char *buffer,
+                            size_t capacity,
+                            size_t *length);
+
+// How many options there are.
+size_t wsgi_server_option_count(void);
+
+// Tells about the option with this index, from 0 on, in the order of the documentation.
+// info->struct_size is to be set before. Errors: WSGI_E_NULL, WSGI_E_OPTION (no such index),
+// WSGI_E_STATE (the struct is too small).
+wsgi_status wsgi_server_option_info(size_t index, struct wsgi_option_info *info);
+
+// Binds, listens, and starts the worker threads. Connections wait until wsgi_server_serve; a pull
+// server serves from here on. Errors: WSGI_E_NULL, WSGI_E_BIND, WSGI_E_STATE, WSGI_E_SYSTEM.
+wsgi_status wsgi_server_prepare(const struct wsgi_server *server, struct wsgi_error **error);
+
+// Accepts and serves until the server is stopped; the calling thread is its listening thread.
+// Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application asked for
+// the end).
+wsgi_status wsgi_server_serve(const struct wsgi_server *server, struct wsgi_error **error);
+
+// wsgi_server_prepare and wsgi_server_serve, with the errors of both.
+wsgi_status wsgi_server_start(const struct wsgi_server *server, struct wsgi_error **error);
+
+// wsgi_server_start with a listening thread of the library's own: returns when the server accepts
+// connections. Errors as there.
+wsgi_status wsgi_server_start_background(const struct wsgi_server *server,
+                                         struct wsgi_error **error);
+
+// Stops: no new connections, the option shutdown_timeout (seconds) for the requests in work, then
+// the rest is cut; requests_cut, if not NULL, is told how many. From a worker thread of the server
+// it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL,
+// WSGI_E_FORKED.
+wsgi_status wsgi_server_stop(const struct wsgi_server *server, uint32_t *requests_cut);
+
+// Asks for the stop and returns at once: wsgi_server_serve drains and returns WSGI_OK. May be
+// called in a signal handler. Errors: WSGI_E_NULL.
+wsgi_status wsgi_server_signal_stop(const struct wsgi_server *server);
+
+// Waits until the server has stopped; returns at once if it does not run. Errors: WSGI_E_NULL,
+// WSGI_BUSY (called from a worker thread, which would wait for itself), WSGI_E_FORKED.
+wsgi_status wsgi_server_wait(const struct wsgi_server *server);
+
+// Writes the address that is listened on, with the real port, like "127.0.0.1:39123"; the rest as
+// for wsgi_server_get. Errors: WSGI_E_NULL, WSGI_E_LENGTH, WSGI_E_STATE (not prepared yet).
+wsgi_status wsgi_server_bound_addr(const struct wsgi_server *server,
+                                   char *buffer,
+                                   size_t capacity,
+                                   size_t *length);
+
+// Stops the server if it runs, and frees it; the handle must not be used any more. NULL is fine.
+// WSGI_BUSY: the call comes from a worker thread, or a worker is still in the application after
+// the stop; then nothing is freed and the handle is good for another try. WSGI_E_FORKED: this is a
+// forked child of the process that runs the server; nothing is freed here either.
+wsgi_status wsgi_server_free(struct wsgi_server *server);
+
+// Fills environ with the request's environ; its strings are lent until the request ends.
+// environ->struct_size is to be set before. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (the
+// struct is too small), WSGI_GONE, WSGI_BUSY.
+wsgi_status wsgi_request_environ(const struct wsgi_server *server,
+                                 wsgi_request request,
+                                 struct wsgi_environ *environ);
+
+// Reads the request's body: the number of bytes, 0 at its end, or a negative status. Waits for the
+// client at most the option body_timeout. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
+// WSGI_E_CLIENT (it left, is too slow, or cut its body short), WSGI_E_BODY, WSGI_E_STATE,
+// WSGI_E_MAX_SIZE_EXCEEDED, WSGI_E_STOPPING.
+int64_t wsgi_request_read(const struct wsgi_server *server,
+                          wsgi_request request,
+                          void *buffer,
+                          size_t capacity);
+
+// Lets the request live on after the application's call, which then returns WSGI_DETACHED. The
+// answer may come from any thread and ends with wsgi_finish, wsgi_respond or wsgi_abort. To be
+// called in the application's call, before the handle is given to another thread. Errors:
+// WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (detached already).
+wsgi_status wsgi_request_detach(const struct wsgi_server *server, wsgi_request request);
+
+// Whether the client is still there: 0 it is, 1 it has half-closed, 2 it has left; or a negative
+// status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
+int32_t wsgi_request_aborted(const struct wsgi_server *server, wsgi_request request);
+
+// Reads a line of the request's body with its LF, or as much of it as fits: the number of bytes, 0
+// at the body's end, or a negative status. Only the last line may lack its LF. Waits, and fails, as
+// wsgi_request_read does. Any thread.
+int64_t wsgi_request_readline(const struct wsgi_server *server,
+                              wsgi_request request,
+                              void *buffer,
+                              size_t capacity);
+
+// Gives the fields behind a chunked body, count of them, in order; none if the body is not chunked.
+// They are there once a read has returned 0, the body's end. They are lent until the request ends,
+// each name and value is followed by a NUL. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
+// WSGI_E_STATE (the body has not been read to its end).
+wsgi_status wsgi_request_trailers(const struct wsgi_server *server,
+                                  wsgi_request request,
+                                  const struct wsgi_header **trailers,
+                                  size_t *count);
+
+// Begins the answer, as the responder's start_response does. Any thread. Errors: WSGI_E_NULL,
+// WSGI_GONE, WSGI_BUSY, WSGI_E_HEADER, WSGI_E_STATE.
+wsgi_status wsgi_start_response(const struct wsgi_server *server,
+                                wsgi_request request,
+                                struct wsgi_str status,
+                                const struct wsgi_header *headers,
+                                size_t count,
+                                int32_t restart);
+
+// Sends a piece of the body; waits while the client does not take it, at most the option
+// write_timeout without progress. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
+// WSGI_E_STATE, WSGI_E_LENGTH, WSGI_E_CLIENT, WSGI_E_STOPPING.
+wsgi_status wsgi_write(const struct wsgi_server *server,
+                       wsgi_request request,
+                       const void *data,
+                       size_t length);
+
+// Sends the body, or the rest of one, from a file; the answer is complete with that. Comes after
+// wsgi_start_response. The part begins at offset and has length bytes, -1: to the end of the file.
+// If nothing was written before, Content-Length is added. Never waits for the client, and needs no
+// memory for what the client does not take at once: the library keeps a descriptor of its own, so
+// the host may close fd when this returns, but must not make the file shorter until it is sent,
+// else the connection is cut. What is no regular file (a pipe; offset 0) is read here to its end,
+// or length bytes of it, and sent as by wsgi_write. Any thread. Errors: WSGI_E_NULL, WSGI_GONE,
+// WSGI_BUSY; WSGI_E_SYSTEM (no descriptor, a directory, not open for reading, an offset in a
+// pipe), WSGI_E_STATE (start_response is missing, a negative offset or length, the file ends
+// before the part does): nothing was sent by this call, and if nothing was written before, another
+// answer is possible; WSGI_E_LENGTH (longer than the Content-Length of the application). For a pipe
+// also those of wsgi_write, and WSGI_E_SYSTEM with the connection cut if it ends before length.
+wsgi_status wsgi_send_file(const struct wsgi_server *server,
+                           wsgi_request request,
+                           int32_t fd,
+                           int64_t offset,
+                           int64_t length);
+
+// Says that the answer is complete. A detached or pulled request ends here. Any thread. Errors:
+// WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (nothing was started: the client gets 500).
+wsgi_status wsgi_finish(const struct wsgi_server *server, wsgi_request request);
+
+// A whole answer in one call; Content-Length is added. Never waits for the client. Any thread.
+// Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_HEADER, WSGI_E_STATE, WSGI_E_LENGTH.
+wsgi_status wsgi_respond(const struct wsgi_server *server,
+                         wsgi_request request,
+                         struct wsgi_str status,
+                         const struct wsgi_header *headers,
+                         size_t count,
+                         const void *body,
+                         size_t length);
+
+// Gives the request up: the client gets 500 if nothing was sent, else its connection is cut. Any
+// thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
+wsgi_status wsgi_abort(const struct wsgi_server *server, wsgi_request request);
+
+// Makes a worker for a pull server that is prepared. Used by one thread at a time, which need not
+// always be the same. To be freed with wsgi_worker_free. Errors: WSGI_E_NULL, WSGI_E_STATE,
+// WSGI_E_FORKED.
+wsgi_status wsgi_worker_new(const struct wsgi_server *server,
+                            struct wsgi_worker **worker,
+                            struct wsgi_error **error);
+
+// Works for the server (it accepts, reads and parses here) until there are requests: their number,
+// at most capacity. Waits at most timeout_ms milliseconds, -1: any time. A request that is given
+// out is not tied to the worker or the thread. WSGI_AGAIN: the time is up, or somebody called
+// wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped), WSGI_E_NULL, WSGI_BUSY
+// (another thread is in next with this worker), WSGI_E_STATE (events[0].struct_size is too small).
+int32_t wsgi_worker_next(const struct wsgi_worker *worker,
+                         struct wsgi_event *events,
+                         size_t capacity,
+                         int32_t timeout_ms);
+
+// Makes wsgi_worker_next of this worker return soon with WSGI_AGAIN, now or when it is called the
+// next time. Any thread. Errors: WSGI_E_NULL.
+wsgi_status wsgi_worker_wake(const struct wsgi_worker *worker);
+
+// Frees a worker; requests that it gave out live on. NULL is fine. WSGI_BUSY: a thread is in
+// wsgi_worker_next with it; nothing is freed.
+wsgi_status wsgi_worker_free(struct wsgi_worker *worker);
+
+// Makes a dispatcher without applications: every request gets 404. It becomes a server's, or another
+// dispatcher's, application as wsgi_path_info_dispatcher_app with the dispatcher as user_data and
+// wsgi_path_info_dispatcher_free as free_user_data. Errors: WSGI_E_NULL.
+wsgi_status wsgi_path_info_dispatcher_new(struct wsgi_path_info_dispatcher **dispatcher);
+
+// Adds an application for the paths that begin with prefix: "/blog" is for /blog and /blog/new, not
+// for /blogs; "/" is for every path. The longest prefix that fits wins. Also while a server serves.
+// free_user_data, if any, is called exactly once: when the application was removed or the dispatcher
+// freed and its last call has returned, or when this call fails. Errors: WSGI_E_NULL, WSGI_E_OPTION
+// (the prefix does not begin with '/', or is there already, as "/blog/" is if "/blog" is; the text
+// names it).
+wsgi_status wsgi_path_info_dispatcher_add(const struct wsgi_path_info_dispatcher *dispatcher,
+                                          const char *prefix,
+                                          wsgi_app_fn app,
+                                          void *user_data,
+                                          wsgi_free_fn free_user_data,
+                                          struct wsgi_error **error);
+
+// Takes an application out. Also while a server serves: calls that are under way go on, and its
+// user_data is given back when the last one has returned, maybe on its thread. Errors: WSGI_E_NULL,
+// WSGI_E_OPTION (no application has this prefix).
+wsgi_status wsgi_path_info_dispatcher_remove(const struct wsgi_path_info_dispatcher *dispatcher,
+                                             const char *prefix,
+                                             struct wsgi_error **error);
+
+// The application that a dispatcher is: a wsgi_app_fn, whose user_data is the dispatcher. It calls
+// the application whose prefix the environ's PATH_INFO begins with, and shows it an environ in which
+// the prefix has moved to the end of SCRIPT_NAME; wsgi_request_environ shows the same from then on.
+// Where no prefix fits the answer is 404. It returns what the application returns, or a negative
+// status. Middleware may call it with an environ and a responder of its own.
+int32_t wsgi_path_info_dispatcher_app(void *dispatcher,
+                                      wsgi_request request,
+                                      const struct wsgi_environ *environ,
+                                      const struct wsgi_responder *responder);
+
+// Frees a dispatcher and gives back the user_data of its applications. No call of
+// wsgi_path_info_dispatcher_app may be under way. NULL is fine. It takes any pointer so that it can
+// be a free_user_data.
+void wsgi_path_info_dispatcher_free(void *dispatcher);

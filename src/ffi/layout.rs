@@ -1,0 +1,60 @@
+//! The layout of the public structs as Rust has it, against `tests/c/layout.h`, which the C tests
+//! compile: a struct that changes its shape on one side is an error of one of the two.
+
+use std::fmt::Write;
+use std::mem::{offset_of, size_of};
+use std::{env, fs};
+
+use super::types::*;
+
+/// A struct with its fields; one that is left out is an error of the compiler.
+macro_rules! layout {
+    ($text:ident, $name:ident { $($field:ident),* }) => {
+        let size_of_field = |it: &$name| {
+            let $name { $($field),* } = it;
+            [$(size_of_val($field)),*]
+        };
+        // SAFETY: zeroes are numbers, NULL pointers and absent functions.
+        let sizes = size_of_field(&unsafe { std::mem::zeroed() });
+        let offsets = [$((stringify!($field), offset_of!($name, $field))),*];
+        let name = stringify!($name);
+        writeln!($text, "STRUCT({name}, {})", size_of::<$name>()).unwrap();
+        for ((field, offset), size) in offsets.into_iter().zip(sizes) {
+            let field = field.trim_start_matches("r#");
+            writeln!($text, "FIELD({name}, {field}, {offset}, {size})").unwrap();
+        }
+    };
+}
+
+fn layouts() -> String {
+    let mut text = String::from(
+        "/* The public structs on a machine of 64 bits. Who includes this defines\n \
+         * STRUCT(name, size) and FIELD(struct, name, offset, size).\n \
+         * Written by `./dev bless` from src/ffi/layout.rs; what was released only grows at its \
+         end. */\n",
+    );
+    layout!(text, wsgi_str { ptr, len });
+    layout!(text, wsgi_header { name, value });
+    layout!(text, wsgi_pair { key, value, key_id });
+    layout!(
+        text,
+        wsgi_environ { struct_size, server, pairs, count, server_count, connection_count }
+    );
+    layout!(text, wsgi_responder { struct_size, context, start_response, write });
+    layout!(text, wsgi_option_info { struct_size, name, r#type, default_value, accepts, help });
+    layout!(text, wsgi_event { struct_size, kind, request });
+    text
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn the_layouts_are_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/c/layout.h");
+    if env::var_os("WSGISERVER_BLESS").is_some() {
+        fs::write(path, layouts()).unwrap();
+    }
+    assert!(
+        fs::read_to_string(path).unwrap_or_default() == layouts(),
+        "tests/c/layout.h is not what src/ffi says; run ./dev bless"
+    );
+}
