@@ -16,6 +16,9 @@
 #include <stdint.h>
 
 
+// A flag of calls that could wait: WSGI_AGAIN instead.
+#define WSGI_NONBLOCK 1
+
 // An application returns: answered.
 #define WSGI_DONE 0
 
@@ -28,6 +31,15 @@
 // The event is a request.
 #define WSGI_EVENT_REQUEST 1
 
+// For wsgi_stream_shutdown and wsgi_stream_set_deadline: what comes from the client.
+#define WSGI_STREAM_READ 0
+
+// What goes to the client.
+#define WSGI_STREAM_WRITE 1
+
+// Both.
+#define WSGI_STREAM_BOTH 2
+
 // An error with its text. Opaque.
 typedef struct wsgi_error wsgi_error;
 
@@ -36,6 +48,10 @@ typedef struct wsgi_path_info_dispatcher wsgi_path_info_dispatcher;
 
 // A server. Opaque; its functions may be called from any thread.
 typedef struct wsgi_server wsgi_server;
+
+// A connection that was taken out of its server. Opaque. One thread may read while another writes;
+// all other functions of it may be called from any thread at any time.
+typedef struct wsgi_stream wsgi_stream;
 
 // A worker of the host's. Opaque.
 typedef struct wsgi_worker wsgi_worker;
@@ -186,6 +202,12 @@ typedef struct wsgi_event {
 
 // The application asked for the server to stop.
 #define WSGI_E_INTERRUPTED -23
+
+// The deadline has passed.
+#define WSGI_E_TIMEOUT -24
+
+// The stream was cancelled.
+#define WSGI_E_CANCELLED -25
 
 #ifdef __cplusplus
 extern "C" {
@@ -387,6 +409,81 @@ wsgi_status wsgi_respond(const struct wsgi_server *server,
 // Gives the request up: the client gets 500 if nothing was sent, else its connection is cut. Any
 // thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
 wsgi_status wsgi_abort(const struct wsgi_server *server, wsgi_request request);
+
+// Takes the request's connection out of the server and gives it to the host, for WebSocket or any
+// protocol of its own. The request has ended with that: later calls on it are WSGI_GONE, and what
+// the application returns does not matter. Either nothing of an answer has begun, and the host
+// writes its own on the stream; or start_response was called with "101 Switching Protocols" and the
+// headers Connection: Upgrade and Upgrade, and this sends that head. Earlier answers on the
+// connection have gone out before: for that it waits as wsgi_write does, or with WSGI_NONBLOCK
+// returns WSGI_AGAIN. What was read from the client and not taken comes first from the stream: the
+// rest of the request's body as it came, then what follows it. In the application's call the
+// environ is good until it returns; that of a detached or pulled request ends here. A thread that
+// stays in the application to serve the stream is missing among the server's workers. The stream is
+// the host's: a stop neither waits for it nor closes it, it may outlive the server, and
+// wsgi_stream_free ends it. Any thread that has the request. Errors, after which the request is as
+// it was: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (an answer has begun, unknown flags),
+// WSGI_E_CLIENT, WSGI_E_STOPPING.
+wsgi_status wsgi_request_hijack(const struct wsgi_server *server,
+                                wsgi_request request,
+                                uint32_t flags,
+                                struct wsgi_stream **stream);
+
+// Reads: the number of bytes, 0 at the end of what the client sends (and for capacity 0), or a
+// negative status. Waits until there is something, at most until the deadline; with WSGI_NONBLOCK
+// it returns WSGI_AGAIN instead. Any thread, one at a time. Errors: WSGI_E_NULL, WSGI_BUSY (another
+// thread reads), WSGI_E_TIMEOUT, WSGI_E_CANCELLED, WSGI_E_CLIENT (the connection is broken),
+// WSGI_E_STATE (unknown flags), WSGI_E_SYSTEM (no memory to wait).
+int64_t wsgi_stream_read(const struct wsgi_stream *stream,
+                         void *buffer,
+                         size_t capacity,
+                         uint32_t flags);
+
+// Writes: the number of bytes, or a negative status. Waits until the client has taken them all, at
+// most until the deadline: a smaller number means that something ended the call in the middle, and
+// the next call tells what. With WSGI_NONBLOCK it writes what is taken now, and returns WSGI_AGAIN
+// if that is nothing. Any thread, one at a time. Errors: WSGI_E_NULL, WSGI_BUSY (another thread
+// writes), WSGI_E_TIMEOUT, WSGI_E_CANCELLED, WSGI_E_CLIENT (it has left), WSGI_E_STATE (after a
+// shutdown of this direction; unknown flags), WSGI_E_SYSTEM.
+int64_t wsgi_stream_write(const struct wsgi_stream *stream,
+                          const void *data,
+                          size_t length,
+                          uint32_t flags);
+
+// How many bytes wsgi_stream_read has at hand that are not in the descriptor any more: a host that
+// waits for the descriptor by itself takes these first. Any thread. Errors: WSGI_E_NULL.
+int64_t wsgi_stream_pending(const struct wsgi_stream *stream);
+
+// Ends one direction, WSGI_STREAM_READ or WSGI_STREAM_WRITE, or WSGI_STREAM_BOTH. After
+// WSGI_STREAM_WRITE the client sees the end of what it reads and may still send; after
+// WSGI_STREAM_READ reading gives 0. A call that waits in that direction returns. Any thread.
+// Errors: WSGI_E_NULL, WSGI_E_STATE (no such direction).
+wsgi_status wsgi_stream_shutdown(const struct wsgi_stream *stream, int32_t direction);
+
+// In so many milliseconds from now calls of the direction end with WSGI_E_TIMEOUT, also those that
+// wait now; 0: at once, negative: never, as in the beginning. It holds until another one is set.
+// Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (no such direction).
+wsgi_status wsgi_stream_set_deadline(const struct wsgi_stream *stream,
+                                     int32_t direction,
+                                     int64_t timeout_ms);
+
+// Ends the connection: calls that wait, and later ones, return WSGI_E_CANCELLED, and the client
+// sees the end. The stream is still to be freed. Any thread, also while others are in calls.
+// Errors: WSGI_E_NULL.
+wsgi_status wsgi_stream_cancel(const struct wsgi_stream *stream);
+
+// The descriptor, for waiting in a loop of the host's own; it stays the stream's. It does not wait
+// itself (O_NONBLOCK), is closed on exec, and does not show what is pending. The bytes in it are
+// the client's, so a host may also read and write it past the stream, from a duplicate even after
+// wsgi_stream_free, once it has taken what is pending. Any thread. Errors: WSGI_E_NULL.
+int32_t wsgi_stream_fd(const struct wsgi_stream *stream);
+
+// Closes the descriptor and frees the stream; NULL is fine. That ends the connection, unless the
+// host has duplicated the descriptor or forked with it. What was written still goes out, but a
+// client that was sending may lose it: to end gently, shut down WSGI_STREAM_WRITE and read to the
+// end first. WSGI_BUSY: a thread is in a call that reads or writes (wsgi_stream_cancel ends it);
+// nothing is freed.
+wsgi_status wsgi_stream_free(struct wsgi_stream *stream);
 
 // Makes a worker for a pull server that is prepared. Used by one thread at a time, which need not
 // always be the same. To be freed with wsgi_worker_free. Errors: WSGI_E_NULL, WSGI_E_STATE,

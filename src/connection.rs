@@ -31,6 +31,7 @@ pub(crate) mod body;
 pub(crate) mod by_hand;
 pub(crate) mod exchange;
 mod file;
+mod handing_over;
 mod lines;
 mod pieces;
 mod reading;

@@ -28,6 +28,7 @@ pub(crate) mod batch;
 pub(crate) mod deadlines;
 pub(crate) mod handle;
 mod handout;
+mod hijack;
 pub(crate) mod ownership;
 pub(crate) mod parking;
 pub(crate) mod queue;
@@ -121,6 +122,7 @@ pub(crate) struct Engine {
     pub(crate) shutdown_timeout: AtomicU64,
     /// Requests that the stop has cut.
     pub(crate) cut: AtomicU32,
+    lent: hijack::Lent,
 }
 
 /// How a turn of a connection ended.
@@ -163,6 +165,7 @@ impl Engine {
             threads: AtomicUsize::new(0),
             shutdown_timeout: AtomicU64::new(5_000),
             cut: AtomicU32::new(0),
+            lent: hijack::Lent::default(),
             tuning,
         };
         let data = |slot| Token { slot, generation: 0 }.pack();

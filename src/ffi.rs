@@ -16,4 +16,5 @@ mod pull;
 mod request;
 mod response;
 mod server;
+mod stream;
 mod types;

@@ -14,6 +14,7 @@ use crate::engine::handle::RequestId;
 use crate::error_log::LogLevel;
 use crate::gateway::environ::Environ;
 use crate::request::response::AppError;
+use crate::stream::Stream;
 
 pub mod environ;
 mod lines;
@@ -81,6 +82,8 @@ pub enum RequestError {
     File(&'static str),
     /// The server has stopped.
     Stopping,
+    /// Not without waiting, and the call was not to wait.
+    Again,
 }
 
 impl fmt::Display for RequestError {
@@ -91,6 +94,7 @@ impl fmt::Display for RequestError {
             Self::Length => "the response body is longer than its Content-Length",
             Self::MaxSizeExceeded => "the request body is too large",
             Self::Stopping => "the server has stopped",
+            Self::Again => "nothing now",
             Self::State(text)
             | Self::Header(text)
             | Self::Client(text)
@@ -235,6 +239,27 @@ impl<'a> Request<'a> {
     /// [`Application`](crate::LogCode::Application).
     pub fn log(&self, level: LogLevel, text: &str) -> Result<(), RequestError> {
         self.engine.log(self.id, level, text)
+    }
+
+    /// Takes the connection out of the server: it is the host's own from here on, and the request
+    /// has ended. Nothing of an answer may have been sent: the host writes its own on the stream.
+    /// Or it has started `101 Switching Protocols`, with the headers `Connection: Upgrade` and
+    /// `Upgrade`, which this sends. Earlier answers on the connection have gone out before; for that
+    /// it waits for the client as [`write`](Self::write) does. The stream begins with what was read
+    /// and not taken: the rest of this request's body as it came, and what follows. The environ is
+    /// good until [`Gateway::respond`] returns, that of a detached or pulled request ends here.
+    ///
+    /// # Errors
+    /// `State` after any other beginning of an answer; those of [`write`](Self::write). The request
+    /// is as it was then.
+    pub fn hijack(&self) -> Result<Stream, RequestError> {
+        self.engine.hijack(self.id, true)
+    }
+
+    /// [`hijack`](Self::hijack) that never waits: `Again` while the client does not take an earlier
+    /// answer.
+    pub fn try_hijack(&self) -> Result<Stream, RequestError> {
+        self.engine.hijack(self.id, false)
     }
 
     /// Lets the request live on after [`Gateway::respond`] returns (which then returns

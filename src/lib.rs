@@ -54,6 +54,7 @@ mod handlers;
 mod request;
 mod rfile;
 mod server;
+mod stream;
 mod sys;
 mod threadpool;
 
@@ -67,6 +68,7 @@ pub use gateway::{
 pub use handlers::Handlers;
 pub use server::options::{OptionSpec, option_specs};
 pub use server::{HTTPServer, PullWorker, Pulled};
+pub use stream::{Direction, Stream, StreamError};
 
 /// The version of the library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -178,7 +178,7 @@ impl HTTPConnection {
     }
 
     /// Waits for the client, at most `timeout` milliseconds (0: no limit).
-    fn wait_for(
+    pub(super) fn wait_for(
         &mut self,
         services: &Services,
         events: i16,

@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
 use super::ownership::{Claim, Ownership, Token};
+use super::slots::Slot;
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::{Exchange, Kept};
 use crate::connection::{HTTPConnection, Phase};
@@ -31,7 +32,7 @@ impl RequestId {
         (self.0 >> SERIAL_BITS) as u32
     }
 
-    fn serial(self) -> u64 {
+    pub(super) fn serial(self) -> u64 {
         self.0 & SERIAL_MASK
     }
 }
@@ -194,8 +195,7 @@ impl Engine {
         }
         loop {
             match self.claim(id) {
-                Ok(mut own) => {
-                    let slot = self.slots.get(id.slot())?;
+                Ok((mut own, slot)) => {
                     let connection = slot.connection.get(&mut own);
                     let was_attached = std::mem::take(&mut connection.attached);
                     if connection.over || (was_attached && !detached) {
@@ -207,7 +207,10 @@ impl Engine {
                 // Another thread is in a call on a request that was not detached. The host was told
                 // not to do that; waiting for it to end is all that can be done.
                 Err(RequestError::Busy) => std::thread::yield_now(),
-                Err(_) => return None,
+                Err(_) => {
+                    self.reclaim(id);
+                    return None;
+                }
             }
         }
     }
@@ -219,8 +222,7 @@ impl Engine {
         id: RequestId,
         f: impl FnOnce(&mut HTTPConnection) -> Result<R, RequestError>,
     ) -> Result<R, RequestError> {
-        let mut own = self.claim(id)?;
-        let Some(slot) = self.slots.get(id.slot()) else { return Err(RequestError::Gone) };
+        let (mut own, slot) = self.claim(id)?;
         let connection = slot.connection.get(&mut own);
         let result = f(connection);
         if connection.over && !connection.attached {
@@ -231,7 +233,7 @@ impl Engine {
         result
     }
 
-    fn claim(&self, id: RequestId) -> Result<Ownership, RequestError> {
+    pub(super) fn claim(&self, id: RequestId) -> Result<(Ownership, &Slot), RequestError> {
         let slot = self.slots.get(id.slot()).ok_or(RequestError::Gone)?;
         // The word carries 24 bits of the serial, this the rest.
         if slot.serial.load(Ordering::Acquire) & SERIAL_MASK != id.serial() {
@@ -239,7 +241,7 @@ impl Engine {
         }
         let token = Token { slot: id.slot(), generation: slot.word.generation() };
         match slot.word.claim(token, id.serial()) {
-            Claim::Claimed(own) => Ok(own),
+            Claim::Claimed(own) => Ok((own, slot)),
             Claim::Busy => Err(RequestError::Busy),
             Claim::Gone => Err(RequestError::Gone),
         }

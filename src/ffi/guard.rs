@@ -7,6 +7,7 @@ use super::error::wsgi_error;
 use super::types::*;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::RequestError;
+use crate::stream::StreamError;
 
 /// Why a C function fails.
 pub(super) enum Failure {
@@ -62,6 +63,21 @@ impl From<RequestError> for Failure {
             RequestError::Body(_) => WSGI_E_BODY,
             RequestError::File(_) => WSGI_E_SYSTEM,
             RequestError::Stopping => WSGI_E_STOPPING,
+            RequestError::Again => WSGI_AGAIN,
+        })
+    }
+}
+
+impl From<StreamError> for Failure {
+    fn from(error: StreamError) -> Self {
+        Self::Status(match error {
+            StreamError::Again => WSGI_AGAIN,
+            StreamError::Busy => WSGI_BUSY,
+            StreamError::Timeout => WSGI_E_TIMEOUT,
+            StreamError::Cancelled => WSGI_E_CANCELLED,
+            StreamError::Client => WSGI_E_CLIENT,
+            StreamError::State => WSGI_E_STATE,
+            StreamError::System => WSGI_E_SYSTEM,
         })
     }
 }

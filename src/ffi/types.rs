@@ -44,6 +44,13 @@ pub const WSGI_E_FORKED: wsgi_status = -21;
 pub const WSGI_E_STOPPING: wsgi_status = -22;
 /// The application asked for the server to stop.
 pub const WSGI_E_INTERRUPTED: wsgi_status = -23;
+/// The deadline has passed.
+pub const WSGI_E_TIMEOUT: wsgi_status = -24;
+/// The stream was cancelled.
+pub const WSGI_E_CANCELLED: wsgi_status = -25;
+
+/// A flag of calls that could wait: WSGI_AGAIN instead.
+pub const WSGI_NONBLOCK: u32 = 1;
 
 /// An application returns: answered.
 pub const WSGI_DONE: i32 = 0;

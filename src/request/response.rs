@@ -139,6 +139,11 @@ impl Response {
         self.phase != Phase::Idle
     }
 
+    /// Whether what was started is `101 Switching Protocols`.
+    pub fn is_upgrade(&self) -> bool {
+        self.is_started() && self.code == 101
+    }
+
     #[cfg(test)]
     pub fn is_sent(&self) -> bool {
         self.phase == Phase::Sent
@@ -276,7 +281,7 @@ impl Response {
         };
         let keep_alive = context.keep_alive
             && !self.closes
-            && self.code != 413
+            && !matches!(self.code, 101 | 413)
             && self.framing != Framing::UntilClose;
         out.reserve(context.protocol.len() + self.status.len() + self.headers.len() + 256);
         for part in [context.protocol, b" ", &self.status, b"\r\n", &self.headers] {

@@ -58,6 +58,12 @@ pub(crate) fn send_vectored<const N: usize>(fd: RawFd, pieces: [&[u8]; N]) -> io
     })
 }
 
+/// Says that no more will be read.
+pub(crate) fn shutdown_read(fd: RawFd) {
+    // SAFETY: no pointers are passed. A failure means that the client has already left.
+    unsafe { libc::shutdown(fd, libc::SHUT_RD) };
+}
+
 /// Says that no more will be written.
 pub(crate) fn shutdown_write(fd: RawFd) {
     // SAFETY: no pointers are passed. A failure means that the client has already left.
