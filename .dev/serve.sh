@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared with dev and its other files
-# ./dev serve APPLICATION LANGUAGE PORT [--option VALUE ...]: the server program replaces this
-# shell, so that the process that was started is the server.
+# ./dev serve APPLICATION LANGUAGE PORT [--bind ADDR ...] [--option VALUE ...]: the server program
+# replaces this shell, so that the process that was started is the server.
 
 serve_applications="hello fixture"
 
@@ -37,7 +37,7 @@ serve_check_options() {
 serve_usage() { # MESSAGE
     {
         echo "dev: $1"
-        echo "usage: ./dev serve APPLICATION LANGUAGE PORT [--option VALUE ...]"
+        echo "usage: ./dev serve APPLICATION LANGUAGE PORT [--bind ADDR ...] [--option VALUE ...]"
         echo "applications: $serve_applications"
         echo "languages: $serve_languages"
     } >&2

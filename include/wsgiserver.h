@@ -132,7 +132,7 @@ typedef struct wsgi_option_info {
     // Set by the caller: the size of this struct.
     size_t struct_size;
     const char *name;
-    // "number", "seconds", "flag", "text" or "choice".
+    // "number", "seconds", "flag", "text", "mode" or "choice".
     const char *type;
     const char *default_value;
     // What values it takes, in words.
@@ -233,7 +233,11 @@ const char *wsgi_error_message(const struct wsgi_error *error);
 // Frees an error. NULL is fine.
 void wsgi_error_free(struct wsgi_error *error);
 
-// Makes a server for bind_addr, "HOST:PORT" or "[IPV6]:PORT"; port 0 takes a free one. Without an
+// Makes a server for bind_addr: "HOST:PORT" or "[IPV6]:PORT" (port 0 takes a free one; "[::]" is
+// IPv4 too), "unix:/path" or "/path", "@name" (an abstract UNIX socket). NULL or "": it listens on
+// what wsgi_server_listen and wsgi_server_listen_fd add. It is looked at when the server is
+// prepared. A path that is a socket on which nobody answers is replaced, anything else there is an
+// error; it is removed when the server stops, unless another has taken its place. Without an
 // application (NULL) it is a pull server, whose requests are taken by wsgi_worker_next.
 // free_user_data, if any, is called exactly once when the server is done with user_data, also when
 // this call fails. The server is to be freed with wsgi_server_free; error, if it is not NULL and
@@ -270,9 +274,10 @@ size_t wsgi_server_option_count(void);
 // WSGI_E_STATE (the struct is too small).
 wsgi_status wsgi_server_option_info(size_t index, struct wsgi_option_info *info);
 
-// Binds, listens, and starts the worker threads. Connections wait until wsgi_server_serve; a pull
+// Binds, listens, and starts the worker threads: on all addresses, or on none. Connections wait until wsgi_server_serve; a pull
 // server serves from here on. Errors: WSGI_E_NULL, WSGI_E_BIND, WSGI_E_STATE, WSGI_E_SYSTEM.
-wsgi_status wsgi_server_prepare(const struct wsgi_server *server, struct wsgi_error **error);
+wsgi_status wsgi_server_prepare(const struct wsgi_server *server,
+                                struct wsgi_error **error);
 
 // Accepts and serves until the server is stopped; the calling thread is its listening thread.
 // Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application asked for
@@ -301,18 +306,51 @@ wsgi_status wsgi_server_signal_stop(const struct wsgi_server *server);
 // WSGI_BUSY (called from a worker thread, which would wait for itself), WSGI_E_FORKED.
 wsgi_status wsgi_server_wait(const struct wsgi_server *server);
 
-// Writes the address that is listened on, with the real port, like "127.0.0.1:39123"; the rest as
-// for wsgi_server_get. Errors: WSGI_E_NULL, WSGI_E_LENGTH, WSGI_E_STATE (not prepared yet).
-wsgi_status wsgi_server_bound_addr(const struct wsgi_server *server,
-                                   char *buffer,
-                                   size_t capacity,
-                                   size_t *length);
-
 // Stops the server if it runs, and frees it; the handle must not be used any more. NULL is fine.
 // WSGI_BUSY: the call comes from a worker thread, or a worker is still in the application after
 // the stop; then nothing is freed and the handle is good for another try. WSGI_E_FORKED: this is a
 // forked child of the process that runs the server; nothing is freed here either.
 wsgi_status wsgi_server_free(struct wsgi_server *server);
+
+// Adds an address to listen on beside bind_addr, in the same forms. Before the server is prepared,
+// which is when names are resolved and sockets made: all of them, or none. Errors: WSGI_E_NULL,
+// WSGI_E_BIND (it has none of the forms, or there are more than 13 listeners), WSGI_E_STATE (the
+// server runs).
+wsgi_status wsgi_server_listen(const struct wsgi_server *server,
+                               const char *addr,
+                               struct wsgi_error **error);
+
+// Adds a socket that listens already, beside bind_addr (NULL or "" at wsgi_server_new: only the
+// descriptor is served). On success fd is the server's, which may give it another number; it is
+// made non-blocking and close-on-exec, and stays open until wsgi_server_free, so that the server
+// can be started again (clients wait in its backlog meanwhile). A path that it has is not removed.
+// On failure fd is the caller's as before. Before the server is prepared. Errors: WSGI_E_NULL,
+// WSGI_E_BIND (closed, no socket, not a stream socket of IP or UNIX, does not listen, or too many;
+// the text says which), WSGI_E_SYSTEM, WSGI_E_STATE (the server runs).
+wsgi_status wsgi_server_listen_fd(const struct wsgi_server *server,
+                                  int fd,
+                                  struct wsgi_error **error);
+
+// How many listeners the server has: those of wsgi_server_bound_addr_at. 0 before it was prepared,
+// and for NULL.
+size_t wsgi_server_listener_count(const struct wsgi_server *server);
+
+// Writes the address that is listened on, with the real port, in a form that bind_addr takes:
+// "127.0.0.1:39123", "[::1]:39123", "unix:/run/app.sock", "@name". With several listeners it is the
+// first one's. After a stop it is that of the last run. The rest as for wsgi_server_get. Errors:
+// WSGI_E_NULL, WSGI_E_LENGTH, WSGI_E_STATE (not prepared yet).
+wsgi_status wsgi_server_bound_addr(const struct wsgi_server *server,
+                                   char *buffer,
+                                   size_t capacity,
+                                   size_t *length);
+
+// wsgi_server_bound_addr for each listener: bind_addr's is 0, the others follow in the order they
+// were added. Errors as there, and WSGI_E_OPTION (no such index).
+wsgi_status wsgi_server_bound_addr_at(const struct wsgi_server *server,
+                                      size_t index,
+                                      char *buffer,
+                                      size_t capacity,
+                                      size_t *length);
 
 // Fills environ with the request's environ; its strings are lent until the request ends.
 // environ->struct_size is to be set before. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (the

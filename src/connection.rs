@@ -23,6 +23,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::engine::ownership::{Bits, Token};
 use crate::error_log::LogCode;
+use crate::gateway::environ::Pairs;
 use crate::request::head::Refusal;
 use crate::sys::{epoll, socket};
 
@@ -33,6 +34,7 @@ pub(crate) mod exchange;
 mod file;
 mod handing_over;
 mod lines;
+pub(crate) mod peercreds;
 mod pieces;
 mod reading;
 pub(crate) mod responding;
@@ -54,7 +56,12 @@ pub(crate) const INTEREST: u32 = epoll::IN | epoll::RDHUP | epoll::EDGE;
 pub(crate) struct HTTPConnection {
     socket: Option<OwnedFd>,
     token: Token,
+    /// `None` for a UNIX socket.
     pub(crate) remote: Option<SocketAddr>,
+    /// Who is at the other end of a UNIX socket, once that was asked.
+    peer: Option<Box<Pairs>>,
+    /// The number of the listener that it came by.
+    listener: u8,
     pub(crate) phase: Phase,
     pub(crate) exchange: Option<Box<Exchange>>,
     /// Bytes from the client while the connection is at rest.
@@ -129,6 +136,8 @@ impl HTTPConnection {
             socket: None,
             token: Token { slot: 0, generation: 0 },
             remote: None,
+            peer: None,
+            listener: 0,
             phase: Phase::Head,
             exchange: None,
             stored: Vec::new(),
@@ -152,8 +161,15 @@ impl HTTPConnection {
     }
 
     /// Begins with an accepted socket. Its registration with epoll comes after this.
-    pub(crate) fn open(&mut self, socket: OwnedFd, remote: Option<SocketAddr>, token: Token) {
-        *self = Self { socket: Some(socket), token, remote, interest: INTEREST, ..Self::closed() };
+    pub(crate) fn open(
+        &mut self,
+        socket: OwnedFd,
+        remote: Option<SocketAddr>,
+        listener: u8,
+        token: Token,
+    ) {
+        let (socket, interest) = (Some(socket), INTEREST);
+        *self = Self { socket, token, remote, listener, interest, ..Self::closed() };
     }
 
     /// Ends it: out of epoll and shut down first, because a forked child may hold the descriptor
@@ -253,13 +269,19 @@ impl HTTPConnection {
 
     /// Builds the environ of the request that is out, unless that was done.
     pub(crate) fn build_environ(&mut self, services: &Services) {
+        let fd = self.fd();
         let Some(exchange) = self.exchange.as_mut() else { return };
+        let settings = &services.settings;
+        let Some(template) = settings.environs.get(usize::from(self.listener)) else { return };
         if std::mem::replace(&mut exchange.environ_built, true) {
             return;
         }
         let Exchange { environ, input, head, remote_text, .. } = &mut **exchange;
-        let remote = remote_text.of(self.remote);
-        environ.build(&services.settings.environ, &remote, input.request(), head);
+        let mut remote = remote_text.of(self.remote);
+        if self.remote.is_none() {
+            remote.more = settings.peercreds.of(fd, &mut self.peer);
+        }
+        environ.build(template, &remote, input.request(), head);
     }
 
     pub(crate) fn set_interest(&mut self, services: &Services, interest: u32) {

@@ -65,6 +65,9 @@ const WAKE: u32 = 1;
 const TIMER: u32 = 2;
 const LISTENER: u32 = 3;
 
+/// The numbers in between are the listeners'.
+pub(crate) const MOST_LISTENERS: usize = (slots::RESERVED - LISTENER) as usize;
+
 /// How the engine behaves; made from the server's options. Times in nanoseconds.
 pub(crate) struct Tuning {
     /// Workers that may wait in epoll at a time.
@@ -233,11 +236,12 @@ impl Engine {
         self.roles.polling() > 0 && !self.has_queued() && !self.has_remainder()
     }
 
-    /// Takes in a connection that was accepted.
+    /// Takes in a connection that was accepted by the listener with this index.
     fn admit(
         &self,
         socket: std::os::fd::OwnedFd,
         remote: Option<SocketAddr>,
+        listener: u8,
         now: u64,
     ) -> Result<(), accept::Complaint> {
         let Some(mut own) = self.slots.open() else {
@@ -249,7 +253,7 @@ impl Engine {
         slot.word.end_request(&own, slot.serial.load(Ordering::Relaxed));
         let connection = slot.connection.get(&mut own);
         let fd = socket.as_raw_fd();
-        connection.open(socket, remote, token);
+        connection.open(socket, remote, listener, token);
         if let Err(error) = self.services.epoll.add(fd, INTEREST, token.pack()) {
             self.close(own);
             let text = format!("epoll_ctl: {error}: a connection is refused");

@@ -12,6 +12,7 @@ mod guard;
 #[cfg(test)]
 mod layout;
 mod library;
+mod listening;
 mod pull;
 mod request;
 mod response;

@@ -67,7 +67,7 @@ pub use gateway::{
 };
 pub use handlers::Handlers;
 pub use server::options::{OptionSpec, option_specs};
-pub use server::{HTTPServer, PullWorker, Pulled};
+pub use server::{Address, HTTPServer, PullWorker, Pulled};
 pub use stream::{Direction, Stream, StreamError};
 
 /// The version of the library.

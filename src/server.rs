@@ -2,16 +2,22 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+mod address;
 mod bind;
 mod current;
+mod inherited;
+mod listeners;
 pub mod options;
 mod settings;
+mod unix_socket;
 
+pub use address::Address;
+use bind::Bound;
 use current::CurrentEngine;
+use listeners::Listeners;
 use options::Options;
 
 use crate::engine::Engine;
@@ -46,7 +52,8 @@ struct State {
     handlers: Handlers,
     stage: Stage,
     running: Option<Arc<Running>>,
-    bound: Option<SocketAddr>,
+    listeners: Listeners,
+    bound: Vec<Address>,
     /// The threads of the last run, for knowing whether some are still in the application.
     roll: Option<Arc<Roll>>,
     /// The listening thread of the library's own.
@@ -69,7 +76,9 @@ struct Running {
 }
 
 impl HTTPServer {
-    /// A server that calls `gateway`. It listens once it is prepared.
+    /// A server that calls `gateway`. It listens once it is prepared: on `bind_addr`
+    /// (`HOST:PORT`, `[IPV6]:PORT`, `unix:/path`, `/path`, `@abstract`; empty: on none) and what
+    /// [`listen`](Self::listen) and [`listen_fd`](Self::listen_fd) add.
     pub fn new(bind_addr: &str, gateway: impl Gateway) -> Result<Self, Error> {
         Self::with_gateway(bind_addr, Some(Arc::new(gateway)))
     }
@@ -139,14 +148,15 @@ impl HTTPServer {
                 return Err(Error::new(ErrorKind::State, "the server is prepared already"));
             }
         }
-        let (socket, bound) = bind::listen(&state.options)?;
+        let bound = state.listeners.bind_all(&state.options)?;
+        let addresses: Vec<_> = bound.iter().map(|bound| bound.address.clone()).collect();
         let failed = |error: std::io::Error| Error::system("the server cannot be set up", &error);
-        let listener = Listener::new(socket, 0).map_err(failed)?;
+        let listeners = make_listeners(bound).map_err(failed)?;
         let engine = Engine::new(
-            settings::settings(&state.options, bound),
+            settings::settings(&state.options, &addresses),
             &state.handlers,
             settings::tuning(&state.options),
-            vec![listener],
+            listeners,
             self.stopper.clone(),
             self.gateway.as_ref().is_some_and(|gateway| gateway.wants_environ()),
         )
@@ -165,7 +175,7 @@ impl HTTPServer {
         }
         self.current.set(Some(engine.clone()));
         state.running = Some(Arc::new(Running { engine, pool }));
-        state.bound = Some(bound);
+        state.bound = addresses;
         state.stage = Stage::Prepared;
         Ok(())
     }
@@ -262,13 +272,6 @@ impl HTTPServer {
         {
             let _panicked = thread.join();
         }
-    }
-
-    /// The address that is listened on, with the real port.
-    pub fn bound_addr(&self) -> Result<SocketAddr, Error> {
-        self.lock()
-            .bound
-            .ok_or_else(|| Error::new(ErrorKind::State, "the server was not prepared yet"))
     }
 
     fn begin_to_serve(&self) -> Result<Arc<Running>, Error> {
@@ -372,6 +375,10 @@ impl Running {
     fn is_a_worker_here(&self) -> bool {
         self.pool.as_ref().is_some_and(ThreadPool::is_here)
     }
+}
+
+fn make_listeners(bound: Vec<Bound>) -> std::io::Result<Vec<Listener>> {
+    (0..).zip(bound).map(|(index, bound)| Listener::new(bound.socket, index)).collect()
 }
 
 fn forked() -> Error {

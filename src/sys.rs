@@ -7,6 +7,8 @@ pub(crate) mod epoll;
 pub(crate) mod event;
 pub(crate) mod file;
 pub(crate) mod fork;
+pub(crate) mod listening;
+pub(crate) mod peercred;
 pub(crate) mod poll;
 pub(crate) mod socket;
 pub(crate) mod thread;

@@ -14,6 +14,7 @@ const FILES: &[&str] = &[
     "library",
     "error",
     "server",
+    "listening",
     "request",
     "body",
     "response",

@@ -1,10 +1,11 @@
 /* Starts one of the example applications on 127.0.0.1.
  *
- *     serve APPLICATION PORT [--name VALUE ...]
+ *     serve APPLICATION PORT [--bind ADDR ...] [--name VALUE ...]
  *
- * Port 0 takes a free one. `--name VALUE` sets the server's option of that name (dashes stand for
- * underscores); `--threads` is short for `--numthreads`. It prints `listening on URL` once it
- * accepts, and ends with 0 when SIGTERM or SIGINT has stopped it and its requests are answered.
+ * Port 0 takes a free one. `--bind ADDR` listens there instead (`[::]:80`, `unix:/path`, `@name`),
+ * and on each further one that is given. `--name VALUE` sets the server's option of that name (dashes stand for
+ * underscores); `--threads` is short for `--numthreads`. It prints `listening on URL` for each
+ * address once it accepts, and ends with 0 when SIGTERM or SIGINT has stopped it and its requests are answered.
  * What it does not know makes it exit with 2 and say what it does know. */
 #define _POSIX_C_SOURCE 200809L
 
@@ -31,7 +32,7 @@ int main(int argc, char **argv) {
     const application *chosen = argc > 1 ? application_named(argv[1]) : NULL;
     if (chosen == NULL) {
         if (argc > 1) fprintf(stderr, "serve: unknown application '%s'\n", argv[1]);
-        fprintf(stderr, "usage: serve APPLICATION PORT [--name VALUE ...]\napplications:\n");
+        fprintf(stderr, "usage: serve APPLICATION PORT [--bind ADDR ...] [--name VALUE ...]\napplications:\n");
         for (size_t i = 0; i < application_count; i++)
             fprintf(stderr, "  %-10s %s\n", applications[i]->name, applications[i]->help);
         return USAGE;
@@ -73,6 +74,13 @@ static int option_name(const char *argument, char *name, size_t capacity) {
     return 1;
 }
 
+/* The first address takes the place of 127.0.0.1:PORT, the others come beside it. */
+static wsgi_status listen_on(const char *address, wsgi_error **error) {
+    static int given;
+    return given++ ? wsgi_server_listen(server, address, error)
+                   : wsgi_server_set(server, "bind_addr", address, error);
+}
+
 static int configure(int argc, char **argv) {
     for (int i = 0; i < argc; i += 2) {
         char name[64];
@@ -86,7 +94,9 @@ static int configure(int argc, char **argv) {
             fprintf(stderr, "serve: %s needs a value\n", argv[i]);
             return USAGE;
         }
-        if (wsgi_server_set(server, name, argv[i + 1], &error) < 0) {
+        if (strcmp(name, "bind") == 0) {
+            if (listen_on(argv[i + 1], &error) < 0) return report(error, USAGE);
+        } else if (wsgi_server_set(server, name, argv[i + 1], &error) < 0) {
             report(error, USAGE);
             list_options();
             return USAGE;
@@ -100,8 +110,18 @@ static void on_signal(int number) {
     wsgi_server_signal_stop(server);
 }
 
+/* A UNIX socket has no URL: its address says what it is. */
+static void print_addresses(void) {
+    char address[256];
+    for (size_t i = 0; i < wsgi_server_listener_count(server); i++) {
+        if (wsgi_server_bound_addr_at(server, i, address, sizeof address, NULL) < 0) continue;
+        int is_unix = address[0] == '@' || strncmp(address, "unix:", 5) == 0;
+        printf("listening on %s%s\n", is_unix ? "" : "http://", address);
+    }
+    fflush(stdout);
+}
+
 static int run(const application *chosen) {
-    char address[64];
     wsgi_error *error = NULL;
     struct sigaction action = {0};
     action.sa_handler = on_signal;
@@ -109,9 +129,7 @@ static int run(const application *chosen) {
     sigaction(SIGINT, &action, NULL);
 
     if (wsgi_server_start_background(server, &error) < 0) return report(error, FAILED);
-    if (wsgi_server_bound_addr(server, address, sizeof address, NULL) < 0) return FAILED;
-    printf("listening on http://%s\n", address);
-    fflush(stdout);
+    print_addresses();
 
     wsgi_status status = wsgi_server_wait(server);
     if (chosen->finish) chosen->finish();

@@ -1,11 +1,11 @@
-//! `./dev serve APPLICATION rust PORT [--option VALUE ...]`: the applications `hello` and `fixture`
+//! `./dev serve APPLICATION rust PORT [--bind ADDR ...] [--option VALUE ...]`: the applications `hello` and `fixture`
 //! on the Rust interface.
 
 use std::io::Write;
 use std::process::exit;
 use std::sync::Arc;
 
-use wsgiserver::{HTTPServer, Handlers, option_specs};
+use wsgiserver::{Address, HTTPServer, Handlers, option_specs};
 
 mod fixture;
 mod hello;
@@ -16,7 +16,7 @@ const APPLICATIONS: &str = "hello fixture";
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [application, port, options @ ..] = arguments.as_slice() else {
-        usage("usage: serve APPLICATION PORT [--option VALUE ...]");
+        usage("usage: serve APPLICATION PORT [--bind ADDR ...] [--option VALUE ...]");
     };
     let address = format!("127.0.0.1:{port}");
     let server = match application.as_str() {
@@ -25,6 +25,7 @@ fn main() {
         other => usage(&format!("there is no application {other:?}; there are {APPLICATIONS}")),
     };
     let server = Arc::new(server.unwrap_or_else(|error| usage(&error.to_string())));
+    let mut bound = false;
     for pair in options.chunks(2) {
         let [name, value] = pair else { usage(&format!("{} has no value", pair[0])) };
         let Some(name) = name.strip_prefix("--") else { usage(&format!("{name} is no option")) };
@@ -32,7 +33,13 @@ fn main() {
             "threads" => "numthreads".to_owned(),
             name => name.to_owned(),
         };
-        server.set(&name, value).unwrap_or_else(|error| usage(&error.to_string()));
+        let done = match name.as_str() {
+            // The first takes the place of 127.0.0.1:PORT, the others come beside it.
+            "bind" if !std::mem::replace(&mut bound, true) => server.set("bind_addr", value),
+            "bind" => server.listen(value),
+            name => server.set(name, value),
+        };
+        done.unwrap_or_else(|error| usage(&error.to_string()));
     }
     let to_stderr = |level, code, text: &str| eprintln!("{level:?} {code:?}: {text}");
     let handlers = Handlers::new().error_log(to_stderr);
@@ -45,9 +52,11 @@ fn main() {
         eprintln!("{error}");
         exit(1);
     }
-    match server.bound_addr() {
-        Ok(address) => println!("listening on http://{address}"),
-        Err(error) => usage(&error.to_string()),
+    for address in server.bound_addrs() {
+        match address {
+            Address::Tcp(address) => println!("listening on http://{address}"),
+            address => println!("listening on {address}"),
+        }
     }
     let _closed = std::io::stdout().flush();
     server.wait();

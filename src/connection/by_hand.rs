@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use super::exchange::Exchange;
+use super::peercreds::PeerCreds;
 use super::services::{Services, Settings};
 use super::{Advance, HTTPConnection, INTEREST};
 use crate::engine::ownership::{Bits, Token};
@@ -34,7 +35,8 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         accepted_queue_timeout: 0,
         preread,
         log_level: LogLevel::Error,
-        environ: EnvironTemplate::new(&info),
+        environs: vec![EnvironTemplate::new(&info)],
+        peercreds: PeerCreds::Off,
     };
     Services::new(settings, &Handlers::default(), usize::MAX, 1).expect("descriptors")
 }
@@ -53,7 +55,7 @@ impl<'a> Pair<'a> {
         client.set_nonblocking(true).expect("a socket");
         let mut connection = HTTPConnection::closed();
         let token = Token { slot: 1000, generation: 0 };
-        connection.open(server.into(), None, token);
+        connection.open(server.into(), None, 0, token);
         services.epoll.add(connection.fd(), INTEREST, token.pack()).expect("a new socket");
         Self { services, connection, client, spare: None }
     }

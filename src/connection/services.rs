@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::exchange::Exchange;
+use super::peercreds::PeerCreds;
 use crate::engine::deadlines::Deadlines;
 use crate::error_log::{ErrorLog, LogLevel};
 use crate::gateway::environ::EnvironTemplate;
@@ -33,7 +34,9 @@ pub(crate) struct Settings {
     pub(crate) preread: usize,
     /// What matters less is not told to the host's log handler.
     pub(crate) log_level: LogLevel,
-    pub(crate) environ: EnvironTemplate,
+    /// One for each listener.
+    pub(crate) environs: Vec<EnvironTemplate>,
+    pub(crate) peercreds: PeerCreds,
 }
 
 /// Everything a connection shares with the others of its server.

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 use super::ownership::Token;
 use super::{Engine, LISTENER};
 use crate::error_log::LogCode;
+use crate::sys::listening::ListeningSocket;
 use crate::sys::{epoll, socket};
 
 /// Connections taken in one go before others get a turn.
@@ -25,7 +26,7 @@ pub(crate) struct Listener {
 }
 
 struct State {
-    socket: Option<OwnedFd>,
+    socket: Option<ListeningSocket>,
     /// Given up to take in and close a connection when there are no descriptors left.
     spare: Option<OwnedFd>,
     /// Out of descriptors, and said so.
@@ -39,11 +40,11 @@ pub(super) type Complaint = (LogCode, String);
 
 impl Listener {
     /// `socket` listens and is non-blocking; `index` is its place among the server's.
-    pub(crate) fn new(socket: OwnedFd, index: usize) -> io::Result<Self> {
+    pub(crate) fn new(socket: ListeningSocket, index: u8) -> io::Result<Self> {
         let spare = Some(socket::spare_descriptor(&socket)?);
         let state = State { socket: Some(socket), spare, resting: false, complaints: Vec::new() };
         Ok(Self {
-            number: LISTENER + index as u32,
+            number: LISTENER + u32::from(index),
             state: Mutex::new(state),
             again: AtomicBool::new(false),
         })
@@ -65,8 +66,12 @@ impl Listener {
     pub(crate) fn close(&self, engine: &Engine) {
         let mut state = self.lock();
         state.spare = None;
-        if let Some(socket) = state.socket.take() {
-            let _not_registered = engine.services.epoll.delete(socket.as_raw_fd());
+        let socket = state.socket.take();
+        drop(state);
+        let Some(socket) = socket else { return };
+        let _not_registered = engine.services.epoll.delete(socket.as_raw_fd());
+        if let Err(text) = socket.close() {
+            engine.services.log.warning(LogCode::Server, format_args!("{text}"));
         }
     }
 
@@ -132,11 +137,12 @@ const EVENTS: u32 = epoll::IN | epoll::EDGE;
 impl State {
     /// False if there may be more.
     fn accept_some(&mut self, engine: &Engine, number: u32, now: u64) -> bool {
+        let index = number.saturating_sub(LISTENER) as u8;
         for _ in 0..AT_ONCE {
             let Some(listener) = self.socket.as_ref().map(AsRawFd::as_raw_fd) else { return true };
             match socket::accept(listener) {
                 Ok((socket, remote)) => {
-                    self.complaints.extend(engine.admit(socket, remote, now).err());
+                    self.complaints.extend(engine.admit(socket, remote, index, now).err());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                 Err(error) if is_the_clients(&error) => {}

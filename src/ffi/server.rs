@@ -33,14 +33,18 @@ impl wsgi_server {
     }
 }
 
-/// Makes a server for bind_addr, "HOST:PORT" or "[IPV6]:PORT"; port 0 takes a free one. Without an
+/// Makes a server for bind_addr: "HOST:PORT" or "[IPV6]:PORT" (port 0 takes a free one; "[::]" is
+/// IPv4 too), "unix:/path" or "/path", "@name" (an abstract UNIX socket). NULL or "": it listens on
+/// what wsgi_server_listen and wsgi_server_listen_fd add. It is looked at when the server is
+/// prepared. A path that is a socket on which nobody answers is replaced, anything else there is an
+/// error; it is removed when the server stops, unless another has taken its place. Without an
 /// application (NULL) it is a pull server, whose requests are taken by wsgi_worker_next.
 /// free_user_data, if any, is called exactly once when the server is done with user_data, also when
 /// this call fails. The server is to be freed with wsgi_server_free; error, if it is not NULL and
 /// the call fails, with wsgi_error_free. Errors: WSGI_E_NULL, WSGI_E_OPTION, WSGI_E_SYSTEM.
 ///
 /// # Safety
-/// bind_addr is a string, server and error may be written to; app may be called on any thread.
+/// bind_addr is NULL or a string, server and error may be written to; app may be called on any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsgi_server_new(
     bind_addr: *const c_char,
@@ -56,8 +60,11 @@ pub unsafe extern "C" fn wsgi_server_new(
         if server.is_null() {
             return Err(Failure::Null("server"));
         }
-        // SAFETY: a string by the caller's word.
-        let bind_addr = unsafe { text(bind_addr, "bind_addr")? };
+        let bind_addr = match bind_addr.is_null() {
+            true => "",
+            // SAFETY: a string by the caller's word.
+            false => unsafe { text(bind_addr, "bind_addr")? },
+        };
         let handle = Arc::new(AtomicPtr::new(ptr::null_mut()));
         let gateway = match app {
             Some(app) => {
@@ -169,7 +176,7 @@ static OPTION_TEXTS: LazyLock<Vec<[CString; 5]>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Binds, listens, and starts the worker threads. Connections wait until wsgi_server_serve; a pull
+/// Binds, listens, and starts the worker threads: on all addresses, or on none. Connections wait until wsgi_server_serve; a pull
 /// server serves from here on. Errors: WSGI_E_NULL, WSGI_E_BIND, WSGI_E_STATE, WSGI_E_SYSTEM.
 ///
 /// # Safety
@@ -289,25 +296,6 @@ pub extern "C" fn wsgi_server_wait(server: Option<&wsgi_server>) -> wsgi_status 
     })
 }
 
-/// Writes the address that is listened on, with the real port, like "127.0.0.1:39123"; the rest as
-/// for wsgi_server_get. Errors: WSGI_E_NULL, WSGI_E_LENGTH, WSGI_E_STATE (not prepared yet).
-///
-/// # Safety
-/// buffer may be written to for capacity bytes, length is NULL or may be.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wsgi_server_bound_addr(
-    server: Option<&wsgi_server>,
-    buffer: *mut c_char,
-    capacity: usize,
-    length: *mut usize,
-) -> wsgi_status {
-    guard(|| {
-        let address = server.ok_or(Failure::Null("server"))?.inner.bound_addr()?.to_string();
-        // SAFETY: the same as ours.
-        unsafe { copy_out(&address, buffer, capacity, length) }
-    })
-}
-
 /// Stops the server if it runs, and frees it; the handle must not be used any more. NULL is fine.
 /// WSGI_BUSY: the call comes from a worker thread, or a worker is still in the application after
 /// the stop; then nothing is freed and the handle is good for another try. WSGI_E_FORKED: this is a
@@ -352,7 +340,7 @@ fn refuse_forked(server: &wsgi_server) -> Result<(), Failure> {
 ///
 /// # Safety
 /// buffer may be written to for capacity bytes, length is NULL or may be.
-unsafe fn copy_out(
+pub(super) unsafe fn copy_out(
     value: &str,
     buffer: *mut c_char,
     capacity: usize,

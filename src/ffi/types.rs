@@ -154,7 +154,7 @@ pub struct wsgi_option_info {
     /// Set by the caller: the size of this struct.
     pub struct_size: usize,
     pub name: *const c_char,
-    /// "number", "seconds", "flag", "text" or "choice".
+    /// "number", "seconds", "flag", "text", "mode" or "choice".
     pub r#type: *const c_char,
     pub default_value: *const c_char,
     /// What values it takes, in words.

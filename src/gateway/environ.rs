@@ -30,10 +30,12 @@ pub struct ServerInfo<'a> {
     pub unicode: bool,
 }
 
-/// The server's pairs, built once.
+/// The pairs that do not come with a connection, built once for each listener.
 #[derive(Clone, Debug)]
 pub struct EnvironTemplate {
     pairs: Pairs,
+    /// The first so many are the same for all listeners.
+    common: usize,
     unicode: bool,
 }
 
@@ -45,24 +47,39 @@ impl EnvironTemplate {
             ("ACTUAL_SERVER_PROTOCOL", info.protocol),
             ("SCRIPT_NAME", b""),
             ("SERVER_NAME", info.server_name),
-            ("SERVER_PORT", info.server_port),
             ("SERVER_SOFTWARE", info.software),
             ("wsgi.input_terminated", b"1"),
             ("wsgi.multiprocess", b"0"),
             ("wsgi.multithread", b"1"),
             ("wsgi.run_once", b"0"),
-            ("wsgi.url_scheme", info.url_scheme),
             ("wsgi.version", version),
+            // Last what depends on the listener.
+            ("wsgi.url_scheme", info.url_scheme),
+            ("SERVER_PORT", info.server_port),
         ];
         for (key, value) in values {
             pairs.push(key.as_bytes(), value);
         }
-        Self { pairs, unicode: info.unicode }
+        Self { common: pairs.pairs.len(), pairs, unicode: info.unicode }
+    }
+
+    /// Tells the templates of one server's listeners what they have in common.
+    pub fn find_common(templates: &mut [Self]) {
+        let Some((first, others)) = templates.split_first() else { return };
+        let same = |other: &Self| {
+            let pairs = first.pairs.iter().zip(other.pairs.iter());
+            pairs.take_while(|(one, other)| one == other).count()
+        };
+        let common = others.iter().map(same).min().unwrap_or(first.pairs.pairs.len());
+        for template in templates {
+            template.common = common;
+        }
     }
 
     /// Adds a pair of the host's own. It must not be one that a request brings.
     pub fn push(&mut self, key: &[u8], value: &[u8]) {
         self.pairs.push(key, value);
+        self.common = self.pairs.pairs.len();
     }
 }
 
@@ -122,7 +139,7 @@ impl Environ {
         self.all.clear();
         self.all.arena.extend_from_slice(&template.pairs.arena);
         self.all.pairs.extend_from_slice(&template.pairs.pairs);
-        self.server_count = self.all.pairs.len();
+        self.server_count = template.common;
         self.all.known_with(REMOTE_ADDR, |arena| arena.extend_from_slice(remote.addr));
         self.all.known_with(REMOTE_PORT, |arena| arena.extend_from_slice(remote.port));
         if let Some(more) = remote.more {

@@ -28,6 +28,8 @@ pub enum OptionKind {
     Flag,
     /// Any text without control characters.
     Text,
+    /// The permissions of a file in octal digits, or nothing.
+    Mode,
     /// One of these.
     Choice(&'static [&'static str]),
 }
@@ -40,6 +42,7 @@ impl OptionKind {
             Self::Seconds(..) => "seconds",
             Self::Flag => "flag",
             Self::Text => "text",
+            Self::Mode => "mode",
             Self::Choice(_) => "choice",
         }
     }
@@ -52,6 +55,7 @@ impl OptionKind {
             Self::Seconds(low, high) => format!("seconds from {low} to {high}"),
             Self::Flag => "1 or 0, true or false, yes or no, on or off".into(),
             Self::Text => "text without control characters".into(),
+            Self::Mode => "an octal mode from 0 to 777, or nothing".into(),
             Self::Choice(choices) => choices.join(" or "),
         }
     }
@@ -66,6 +70,7 @@ impl OptionKind {
                 .is_ok_and(|value| value.is_finite() && (low..=high).contains(&value)),
             Self::Flag => flag(value).is_some(),
             Self::Text => !value.chars().any(char::is_control),
+            Self::Mode => value.is_empty() || mode(value).is_some(),
             Self::Choice(choices) => choices.contains(&value),
         }
     }
@@ -83,8 +88,16 @@ macro_rules! options {
 }
 
 options! {
-    "bind_addr" OptionKind::Text, "127.0.0.1:8080",
-        "The address to listen on: HOST:PORT or [IPV6]:PORT; port 0 takes a free one.";
+    "bind_addr" OptionKind::Text, "",
+        "The address to listen on: HOST:PORT or [IPV6]:PORT (port 0: a free one), unix:/PATH, @NAME.";
+    "unix_socket_mode" OptionKind::Mode, "777",
+        "The permissions of a UNIX socket's path, in octal; empty: what the umask leaves.";
+    "reuse_port" OptionKind::Flag, "0",
+        "Sets SO_REUSEPORT: servers of several processes may share an IP address and port.";
+    "peercreds_enabled" OptionKind::Flag, "0",
+        "X_REMOTE_PID, X_REMOTE_UID and X_REMOTE_GID in the environ of a UNIX socket's client.";
+    "peercreds_resolve_enabled" OptionKind::Flag, "0",
+        "The same and their names: X_REMOTE_USER (REMOTE_USER too) and X_REMOTE_GROUP.";
     "numthreads" OptionKind::Number(1, 10_000), "10", "Worker threads.";
     "minthreads" OptionKind::Number(1, 10_000), "10", "Another name of numthreads.";
     "max" OptionKind::Number(-1, 10_000), "-1",
@@ -153,6 +166,10 @@ impl Options {
     /// Sets an option. The error names it and what it takes.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let spec = spec(name)?;
+        // An abstract address by its first byte, as the system has it, is one by @.
+        let abstract_name = value.strip_prefix('\0').filter(|_| name == "bind_addr");
+        let abstract_name = abstract_name.map(|name| format!("@{name}"));
+        let value = abstract_name.as_deref().unwrap_or(value);
         let unset = value.is_empty() && spec.default.is_empty();
         if !unset && !spec.kind.check(value) {
             return Err(Error::new(
@@ -184,6 +201,11 @@ impl Options {
 
     pub(crate) fn flag(&self, name: &str) -> bool {
         flag(&self.text(name)).unwrap_or_default()
+    }
+
+    /// The permissions of a file; `None` if none were set.
+    pub(crate) fn mode(&self, name: &str) -> Option<u32> {
+        mode(&self.text(name))
     }
 
     /// Milliseconds; an empty value follows `timeout`. What is not 0 is at least 1.
@@ -221,6 +243,11 @@ fn canonical(name: &'static str) -> &'static str {
 
 fn default_of(spec: &OptionSpec) -> String {
     spec.default.replace("VERSION", crate::VERSION)
+}
+
+fn mode(value: &str) -> Option<u32> {
+    let is_octal = value.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+    u32::from_str_radix(value, 8).ok().filter(|mode| is_octal && *mode <= 0o777)
 }
 
 fn flag(value: &str) -> Option<bool> {

@@ -1,11 +1,12 @@
 //! From the options to what the engine and the connections work with.
 #![forbid(unsafe_code)]
 
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 
+use super::address::Address;
 use super::options::Options;
+use crate::connection::peercreds::PeerCreds;
 use crate::connection::services::Settings;
 use crate::engine::{Engine, Tuning};
 use crate::error_log::LogLevel;
@@ -15,7 +16,7 @@ use crate::request::head::HeadPolicy;
 /// More than so many pollers did not help on any machine.
 const MOST_POLLERS: usize = 4;
 
-pub(super) fn settings(options: &Options, bound: SocketAddr) -> Settings {
+pub(super) fn settings(options: &Options, bound: &[Address]) -> Settings {
     let http10 = options.text("protocol") == "HTTP/1.0";
     let max_header = options.number("max_request_header_size") as usize;
     Settings {
@@ -37,7 +38,8 @@ pub(super) fn settings(options: &Options, bound: SocketAddr) -> Settings {
         accepted_queue_timeout: options.milliseconds("accepted_queue_timeout"),
         preread: options.number("preread") as usize,
         log_level: LogLevel::named(&options.text("log_level")),
-        environ: environ(options, bound),
+        environs: environs(options, bound),
+        peercreds: peercreds(options),
     }
 }
 
@@ -66,19 +68,33 @@ pub(super) fn set_shutdown_timeout(engine: &Engine, options: &Options) {
     engine.shutdown_timeout.store(timeout, Ordering::SeqCst);
 }
 
-fn environ(options: &Options, bound: SocketAddr) -> EnvironTemplate {
+fn peercreds(options: &Options) -> PeerCreds {
+    match (options.flag("peercreds_enabled"), options.flag("peercreds_resolve_enabled")) {
+        (_, true) => PeerCreds::Names,
+        (true, false) => PeerCreds::Numbers,
+        (false, false) => PeerCreds::Off,
+    }
+}
+
+/// One for each listener.
+fn environs(options: &Options, bound: &[Address]) -> Vec<EnvironTemplate> {
     let or = |value: String, other: &dyn Fn() -> String| {
         if value.is_empty() { other() } else { value }
     };
     let version = or(options.text("version"), &|| format!("libwsgiserver/{}", crate::VERSION));
     let software = or(options.text("software"), &|| format!("{version} Server"));
     let server_name = or(options.text("server_name"), &crate::sys::host_name);
-    EnvironTemplate::new(&ServerInfo {
-        protocol: options.text("protocol").as_bytes(),
-        server_name: server_name.as_bytes(),
-        server_port: bound.port().to_string().as_bytes(),
-        software: software.as_bytes(),
-        url_scheme: b"http",
-        unicode: options.text("wsgi_version") == "u.0",
-    })
+    let template = |address: &Address| {
+        EnvironTemplate::new(&ServerInfo {
+            protocol: options.text("protocol").as_bytes(),
+            server_name: server_name.as_bytes(),
+            server_port: address.port().as_bytes(),
+            software: software.as_bytes(),
+            url_scheme: b"http",
+            unicode: options.text("wsgi_version") == "u.0",
+        })
+    };
+    let mut environs: Vec<_> = bound.iter().map(template).collect();
+    EnvironTemplate::find_common(&mut environs);
+    environs
 }

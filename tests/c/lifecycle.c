@@ -68,8 +68,8 @@ static void two_servers_live_side_by_side(void) {
 static void user_data_is_freed_exactly_once(void) {
     wsgi_server *server = NULL;
     freed = 0;
-    CHECK_INT(wsgi_server_new(NULL, name_of_server, &freed, count_free, &server, NULL),
-              WSGI_E_NULL);
+    CHECK_INT(wsgi_server_new("\xff", name_of_server, &freed, count_free, &server, NULL),
+              WSGI_E_OPTION);
     CHECK_INT(freed, 1);
     CHECK_INT(wsgi_server_new("127.0.0.1:0", name_of_server, &freed, count_free, NULL, NULL),
               WSGI_E_NULL);

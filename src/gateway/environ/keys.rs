@@ -84,6 +84,12 @@ pub const KEYS: &[&str] = &[
     "HTTP_X_REAL_IP",
     "HTTP_X_REQUEST_ID",
     "HTTP_X_REQUESTED_WITH",
+    "X_REMOTE_PID",
+    "X_REMOTE_UID",
+    "X_REMOTE_GID",
+    "X_REMOTE_USER",
+    "X_REMOTE_GROUP",
+    "REMOTE_USER",
 ];
 
 /// The number of a key, 0 if it has none. For set-up, not for each request.

@@ -41,14 +41,14 @@ fn the_whole_environ() {
         ("ACTUAL_SERVER_PROTOCOL", "HTTP/1.1"),
         ("SCRIPT_NAME", ""),
         ("SERVER_NAME", "name"),
-        ("SERVER_PORT", "8070"),
         ("SERVER_SOFTWARE", "soft"),
         ("wsgi.input_terminated", "1"),
         ("wsgi.multiprocess", "0"),
         ("wsgi.multithread", "1"),
         ("wsgi.run_once", "0"),
-        ("wsgi.url_scheme", "http"),
         ("wsgi.version", "1.0"),
+        ("wsgi.url_scheme", "http"),
+        ("SERVER_PORT", "8070"),
         ("REMOTE_ADDR", "127.0.0.1"),
         ("REMOTE_PORT", "1234"),
         ("PATH_INFO", "/a b"),
@@ -213,5 +213,27 @@ fn no_allocation_in_the_steady_state() {
         environ.build(&template, &REMOTE, input, &head);
         let now = (environ.arena().as_ptr(), environ.pairs().as_ptr(), head.fields.as_ptr());
         assert_eq!(*memory.get_or_insert(now), now);
+    }
+}
+
+#[test]
+fn what_listeners_do_not_share_counts_as_the_connections() {
+    let other = ServerInfo { server_port: b"", ..info() };
+    let mut templates = [&info(), &info()].map(EnvironTemplate::new);
+    EnvironTemplate::find_common(&mut templates);
+    let all = templates[0].pairs.pairs.len();
+    assert_eq!(templates[1].common, all);
+
+    let mut templates = [&info(), &info(), &other].map(EnvironTemplate::new);
+    EnvironTemplate::find_common(&mut templates);
+    for template in &templates {
+        let mut head = RequestHead::new();
+        let input = b"GET / HTTP/1.0\r\n\r\n";
+        head.parse(input, &HeadPolicy::default());
+        let mut environ = Environ::new();
+        environ.build(template, &REMOTE, input, &head);
+        assert_eq!((environ.server_count, environ.connection_count), (all - 1, 3));
+        let first = environ.iter().nth(environ.server_count).map(|(key, _)| key);
+        assert_eq!(first, Some(&b"SERVER_PORT"[..]));
     }
 }
