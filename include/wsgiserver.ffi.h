@@ -91,7 +91,11 @@ typedef struct wsgi_header {
     struct wsgi_str value;
 } wsgi_header;
 
-// WSGI's start_response and write. Middleware may hand on one of its own.
+// WSGI's start_response and write. Middleware calls the application that it wraps with a responder
+// of its own: its struct_size is the size that the middleware knows, its context whatever the
+// middleware wants to get back, its functions call those of the responder that it was given. It
+// sees what goes through the responder, not what the application does with the request's number
+// (wsgi_respond, wsgi_write, wsgi_request_hijack).
 typedef struct wsgi_responder {
     // The size of this struct; it grows at the end only.
     size_t struct_size;

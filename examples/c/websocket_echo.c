@@ -1,0 +1,199 @@
+/* WebSocket on a hijacked connection: says back what it hears (RFC 6455, without the check that text
+ * is UTF-8).
+ *
+ *     websocket_echo [--port N]
+ *
+ * http://127.0.0.1:8070/ has a page that talks to it. The application answers the handshake, takes
+ * the connection out of the server, and gives it to a thread of this program: none of the server's
+ * workers is held by a conversation, and none ends because the server stops.
+ */
+#define _GNU_SOURCE
+#include "applications.h"
+#include "run.h"
+#include "websocket_echo.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { SESSIONS_MOST = 1000, STACK = 128 * 1024, IDLE_MS = 300 * 1000 };
+enum { WRITE_MS = 10 * 1000, GOODBYE_MS = 2 * 1000 };
+
+static const char page[] =
+    "<!doctype html><title>Echo</title><input id=say autofocus placeholder=Say><pre id=heard></pre>"
+    "<script>const socket = new WebSocket(`ws://${location.host}/echo`);"
+    "socket.onmessage = event => heard.textContent += event.data + '\\n';"
+    "say.onchange = () => { socket.send(say.value); say.value = ''; };</script>\n";
+
+/* The conversations that go on, so that the program can end them. */
+typedef struct session {
+    wsgi_stream *stream;
+    struct session *next, **link;
+} session;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
+static session *sessions;
+static int session_count, ending;
+
+static int is_full(void) {
+    pthread_mutex_lock(&lock);
+    int full = session_count >= SESSIONS_MOST;
+    pthread_mutex_unlock(&lock);
+    return full;
+}
+
+static void begin(session *session) {
+    pthread_mutex_lock(&lock);
+    session->next = sessions, session->link = &sessions;
+    if (sessions) sessions->link = &session->next;
+    sessions = session;
+    session_count++;
+    if (ending) wsgi_stream_cancel(session->stream);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Out of the list before it is freed, so that nobody cancels a stream that is gone. */
+static void end(session *session) {
+    pthread_mutex_lock(&lock);
+    *session->link = session->next;
+    if (session->next) session->next->link = session->link;
+    session_count--;
+    wsgi_stream_free(session->stream);
+    pthread_cond_signal(&ended);
+    pthread_mutex_unlock(&lock);
+    free(session);
+}
+
+/* Both calls reach threads that wait in a call on the stream: the first reads get WSGI_E_TIMEOUT, and
+ * there is time for a goodbye; whoever is still there then gets WSGI_E_CANCELLED. */
+static void end_all(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += GOODBYE_MS / 1000;
+    pthread_mutex_lock(&lock);
+    ending = 1;
+    for (session *session = sessions; session; session = session->next)
+        wsgi_stream_set_deadline(session->stream, WSGI_STREAM_READ, 0);
+    while (session_count > 0 && pthread_cond_timedwait(&ended, &lock, &until) == 0) {
+    }
+    for (session *session = sessions; session; session = session->next)
+        wsgi_stream_cancel(session->stream);
+    while (session_count > 0) pthread_cond_wait(&ended, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Each deadline counts from the call, and replaces the one before. */
+static void may_idle(session *session) {
+    pthread_mutex_lock(&lock);
+    if (!ending) wsgi_stream_set_deadline(session->stream, WSGI_STREAM_READ, IDLE_MS);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Says goodbye if the other side did not leave without a word: its close is answered with the same
+ * code, a mistake with ours. Then everything that it still sends is read, so that it gets to read
+ * ours. */
+static void say_goodbye(wsgi_stream *stream, int status, const message *message) {
+    unsigned char rest[1024];
+    int code = status <= -NORMAL           ? -status
+               : status == WSGI_E_TIMEOUT ? GOING_AWAY
+               : status == CLOSE          ? NORMAL
+                                          : 0;
+    if (code == 0) return;
+    wsgi_stream_set_deadline(stream, WSGI_STREAM_BOTH, GOODBYE_MS);
+    if (status == CLOSE && message->control_length >= 2)
+        send_frame(stream, CLOSE, message->control, 2);
+    else
+        send_close(stream, code);
+    wsgi_stream_shutdown(stream, WSGI_STREAM_WRITE);
+    while (wsgi_stream_read(stream, rest, sizeof rest, 0) > 0) {
+    }
+}
+
+static void *converse(void *argument) {
+    session *session = argument;
+    wsgi_stream *stream = session->stream;
+    message message = {0};
+    int status;
+    do {
+        may_idle(session);
+        status = read_message(stream, &message);
+        wsgi_stream_set_deadline(stream, WSGI_STREAM_WRITE, WRITE_MS);
+        if (status == PING && send_frame(stream, PONG, message.control, message.control_length) < 0)
+            break;
+        if ((status == TEXT || status == BINARY) &&
+            send_frame(stream, status, message.data, message.length) < 0)
+            break;
+    } while (status > 0 && status != CLOSE);
+    say_goodbye(stream, status, &message);
+    free(message.data);
+    end(session);
+    return NULL;
+}
+
+static int start_thread(session *session) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    int failed = pthread_create(&thread, &attributes, converse, session);
+    pthread_attr_destroy(&attributes);
+    return !failed;
+}
+
+static int32_t answer(const wsgi_environ *environ, wsgi_request request, const char *status,
+                      const char *type, const char *body) {
+    wsgi_header headers[] = {{text("Content-Type"), text(type)},
+                             {text("Sec-WebSocket-Version"), text("13")}};
+    return wsgi_respond(environ->server, request, text(status), headers, 2, body, strlen(body));
+}
+
+static int has(const wsgi_environ *environ, const char *key, const char *part) {
+    wsgi_str value = environ_get(environ, key);
+    return value.ptr != NULL && strcasestr(value.ptr, part) != NULL;
+}
+
+static int32_t echo(void *user_data, wsgi_request request, const wsgi_environ *environ,
+                    const wsgi_responder *responder) {
+    char accept[ACCEPT_LENGTH + 1];
+    (void)user_data;
+    if (!has(environ, "HTTP_UPGRADE", "websocket") || !has(environ, "HTTP_CONNECTION", "upgrade"))
+        return answer(environ, request, "200 OK", "text/html", page);
+    if (!has(environ, "HTTP_SEC_WEBSOCKET_VERSION", "13"))
+        return answer(environ, request, "426 Upgrade Required", "text/plain", "Version 13.\n");
+    if (strcmp(environ_get(environ, "REQUEST_METHOD").ptr, "GET") != 0 ||
+        !accept_key(environ_get(environ, "HTTP_SEC_WEBSOCKET_KEY"), accept))
+        return answer(environ, request, "400 Bad Request", "text/plain", "No handshake.\n");
+
+    if (is_full())
+        return answer(environ, request, "503 Service Unavailable", "text/plain", "Full.\n");
+
+    wsgi_header headers[] = {{text("Upgrade"), text("websocket")},
+                             {text("Connection"), text("Upgrade")},
+                             {text("Sec-WebSocket-Accept"), {accept, ACCEPT_LENGTH}}};
+    wsgi_str status = text("101 Switching Protocols");
+    session *session = calloc(1, sizeof *session);
+    if (session == NULL) return WSGI_E_SYSTEM; /* the client gets 500 */
+    wsgi_status result = responder->start_response(responder->context, status, headers, 3, 0);
+    if (result == WSGI_OK)
+        result = wsgi_request_hijack(environ->server, request, 0, &session->stream);
+    if (result < 0) {
+        free(session);
+        return result;
+    }
+    /* From here on the request is over, and what is returned does not matter. */
+    begin(session);
+    if (!start_thread(session)) end(session);
+    return WSGI_DONE;
+}
+
+int main(int argc, char **argv) {
+    int port_given = argc == 3 && strcmp(argv[1], "--port") == 0;
+    if (argc != 1 && !port_given) {
+        fprintf(stderr, "usage: websocket_echo [--port N]\n");
+        return 2;
+    }
+    int code = run("websocket_echo", port_given ? argv[2] : "8070", echo, NULL, NULL);
+    end_all(); /* the server is gone, the conversations are still there */
+    return code;
+}

@@ -1,0 +1,175 @@
+"""Talks WebSocket (RFC 6455) to examples/c/websocket_echo.c, by hand.
+usage: websocket_echo.py PROGRAM"""
+import base64
+import hashlib
+import http.client
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+DEADLINE = 20
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+
+
+def main():
+    process = subprocess.Popen([sys.argv[1], "--port", "0"], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
+        for test in TESTS:
+            print(f"  {test.__name__.replace('_', ' ')}")
+            test(port)
+        print("  conversations are ended with a goodbye when the program ends")
+        ends_with_a_goodbye(process, port)
+    finally:
+        process.kill()
+        process.wait()
+
+
+class WebSocket:
+    def __init__(self, port, behind=b""):
+        """`behind` is sent in one piece with the handshake."""
+        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE)
+        key = base64.b64encode(os.urandom(16)).decode()
+        request = (f"GET /echo HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\n"
+                   f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                   f"Sec-WebSocket-Key: {key}\r\n\r\n")
+        self.socket.sendall(request.encode() + behind)
+        self.file = self.socket.makefile("rb")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self.file.read(1)
+        lines = head.decode().split("\r\n")
+        accept = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+        assert lines[0] == "HTTP/1.1 101 Switching Protocols", lines
+        for field in ("Upgrade: websocket", "Connection: Upgrade",
+                      f"Sec-WebSocket-Accept: {accept}"):
+            assert field in lines, lines
+
+    def send(self, *frames):
+        self.socket.sendall(b"".join(frames))
+
+    def receive(self):
+        first, length = self.file.read(2)
+        assert first & 0xF0 == 0x80 and length < 128, (first, length)
+        if length > 125:
+            size = 2 if length == 126 else 8
+            length = int.from_bytes(self.file.read(size), "big")
+        return first & 15, self.file.read(length)
+
+    def expect_end(self, code):
+        assert self.receive() == (CLOSE, struct.pack(">H", code))
+        assert self.file.read() == b""
+        self.socket.close()
+
+
+def frame(opcode, data, final=True, masked=True):
+    size = len(data)
+    length = (bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
+              if size < 65536 else b"\x7f" + size.to_bytes(8, "big"))
+    length = bytes([length[0] | 128 * masked]) + length[1:]
+    mask = os.urandom(4) if masked else b"\0\0\0\0"
+    data = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
+    return bytes([128 * final | opcode]) + length + mask * masked + data
+
+
+def messages_of_all_sizes_come_back(port):
+    client = WebSocket(port)
+    for size in (0, 1, 125, 126, 65535, 65536, 300_000):
+        data = os.urandom(size)
+        client.send(frame(BINARY, data))
+        assert client.receive() == (BINARY, data)
+    client.send(frame(TEXT, "grüße".encode()))
+    assert client.receive() == (TEXT, "grüße".encode())
+    client.send(frame(CLOSE, struct.pack(">H", 1000)))
+    client.expect_end(1000)
+
+
+def a_frame_right_behind_the_handshake_is_heard(port):
+    client = WebSocket(port, frame(TEXT, b"early") + frame(TEXT, b"bird"))
+    assert client.receive() == (TEXT, b"early")
+    assert client.receive() == (TEXT, b"bird")
+    client.socket.close()
+
+
+def a_message_in_pieces_with_a_ping_between(port):
+    client = WebSocket(port)
+    client.send(frame(TEXT, b"in ", final=False), frame(PING, b"there?"),
+                frame(0, b"two ", final=False), frame(0, b"pieces"))
+    assert client.receive() == (PONG, b"there?")
+    assert client.receive() == (TEXT, b"in two pieces")
+    client.send(frame(CLOSE, b""))
+    client.expect_end(1000)
+
+
+def mistakes_end_it_with_their_code(port):
+    for mistake, code in ((frame(TEXT, b"bare", masked=False), 1002),
+                          (frame(0, b"continues nothing"), 1002),
+                          (frame(11, b""), 1002),
+                          (frame(PING, b"x" * 126), 1002),
+                          (bytes([0xC1]) + frame(TEXT, b"")[1:], 1002),
+                          (b"\x82\xff" + (1 << 40).to_bytes(8, "big") + b"mask", 1009)):
+        client = WebSocket(port)
+        client.send(mistake)
+        client.expect_end(code)
+
+
+def many_at_once(port):
+    clients = [WebSocket(port) for _ in range(50)]
+    for number, client in enumerate(clients):
+        client.send(frame(TEXT, b"%d" % number))
+    for number, client in enumerate(clients):
+        assert client.receive() == (TEXT, b"%d" % number)
+        client.socket.close()
+
+
+def both_directions_at_once(port):
+    client, data = WebSocket(port), os.urandom(1 << 16)
+    pieces = [frame(BINARY, data)] * 64
+    sender = threading.Thread(target=client.send, args=pieces)
+    sender.start()
+    for _ in pieces:
+        assert client.receive() == (BINARY, data)
+    sender.join()
+    client.socket.close()
+
+
+def what_is_no_handshake_is_answered(port):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    key = {"Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode()}
+    for method, headers, status in (("GET", {}, 200), ("GET", upgrade, 400),
+                                    ("POST", upgrade | key, 400),
+                                    ("GET", upgrade | key | {"Sec-WebSocket-Version": "8"}, 426)):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+        connection.request(method, "/", headers=headers)
+        answer = connection.getresponse()
+        assert answer.status == status, answer.status
+        assert answer.getheader("Sec-WebSocket-Version") == "13"
+        answer.read()
+        connection.close()
+
+
+TESTS = [messages_of_all_sizes_come_back, a_frame_right_behind_the_handshake_is_heard,
+         a_message_in_pieces_with_a_ping_between, mistakes_end_it_with_their_code, many_at_once,
+         both_directions_at_once, what_is_no_handshake_is_answered]
+
+
+def ends_with_a_goodbye(process, port):
+    client, silent = WebSocket(port), WebSocket(port)
+    client.send(frame(TEXT, b"hello"))
+    assert client.receive() == (TEXT, b"hello")
+    process.send_signal(signal.SIGTERM)
+    assert client.receive() == (CLOSE, struct.pack(">H", 1001))
+    client.send(frame(CLOSE, struct.pack(">H", 1001)))
+    client.socket.close()
+    assert process.wait(DEADLINE) == 0
+    silent.expect_end(1001)
+
+
+if __name__ == "__main__":
+    main()
