@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod epoll;
 pub(crate) mod event;
 pub(crate) mod file;
+pub(crate) mod folder_lock;
 pub(crate) mod fork;
 pub(crate) mod listening;
 pub(crate) mod peercred;

@@ -37,7 +37,8 @@ impl wsgi_server {
 /// IPv4 too), "unix:/path" or "/path", "@name" (an abstract UNIX socket). NULL or "": it listens on
 /// what wsgi_server_listen and wsgi_server_listen_fd add. It is looked at when the server is
 /// prepared. A path that is a socket on which nobody answers is replaced, anything else there is an
-/// error; it is removed when the server stops, unless another has taken its place. Without an
+/// error; it is removed when the server stops, unless another has taken its place. The environ of a
+/// UNIX socket's client has an empty SERVER_PORT, REMOTE_ADDR and REMOTE_PORT. Without an
 /// application (NULL) it is a pull server, whose requests are taken by wsgi_worker_next.
 /// free_user_data, if any, is called exactly once when the server is done with user_data, also when
 /// this call fails. The server is to be freed with wsgi_server_free; error, if it is not NULL and

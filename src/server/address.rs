@@ -72,11 +72,12 @@ impl<'a> Wanted<'a> {
         if text.is_empty() {
             return Err("it is empty".into());
         }
-        if let Some(name) = text.strip_prefix(['@', '\0']) {
-            return unix_name(name, "name").map(Self::Abstract);
-        }
-        if text.chars().any(char::is_control) {
+        let name = text.strip_prefix(['@', '\0']);
+        if name.unwrap_or(text).chars().any(char::is_control) {
             return Err("it has a control character".into());
+        }
+        if let Some(name) = name {
+            return unix_name(name, "name").map(Self::Abstract);
         }
         if let Some(path) = text.strip_prefix("unix:") {
             return unix_name(path, "path").map(Self::Unix);
@@ -165,6 +166,7 @@ mod tests {
             ("[::g]:80", "\"::g\" is not an IPv6 address"),
             ("::1:80", "needs [ and ]"),
             ("h\n:80", "control character"),
+            ("@a\0b", "control character"),
             ("unix:", "path is empty"),
             ("@", "name is empty"),
             (&long, "108 bytes"),

@@ -12,11 +12,14 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::address::Address;
 use super::bind::Bound;
 use super::options::Options;
+use crate::sys::folder_lock;
 use crate::sys::listening::{self, ListeningSocket, SocketPath};
 
 /// Listens on a path. The error says what is in the way.
 pub(super) fn bind_path(path: &str, options: &Options) -> Result<Bound, String> {
     let path = Path::new(path);
+    // Between bind and listen a new socket looks like a stale one: others must not look then.
+    let _until_it_listens = folder_lock::lock_folder(folder_of(path));
     remove_stale(path)?;
     let mode = options.mode("unix_socket_mode");
     let (socket, path) = bind_with_mode(path, mode).map_err(|error| explain(path, &error))?;
@@ -102,12 +105,16 @@ fn kind(file: FileType) -> &'static str {
 }
 
 fn explain(path: &Path, error: &io::Error) -> String {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or_else(|| Path::new(".")).display();
+    let parent = folder_of(path).display();
     match error.kind() {
         ErrorKind::NotFound => format!("there is no directory {parent}: {error}"),
         ErrorKind::NotADirectory => format!("{parent} is not a directory: {error}"),
         ErrorKind::PermissionDenied => format!("no permission in {parent}: {error}"),
         _ => error.to_string(),
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or_else(|| Path::new("."))
 }

@@ -1,6 +1,8 @@
 //! What the tests over raw sockets share: a client with deadlines, a gate to hold applications at.
 #![allow(dead_code)]
 
+pub mod listening;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
