@@ -24,6 +24,60 @@ enum { WSGI_INTERRUPT = 2 };
 // The event is a request.
 enum { WSGI_EVENT_REQUEST = 1 };
 
+// A log level: of interest to whoever looks for an error.
+enum { WSGI_LEVEL_DEBUG = 10 };
+
+// A log level: all is well.
+enum { WSGI_LEVEL_INFO = 20 };
+
+// A log level: not as it should be, and the server goes on.
+enum { WSGI_LEVEL_WARNING = 30 };
+
+// A log level: something was not done.
+enum { WSGI_LEVEL_ERROR = 40 };
+
+// The application's own words (wsgi_request_log).
+enum { WSGI_LOG_APPLICATION = 1 };
+
+// The application failed: its client got 500 or was cut.
+enum { WSGI_LOG_APPLICATION_FAILED = 2 };
+
+// The application returned without an answer.
+enum { WSGI_LOG_NO_ANSWER = 3 };
+
+// The response body is longer than its Content-Length.
+enum { WSGI_LOG_BODY_TOO_LONG = 4 };
+
+// The response body is shorter than its Content-Length.
+enum { WSGI_LOG_BODY_TOO_SHORT = 5 };
+
+// A file could not be sent to its end.
+enum { WSGI_LOG_FILE = 6 };
+
+// The server itself answered a request, like 400, 408 or 503. A debug message.
+enum { WSGI_LOG_REFUSED = 10 };
+
+// No descriptors or no memory for another connection.
+enum { WSGI_LOG_ACCEPT = 20 };
+
+// A connection could not be taken in or kept.
+enum { WSGI_LOG_CONNECTION = 21 };
+
+// A system call failed that should not.
+enum { WSGI_LOG_SYSTEM = 22 };
+
+// A worker thread could not be started, or its thread_start failed.
+enum { WSGI_LOG_THREAD = 30 };
+
+// Threads are still in the host's code after a stop.
+enum { WSGI_LOG_STUCK = 31 };
+
+// The library panicked; what it was about was given up.
+enum { WSGI_LOG_PANIC = 32 };
+
+// The life of the server.
+enum { WSGI_LOG_SERVER = 40 };
+
 // For wsgi_stream_shutdown and wsgi_stream_set_deadline: what comes from the client.
 enum { WSGI_STREAM_READ = 0 };
 
@@ -83,6 +137,8 @@ typedef struct wsgi_environ {
     size_t server_count;
     // The next so many are the same for the connection.
     size_t connection_count;
+    // What thread_start gave for the worker thread that calls the application; else NULL.
+    void *thread_data;
 } wsgi_environ;
 
 // One response header.
@@ -136,6 +192,44 @@ typedef struct wsgi_option_info {
     const char *accepts;
     const char *help;
 } wsgi_option_info;
+
+// What a server calls; NULL: not called. None of these may throw or longjmp out of the call, and no
+// lock of the library is held during one. user_data is the one of wsgi_server_set_handlers.
+typedef struct wsgi_handlers {
+    // Set by the caller: the size of this struct. It grows at the end only; what is missing counts
+    // as NULL.
+    size_t struct_size;
+    // On each worker thread before its first request; index is from 0 on, the lowest that no other
+    // thread of the pool has. What it writes to thread_data (NULL before) is in the environ and
+    // given to gateway and thread_stop. 0: fine. Anything else: the thread cannot work, for the
+    // reason that may be written to reason, a text with a NUL, at most capacity bytes.
+    // wsgi_server_prepare then fails with it (WSGI_E_THREAD_START) when all other threads have had
+    // their thread_stop; a thread that was to come later makes a warning in the error log.
+    int32_t (*thread_start)(void *user_data,
+                            uint32_t index,
+                            void **thread_data,
+                            char *reason,
+                            size_t capacity);
+    // On the same thread after its last request, once for each thread_start that returned 0: when
+    // the server stops, the pool shrinks, or the thread has come back from an application that the
+    // stop has left it behind in.
+    void (*thread_stop)(void *user_data, uint32_t index, void *thread_data);
+    // The application, in the place of the one that wsgi_server_new was given. On worker threads.
+    wsgi_app_fn app;
+    // The same without WSGI: no environ is built, and the answer comes by wsgi_respond and its like
+    // (the seed's Gateway). It returns what an application returns. Not together with app. On
+    // worker threads; thread_data is theirs.
+    int32_t (*gateway)(void *user_data,
+                       void *thread_data,
+                       struct wsgi_server *server,
+                       wsgi_request request);
+    // A message for the error log: level is a WSGI_LEVEL_..., code a WSGI_LOG_...; the text has
+    // length bytes and a NUL behind them, is lent for the call, and has usually one line without an
+    // end. On any thread that calls the library and any of its own, several at once. It may call
+    // everything but what waits for the server (wsgi_server_stop, _wait, _free); the request that
+    // is worked on is WSGI_BUSY meanwhile.
+    void (*error_log)(void *user_data, int32_t level, uint32_t code, const char *text, size_t length);
+} wsgi_handlers;
 
 // What wsgi_worker_next gives.
 typedef struct wsgi_event {
@@ -205,6 +299,9 @@ enum { WSGI_E_TIMEOUT = -24 };
 
 // The stream was cancelled.
 enum { WSGI_E_CANCELLED = -25 };
+
+// The thread_start of a worker thread failed.
+enum { WSGI_E_THREAD_START = -26 };
 
 // The version of the library that is running, like "0.1.0". It lives as long as the library.
 const char *wsgi_version(void);
@@ -345,6 +442,26 @@ wsgi_status wsgi_server_bound_addr_at(const struct wsgi_server *server,
                                       char *buffer,
                                       size_t capacity,
                                       size_t *length);
+
+// Sets the handlers, in the place of those that were set before. handlers is copied. Before the
+// server is prepared, or after it has stopped. free_user_data, if any, is called exactly once: when
+// other handlers are set, when the server is freed (with workers of a pull server, when the last of
+// these is), or when this call fails. Errors: WSGI_E_NULL, WSGI_E_STATE (the server runs; app and
+// gateway together; struct_size is not set).
+wsgi_status wsgi_server_set_handlers(const struct wsgi_server *server,
+                                     const struct wsgi_handlers *handlers,
+                                     void *user_data,
+                                     wsgi_free_fn free_user_data,
+                                     struct wsgi_error **error);
+
+// WSGI's wsgi.errors: says something in the server's error log, with the code WSGI_LOG_APPLICATION
+// and a WSGI_LEVEL_... . What is no UTF-8 in it is replaced. Any thread. Errors: WSGI_E_NULL,
+// WSGI_GONE, WSGI_BUSY, WSGI_E_OPTION (no such level).
+wsgi_status wsgi_request_log(const struct wsgi_server *server,
+                             wsgi_request request,
+                             int32_t level,
+                             const char *text,
+                             size_t length);
 
 // Fills environ with the request's environ; its strings are lent until the request ends.
 // environ->struct_size is to be set before. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (the

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Stopping,
     /// A system call failed.
     System,
+    /// The start hook of a worker thread failed.
+    ThreadStart,
 }
 
 /// An error with its text.

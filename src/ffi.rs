@@ -9,10 +9,12 @@ mod body;
 mod dispatcher;
 mod error;
 mod guard;
+mod handlers;
 #[cfg(test)]
 mod layout;
 mod library;
 mod listening;
+mod log;
 mod pull;
 mod request;
 mod response;

@@ -5,6 +5,7 @@
 //! request; here it is one object that every worker calls.
 #![forbid(unsafe_code)]
 
+use std::any::Any;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::engine::Engine;
 use crate::engine::handle::RequestId;
 use crate::error_log::LogLevel;
 use crate::gateway::environ::Environ;
+use crate::handlers::ThreadData;
 use crate::request::response::AppError;
 use crate::stream::Stream;
 
@@ -122,6 +124,7 @@ impl From<AppError> for RequestError {
 pub struct Request<'a> {
     engine: &'a Arc<Engine>,
     id: RequestId,
+    thread_data: Option<&'a ThreadData>,
 }
 
 impl fmt::Debug for Request<'_> {
@@ -132,7 +135,12 @@ impl fmt::Debug for Request<'_> {
 
 impl<'a> Request<'a> {
     pub(crate) fn new(engine: &'a Arc<Engine>, id: RequestId) -> Self {
-        Self { engine, id }
+        Self { engine, id, thread_data: None }
+    }
+
+    pub(crate) fn on_thread(mut self, data: Option<&'a ThreadData>) -> Self {
+        self.thread_data = data;
+        self
     }
 
     pub(crate) fn engine(&self) -> &'a Arc<Engine> {
@@ -146,6 +154,12 @@ impl<'a> Request<'a> {
     /// The number that names the request, for as long as it lives.
     pub fn id(&self) -> u64 {
         self.id.0
+    }
+
+    /// What the start hook of the worker thread has made, if the application is called with this
+    /// request on one.
+    pub fn thread_data(&self) -> Option<&'a (dyn Any + Send + Sync)> {
+        self.thread_data.map(|data| &**data)
     }
 
     /// Shows the environ (PEP 3333) to `look`.

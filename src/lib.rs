@@ -65,7 +65,7 @@ pub use gateway::{
     DetachedRequest, Gateway, Lines, Outcome, Request, RequestError, RequestView, Trailers,
     WSGIPathInfoDispatcher,
 };
-pub use handlers::Handlers;
+pub use handlers::{Handlers, ThreadData, ThreadHooks};
 pub use server::options::{OptionSpec, option_specs};
 pub use server::{Address, HTTPServer, PullWorker, Pulled};
 pub use stream::{Direction, Stream, StreamError};

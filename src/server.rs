@@ -54,7 +54,7 @@ struct State {
     running: Option<Arc<Running>>,
     listeners: Listeners,
     bound: Vec<Address>,
-    /// The threads of the last run, for knowing whether some are still in the application.
+    /// The threads of this or the last run, for knowing whether some are still in the host's code.
     roll: Option<Arc<Roll>>,
     /// The listening thread of the library's own.
     service: Option<std::thread::JoinHandle<()>>,
@@ -64,6 +64,8 @@ struct State {
 enum Stage {
     #[default]
     Idle,
+    /// The worker threads are being started, and the host's hooks called.
+    Preparing,
     Prepared,
     Serving,
     Stopped,
@@ -144,12 +146,13 @@ impl HTTPServer {
         let mut state = self.lock();
         match state.stage {
             Stage::Idle | Stage::Stopped => {}
-            Stage::Prepared | Stage::Serving => {
+            Stage::Preparing | Stage::Prepared | Stage::Serving => {
                 return Err(Error::new(ErrorKind::State, "the server is prepared already"));
             }
         }
         let bound = state.listeners.bind_all(&state.options)?;
         let addresses: Vec<_> = bound.iter().map(|bound| bound.address.clone()).collect();
+        let gateway = state.handlers.gateway.clone().or_else(|| self.gateway.clone());
         let failed = |error: std::io::Error| Error::system("the server cannot be set up", &error);
         let listeners = make_listeners(bound).map_err(failed)?;
         let engine = Engine::new(
@@ -158,19 +161,22 @@ impl HTTPServer {
             settings::tuning(&state.options),
             listeners,
             self.stopper.clone(),
-            self.gateway.as_ref().is_some_and(|gateway| gateway.wants_environ()),
+            gateway.as_ref().is_some_and(|gateway| gateway.wants_environ()),
         )
         .map_err(failed)?;
         settings::set_shutdown_timeout(&engine, &state.options);
         let stack = state.options.number("thread_stack_size") as usize;
-        let pool = self
-            .gateway
-            .as_ref()
-            .map(|gateway| ThreadPool::new(engine.clone(), gateway.clone(), stack));
-        if let Some(pool) = &pool
-            && let Err(error) = pool.grow(engine.tuning.threads)
-        {
-            engine.abandon();
+        let hooks = state.handlers.threads.clone();
+        let pool = gateway.map(|gateway| ThreadPool::new(engine.clone(), gateway, stack, hooks));
+        let before = std::mem::replace(&mut state.stage, Stage::Preparing);
+        state.roll = pool.as_ref().map(ThreadPool::roll);
+        drop(state);
+        let threads = engine.tuning.threads;
+        let started = pool.as_ref().map_or(Ok(()), |pool| pool.start(threads));
+        let mut state = self.lock();
+        self.changed.notify_all();
+        if let Err(error) = started {
+            state.stage = before;
             return Err(error);
         }
         self.current.set(Some(engine.clone()));
@@ -222,7 +228,15 @@ impl HTTPServer {
     /// cut. Returns how many were. From a worker thread it only asks for the stop. A server that
     /// was not started is left as it is.
     pub fn stop(&self) -> u32 {
-        let state = self.lock();
+        let mut state = self.lock();
+        while state.stage == Stage::Preparing {
+            if state.roll.as_ref().is_some_and(|roll| roll.is_here()) {
+                // A start hook, which is being waited for.
+                self.stopper.ask();
+                return 0;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
         let Some(running) = state.running.clone() else {
             drop(state);
             self.wait();
@@ -302,7 +316,7 @@ impl HTTPServer {
         if let Some(pool) = &running.pool {
             let stuck = pool.join(Instant::now() + GRACE);
             if stuck > 0 {
-                let text = format_args!("{stuck} worker threads are still in the application");
+                let text = format_args!("{stuck} worker threads are still in the host's code");
                 engine.services.log.warning(LogCode::Stuck, text);
             }
         }
@@ -324,13 +338,14 @@ impl HTTPServer {
 
     /// Whether requests are pulled from it.
     pub(crate) fn is_pull(&self) -> bool {
-        self.gateway.is_none()
+        self.gateway.is_none() && self.lock().handlers.gateway.is_none()
     }
 
     /// Whether a thread of the library is still inside the application, or the server serves.
     pub(crate) fn is_in_use(&self) -> bool {
         let state = self.lock();
-        let running = state.running.is_some() || state.stage == Stage::Serving;
+        let running =
+            state.running.is_some() || matches!(state.stage, Stage::Preparing | Stage::Serving);
         running || state.roll.as_ref().is_some_and(|roll| !roll.is_empty())
     }
 
@@ -404,7 +419,7 @@ pub enum Pulled {
 impl PullWorker {
     /// A worker for a pull server that is prepared.
     pub fn new(server: &HTTPServer) -> Result<Self, Error> {
-        if server.gateway.is_some() {
+        if !server.is_pull() {
             let why = "the server has an application of its own; only a pull server has workers";
             return Err(Error::new(ErrorKind::State, why));
         }

@@ -3,43 +3,102 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::engine::worker::{Next, Worker};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::error_log::LogCode;
 use crate::gateway::{Gateway, Outcome, Request};
+use crate::handlers::{ThreadData, ThreadHooks};
 use crate::sys::thread;
+
+mod hooks;
+
+use hooks::Attended;
+
+/// After a start hook has failed the pool does not try to grow for so long.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// A stop waits so much longer for threads that are in their stop hooks.
+const HOOKS_TIME: Duration = Duration::from_secs(5);
+/// When the start has failed the stop hooks take the time that they take.
+const ANY_TIME: Duration = Duration::from_secs(1_000_000_000);
+
+/// Who waits for the start of a thread.
+type Tell<'a> = Option<&'a mpsc::Sender<Result<(), String>>>;
 
 /// The threads that call the application.
 pub(crate) struct ThreadPool {
     engine: Arc<Engine>,
     gateway: Arc<dyn Gateway>,
     stack: usize,
+    hooks: Option<Arc<dyn ThreadHooks>>,
     roll: Arc<Roll>,
 }
 
 /// Who is in the pool.
 #[derive(Default)]
 pub(crate) struct Roll {
-    threads: Mutex<Vec<(ThreadId, Option<JoinHandle<()>>)>>,
+    threads: Mutex<Vec<Member>>,
     left: Condvar,
+    /// When the last start hook failed.
+    failed: Mutex<Option<Instant>>,
+    /// Threads that are in their stop hooks.
+    in_hooks: AtomicUsize,
+}
+
+struct Member {
+    id: ThreadId,
+    /// The lowest that nobody else had.
+    index: usize,
+    _handle: JoinHandle<()>,
 }
 
 impl ThreadPool {
-    pub(crate) fn new(engine: Arc<Engine>, gateway: Arc<dyn Gateway>, stack: usize) -> Self {
-        Self { engine, gateway, stack, roll: Arc::default() }
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        gateway: Arc<dyn Gateway>,
+        stack: usize,
+        hooks: Option<Arc<dyn ThreadHooks>>,
+    ) -> Self {
+        Self { engine, gateway, stack, hooks, roll: Arc::default() }
+    }
+
+    /// Starts the first threads, and waits for their hooks. If one fails, all threads have left when
+    /// this returns the error.
+    pub(crate) fn start(&self, amount: usize) -> Result<(), Error> {
+        let (sender, started) = mpsc::channel();
+        let result = self.start_some(amount, Some(&sender)).map(drop);
+        drop(sender);
+        let failed = |failure: Result<(), String>| failure.err();
+        match (result, started.iter().filter_map(failed).next()) {
+            (Ok(()), None) => Ok(()),
+            (result, reason) => {
+                self.engine.abandon();
+                self.join(Instant::now() + ANY_TIME);
+                let why = |reason| Error::new(ErrorKind::ThreadStart, reason);
+                Err(reason.map_or_else(|| result.err().unwrap_or_else(|| why(String::new())), why))
+            }
+        }
     }
 
     /// Starts so many more threads. With fewer than that the pool is smaller; with none at all it
-    /// is an error.
+    /// is an error. Their hooks are not waited for.
     pub(crate) fn grow(&self, amount: usize) -> Result<usize, Error> {
+        let failed = *self.roll.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_some_and(|failed| failed.elapsed() < TRY_AGAIN) {
+            return Ok(0);
+        }
+        self.start_some(amount, None)
+    }
+
+    fn start_some(&self, amount: usize, tell: Tell<'_>) -> Result<usize, Error> {
         let mut started = 0;
         for _ in 0..amount {
-            match self.start_one() {
+            match self.start_one(tell) {
                 Ok(()) => started += 1,
                 Err(error) if started == 0 && self.len() == 0 => {
                     return Err(Error::system("no worker thread could be started", &error));
@@ -56,15 +115,17 @@ impl ThreadPool {
 
     /// Whether the calling thread is one of these.
     pub(crate) fn is_here(&self) -> bool {
-        let me = std::thread::current().id();
-        self.roll.lock().iter().any(|(id, _)| *id == me)
+        self.roll.is_here()
     }
 
     /// Waits until all threads have left, at most until `deadline`. Returns how many have not; they
-    /// leave by themselves when the application lets them.
+    /// leave by themselves when the application lets them. Those that are in their stop hooks get
+    /// some time more.
     pub(crate) fn join(&self, deadline: Instant) -> usize {
         let mut threads = self.roll.lock();
         loop {
+            let in_hooks = self.roll.in_hooks.load(Ordering::SeqCst) > 0;
+            let deadline = if in_hooks { deadline + HOOKS_TIME } else { deadline };
             let left = deadline.saturating_duration_since(Instant::now());
             if threads.is_empty() || left == Duration::ZERO {
                 return threads.len();
@@ -84,20 +145,34 @@ impl ThreadPool {
         self.roll.lock().len()
     }
 
-    fn start_one(&self) -> std::io::Result<()> {
+    fn start_one(&self, tell: Tell<'_>) -> std::io::Result<()> {
         let (engine, gateway, roll) =
             (self.engine.clone(), self.gateway.clone(), self.roll.clone());
+        let (hooks, tell) = (self.hooks.clone(), tell.cloned());
         // The lock is held until the thread is on the roll, so that it cannot leave before.
         let mut threads = self.roll.lock();
-        let name = format!("WSGI Worker {}", threads.len() + 1);
-        // Made here, so that it counts as idle before its thread has begun to run.
-        let worker = Worker::new(&engine, false);
+        let is_free = |index: &usize| threads.iter().all(|member| member.index != *index);
+        let index = (0..=threads.len()).find(is_free).unwrap_or_default();
+        let name = format!("WSGI Worker {}", index + 1);
+        // Made here, so that it counts as idle before its thread has begun to run; but not before
+        // its hook has succeeded.
+        let worker = hooks.is_none().then(|| Worker::new(&engine, false));
         let handle = thread::spawn(name, self.stack, move || {
-            WorkerThread { worker, gateway: &*gateway }.run();
+            match Attended::start(hooks, index) {
+                Ok(thread) => {
+                    let worker = worker.unwrap_or_else(|| Worker::new(&engine, false));
+                    let _gone = tell.map(|tell| tell.send(Ok(())));
+                    WorkerThread { worker, gateway: &*gateway, data: thread.data() }.run();
+                    roll.in_hooks.fetch_add(1, Ordering::SeqCst);
+                    thread.stop(&engine.services.log);
+                    roll.in_hooks.fetch_sub(1, Ordering::SeqCst);
+                }
+                Err(reason) => roll.hook_failed(&engine, tell, index, &reason),
+            }
             drop(gateway);
             roll.strike_out(engine);
         })?;
-        threads.push((handle.thread().id(), Some(handle)));
+        threads.push(Member { id: handle.thread().id(), index, _handle: handle });
         self.engine.threads_changed(threads.len());
         Ok(())
     }
@@ -108,7 +183,30 @@ impl Roll {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(ThreadId, Option<JoinHandle<()>>)>> {
+    /// Whether the calling thread is on it.
+    pub(crate) fn is_here(&self) -> bool {
+        let me = std::thread::current().id();
+        self.lock().iter().any(|member| member.id == me)
+    }
+
+    /// Says so to whoever waits for the start, else in the log.
+    fn hook_failed(
+        &self,
+        engine: &Engine,
+        tell: Option<mpsc::Sender<Result<(), String>>>,
+        index: usize,
+        reason: &str,
+    ) {
+        let text = format!("the start hook of worker thread {index}: {reason}");
+        match tell {
+            Some(tell) => drop(tell.send(Err(text))),
+            None => engine.services.log.warning(LogCode::Thread, format_args!("{text}")),
+        }
+        let now = Some(Instant::now());
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Member>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,7 +214,7 @@ impl Roll {
     fn strike_out(&self, engine: Arc<Engine>) {
         let me = std::thread::current().id();
         let mut threads = self.lock();
-        threads.retain(|(id, _)| *id != me);
+        threads.retain(|member| member.id != me);
         engine.threads_changed(threads.len());
         drop(engine);
         self.left.notify_all();
@@ -127,6 +225,7 @@ impl Roll {
 struct WorkerThread<'a> {
     worker: Worker,
     gateway: &'a dyn Gateway,
+    data: Option<&'a ThreadData>,
 }
 
 impl WorkerThread<'_> {
@@ -149,7 +248,7 @@ impl WorkerThread<'_> {
             Next::Stopped => return false,
         };
         let engine = self.worker.engine();
-        let call = || self.gateway.respond(&Request::new(engine, id));
+        let call = || self.gateway.respond(&Request::new(engine, id).on_thread(self.data));
         let (outcome, panic) = match catch_unwind(AssertUnwindSafe(call)) {
             Ok(outcome) => (outcome, None),
             Err(panic) => (Outcome::Failed, Some(text_of(&*panic).to_owned())),

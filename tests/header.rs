@@ -15,6 +15,8 @@ const FILES: &[&str] = &[
     "error",
     "server",
     "listening",
+    "handlers",
+    "log",
     "request",
     "body",
     "response",

@@ -22,6 +22,8 @@ static const size_t application_count = sizeof applications / sizeof *applicatio
 
 static wsgi_server *server;
 
+static void on_error(void *user_data, int32_t level, uint32_t code, const char *text,
+                     size_t length);
 static int configure(int argc, char **argv);
 static int run(const application *chosen);
 static const application *application_named(const char *name);
@@ -47,10 +49,22 @@ int main(int argc, char **argv) {
     snprintf(address, sizeof address, "127.0.0.1:%s", argv[2]);
     if (wsgi_server_new(address, chosen->app, NULL, NULL, &server, &error) < 0)
         return report(error, FAILED);
+    /* the library itself prints nothing */
+    wsgi_handlers handlers = {0};
+    handlers.struct_size = sizeof handlers;
+    handlers.error_log = on_error;
+    if (wsgi_server_set_handlers(server, &handlers, NULL, NULL, &error) < 0)
+        return report(error, FAILED);
     int code = configure(argc - 3, argv + 3);
     if (code == 0) code = run(chosen);
     if (wsgi_server_free(server) < 0 && code == 0) code = FAILED;
     return code;
+}
+
+static void on_error(void *user_data, int32_t level, uint32_t code, const char *text,
+                     size_t length) {
+    (void)user_data;
+    fprintf(stderr, "serve: level %d, code %u: %.*s\n", (int)level, (unsigned)code, (int)length, text);
 }
 
 static void list_options(void) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::guard::{Failure, bytes, guard, items};
+use super::handlers::thread_data;
 use super::server::wsgi_server;
 use super::types::*;
 use crate::engine::Engine;
@@ -38,6 +39,7 @@ impl Application {
 impl Gateway for Application {
     fn respond(&self, request: &Request<'_>) -> Outcome {
         let mut environ = empty_environ(self.server.load(Ordering::Acquire));
+        environ.thread_data = thread_data(request);
         let filled = request.engine().environ(request.request_id(), |from, table| {
             fill_environ(&mut environ, from, table);
         });
@@ -54,39 +56,47 @@ impl Gateway for Application {
         // SAFETY: the function is the host's and was given for this; environ and responder live
         // through the call, as it was promised.
         let result =
-            unsafe { (self.app)(self.user_data.pointer, request.id(), &environ, &responder) };
-        match result {
-            WSGI_DETACHED => Outcome::Detached,
-            WSGI_INTERRUPT => Outcome::Interrupt,
-            WSGI_DONE.. => Outcome::Done,
-            _ => Outcome::Failed,
-        }
+            unsafe { (self.app)(self.user_data.pointer(), request.id(), &environ, &responder) };
+        outcome_of(result)
     }
 }
 
-/// A pointer of the host's, given back exactly once.
-pub(super) struct UserData {
+/// What an application or a gateway returns.
+pub(super) fn outcome_of(result: i32) -> Outcome {
+    match result {
+        WSGI_DETACHED => Outcome::Detached,
+        WSGI_INTERRUPT => Outcome::Interrupt,
+        WSGI_DONE.. => Outcome::Done,
+        _ => Outcome::Failed,
+    }
+}
+
+/// A pointer of the host's, given back exactly once: with the last clone.
+#[derive(Clone)]
+pub(super) struct UserData(Arc<Owned>);
+
+struct Owned {
     pointer: *mut c_void,
     free: wsgi_free_fn,
 }
 
 impl UserData {
     pub(super) fn new(pointer: *mut c_void, free: wsgi_free_fn) -> Self {
-        Self { pointer, free }
+        Self(Arc::new(Owned { pointer, free }))
     }
 
     pub(super) fn pointer(&self) -> *mut c_void {
-        self.pointer
+        self.0.pointer
     }
 }
 
 // SAFETY: the host gives the pointer for functions that are called on several threads; the header
 // says so. We never look behind it.
-unsafe impl Send for UserData {}
+unsafe impl Send for Owned {}
 // SAFETY: as above.
-unsafe impl Sync for UserData {}
+unsafe impl Sync for Owned {}
 
-impl Drop for UserData {
+impl Drop for Owned {
     fn drop(&mut self) {
         if let Some(free) = self.free {
             // SAFETY: the host gave this function for this pointer, and it is called once: here.
@@ -116,6 +126,7 @@ pub(super) fn empty_environ(server: *mut wsgi_server) -> wsgi_environ {
         count: 0,
         server_count: 0,
         connection_count: 0,
+        thread_data: ptr::null_mut(),
     }
 }
 

@@ -228,6 +228,7 @@ fn lend(view: View, outer: &wsgi_environ, request: wsgi_request) -> Result<wsgi_
         count: view.pairs.len(),
         server_count: outer.server_count.min(common),
         connection_count: outer.connection_count,
+        thread_data: outer.thread_data,
     };
     if inner.server_count < outer.server_count {
         inner.connection_count = 0;

@@ -30,6 +30,7 @@ impl Failure {
                 ErrorKind::State => WSGI_E_STATE,
                 ErrorKind::Stopping => WSGI_E_STOPPING,
                 ErrorKind::System => WSGI_E_SYSTEM,
+                ErrorKind::ThreadStart => WSGI_E_THREAD_START,
             },
         }
     }

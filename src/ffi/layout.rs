@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::mem::{offset_of, size_of};
 use std::{env, fs};
 
+use super::handlers::wsgi_handlers;
 use super::types::*;
 
 /// A struct with its fields; one that is left out is an error of the compiler.
@@ -38,10 +39,22 @@ fn layouts() -> String {
     layout!(text, wsgi_pair { key, value, key_id });
     layout!(
         text,
-        wsgi_environ { struct_size, server, pairs, count, server_count, connection_count }
+        wsgi_environ {
+            struct_size,
+            server,
+            pairs,
+            count,
+            server_count,
+            connection_count,
+            thread_data
+        }
     );
     layout!(text, wsgi_responder { struct_size, context, start_response, write });
     layout!(text, wsgi_option_info { struct_size, name, r#type, default_value, accepts, help });
+    layout!(
+        text,
+        wsgi_handlers { struct_size, thread_start, thread_stop, app, gateway, error_log }
+    );
     layout!(text, wsgi_event { struct_size, kind, request });
     text
 }

@@ -48,6 +48,8 @@ pub const WSGI_E_INTERRUPTED: wsgi_status = -23;
 pub const WSGI_E_TIMEOUT: wsgi_status = -24;
 /// The stream was cancelled.
 pub const WSGI_E_CANCELLED: wsgi_status = -25;
+/// The thread_start of a worker thread failed.
+pub const WSGI_E_THREAD_START: wsgi_status = -26;
 
 /// A flag of calls that could wait: WSGI_AGAIN instead.
 pub const WSGI_NONBLOCK: u32 = 1;
@@ -102,6 +104,8 @@ pub struct wsgi_environ {
     pub server_count: usize,
     /// The next so many are the same for the connection.
     pub connection_count: usize,
+    /// What thread_start gave for the worker thread that calls the application; else NULL.
+    pub thread_data: *mut c_void,
 }
 
 /// WSGI's start_response and write. Middleware calls the application that it wraps with a responder

@@ -43,6 +43,7 @@ static const struct {
     {WSGI_E_FORKED, -21, "WSGI_E_FORKED"},
     {WSGI_E_STOPPING, -22, "WSGI_E_STOPPING"},
     {WSGI_E_INTERRUPTED, -23, "WSGI_E_INTERRUPTED"},
+    {WSGI_E_THREAD_START, -26, "WSGI_E_THREAD_START"},
 };
 
 static void statuses_keep_their_numbers_and_names(void) {
