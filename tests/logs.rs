@@ -57,6 +57,10 @@ fn faulty(request: &Request<'_>) -> Outcome {
     };
     match path(request).as_str() {
         "/panic" => panic!("on purpose"),
+        "/hijacked" => {
+            request.hijack().unwrap();
+            panic!("without a request");
+        }
         "/failed" => return Outcome::Failed,
         "/nothing" => {}
         "/long" => {
@@ -97,6 +101,10 @@ fn what_an_application_does_wrong_has_its_code() {
     Client::connect(address).get("/failed").rest();
     let (_, _, text) = messages.wait_for(LogCode::ApplicationFailed);
     assert_eq!(text, "the application failed in GET /failed");
+    messages.0.lock().unwrap().clear();
+    Client::connect(address).get("/hijacked").rest();
+    let (_, _, text) = messages.wait_for(LogCode::ApplicationFailed);
+    assert_eq!(text, "the application panicked behind its request: without a request");
     server.stop();
     assert_eq!(messages.codes(), [LogCode::ApplicationFailed]);
 }

@@ -364,6 +364,45 @@ static void a_detached_request_in_another_thread(void) {
     end_host(&host);
 }
 
+static void a_pulled_request(void) {
+    wsgi_worker *worker = NULL;
+    wsgi_stream *stream = NULL;
+    wsgi_event event = {0};
+    event.struct_size = sizeof event;
+    host host = start_host(new_server(NULL, NULL));
+    CHECK_INT(wsgi_worker_new(host.server, &worker, NULL), WSGI_OK);
+    client client = client_open(host.address);
+    client_send(&client, upgrade, sizeof upgrade - 1);
+    CHECK_INT(wsgi_worker_next(worker, &event, 1, FACT_DEADLINE * 1000), 1);
+    CHECK_INT(wsgi_request_hijack(host.server, event.request, 0, &stream), WSGI_OK);
+    check_gone(host.server, event.request);
+    CHECK_INT(wsgi_worker_free(worker), WSGI_OK);
+    end_host(&host);
+    CHECK_INT(wsgi_request_hijack(NULL, event.request, 0, &stream), WSGI_E_NULL);
+    CHECK_INT(wsgi_stream_write(stream, "pulled", 6, 0), 6);
+    CHECK_INT(client_need(&client, 6), 1);
+    CHECK_INT(wsgi_stream_free(stream), WSGI_OK);
+    client_close(&client);
+}
+
+/* A host may go on with a duplicate of the descriptor, once it has what was read ahead. */
+static void the_descriptor_alone(void) {
+    host host = start();
+    client client;
+    wsgi_stream *stream = hijack(&host, &client);
+    CHECK_INT(wsgi_stream_pending(stream), 0);
+    int fd = fcntl(wsgi_stream_fd(stream), F_DUPFD_CLOEXEC, 0);
+    CHECK(fd >= 0);
+    CHECK_INT(wsgi_stream_free(stream), WSGI_OK);
+    CHECK_INT(write(fd, "raw", 3), 3);
+    CHECK_INT(client_need(&client, 3), 1);
+    close(fd);
+    client.length = 0;
+    expect_closed(&client);
+    client_close(&client);
+    end_host(&host);
+}
+
 static void a_stream_outlives_its_server(void) {
     char got[5] = "";
     host host = start();
@@ -436,6 +475,8 @@ int main(void) {
         {"a client that leaves is an error", a_client_that_leaves_is_an_error},
         {"without waiting", without_waiting},
         {"a detached request in another thread", a_detached_request_in_another_thread},
+        {"a pulled request", a_pulled_request},
+        {"the descriptor alone", the_descriptor_alone},
         {"a stream outlives its server", a_stream_outlives_its_server},
         {"a thousand leave nothing behind", a_thousand_leave_nothing_behind},
         {"null is an error", null_is_an_error},
