@@ -2,7 +2,12 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust models c examples wire cmake demo"
+test_parts="lint rust models c examples wire headers package demo"
+
+# shellcheck source=.dev/test-headers.sh
+. "$root/.dev/test-headers.sh"
+# shellcheck source=.dev/test-package.sh
+. "$root/.dev/test-package.sh"
 
 test_main() {
     local parts=$test_parts part passed=0 failed=0 code started
@@ -42,7 +47,8 @@ test_needs() { # PART
     case $1 in
         lint) need_rust rustfmt clippy ;;
         examples | wire) need_rust && need_command python3 python3 ;;
-        cmake) need_rust && need_command cmake cmake && need_command make make ;;
+        headers) need_rust && headers_needs ;;
+        package) need_rust && package_needs ;;
         *) need_rust ;;
     esac
 }
@@ -133,11 +139,6 @@ test_wire() {
         done
     done
     return $failed
-}
-
-test_cmake() {
-    cmake -S . -B "$target/cmake" -DCMAKE_BUILD_TYPE=Release
-    cmake --build "$target/cmake"
 }
 
 # Starts the demo as a newcomer would, types what it says, and ends it.
