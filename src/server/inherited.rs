@@ -44,6 +44,12 @@ impl Inherited {
         Err(self.refused(why))
     }
 
+    /// No program that the host starts gets it.
+    pub(super) fn close_on_exec(&self) -> Result<(), Error> {
+        let asked = SockRef::from(&self.socket);
+        asked.set_cloexec(true).map_err(|error| self.refused(&error.to_string()))
+    }
+
     /// A second descriptor for the socket, ready to be accepted from.
     pub(super) fn listener(&self, options: &Options) -> Result<Bound, Error> {
         self.check()?;
@@ -53,7 +59,6 @@ impl Inherited {
     fn set_up(&self, options: &Options) -> io::Result<Bound> {
         let asked = SockRef::from(&self.socket);
         asked.set_nonblocking(true)?;
-        asked.set_cloexec(true)?;
         let no_address = || io::Error::other("its address is unknown");
         let address = Address::of(&asked.local_addr()?).ok_or_else(no_address)?;
         if address.tcp().is_some() {

@@ -75,7 +75,7 @@ impl HTTPServer {
     }
 
     /// Adds a socket of the host's that listens already, beside `bind_addr` (`""`: beside none). It
-    /// is made non-blocking and close-on-exec. It stays open until the server is dropped, so that
+    /// is made close-on-exec, and non-blocking when the server is prepared. It stays open until the server is dropped, so that
     /// the server can be started again; between a stop and that, clients wait in its backlog. A
     /// path that it has is not removed.
     ///
@@ -112,6 +112,7 @@ impl HTTPServer {
     pub(crate) fn listen_inherited(&self, socket: OwnedFd, number: RawFd) -> Result<(), Error> {
         let socket = Inherited { socket, number };
         socket.check()?;
+        socket.close_on_exec()?;
         self.with_listeners(|listeners| listeners.add(Source::Socket(socket)))
     }
 
