@@ -646,6 +646,59 @@ int32_t wsgi_stream_fd(const struct wsgi_stream *stream);
 // nothing is freed.
 wsgi_status wsgi_stream_free(struct wsgi_stream *stream);
 
+// wsgi_write of one piece that lies in count parts: together they are one chunk, and go out by one
+// system call as far as the socket takes them. Any thread. Errors: those of wsgi_write.
+wsgi_status wsgi_writev(const struct wsgi_server *server,
+                        wsgi_request request,
+                        const struct wsgi_str *parts,
+                        size_t count);
+
+// Sends now what is held back: the head, if nothing was written yet, and what the library has
+// kept for the client to take. wsgi_write holds nothing back by itself, but for the last piece of
+// a declared length when the client has sent its next request already. Waits, and fails, as
+// wsgi_write does. Any thread.
+wsgi_status wsgi_flush(const struct wsgi_server *server, wsgi_request request);
+
+// wsgi_respond with the status and the headers as one text, "200 OK\r\nName: value\r\n...". The
+// last line end may be missing; an empty line is only taken at the end. Checked like any other
+// head. Any thread. Errors: those of wsgi_respond.
+wsgi_status wsgi_respond_flat(const struct wsgi_server *server,
+                              wsgi_request request,
+                              const char *head,
+                              size_t head_length,
+                              const void *body,
+                              size_t length);
+
+// wsgi_start_response with the head as one text, as in wsgi_respond_flat. Any thread. Errors: those
+// of wsgi_start_response.
+wsgi_status wsgi_start_response_flat(const struct wsgi_server *server,
+                                     wsgi_request request,
+                                     const char *head,
+                                     size_t head_length,
+                                     int32_t restart);
+
+// Sends an interim answer now: `103 Early Hints` with its headers, `102 Processing`, `100
+// Continue`; any number of them, before the head of the final answer. Left out, with WSGI_OK, for
+// a client of HTTP/1.0, and a 100 also where the client does not wait for it (any more): reading
+// the body sends it by itself. Waits as wsgi_write does. Any thread. Errors: WSGI_E_NULL,
+// WSGI_GONE, WSGI_BUSY, WSGI_E_HEADER (not 1xx, 101, a header that cannot be sent here),
+// WSGI_E_STATE (the final head was sent), WSGI_E_CLIENT, WSGI_E_STOPPING.
+wsgi_status wsgi_inform(const struct wsgi_server *server,
+                        wsgi_request request,
+                        struct wsgi_str status,
+                        const struct wsgi_header *headers,
+                        size_t count);
+
+// Adds a field behind the body, between wsgi_start_response and the answer's end. It is sent where
+// the body is chunked: no Content-Length, a client of HTTP/1.1, not HEAD. Else it is left out, with
+// WSGI_OK. A header `Trailer` that announces it is the application's business. Any thread. Errors:
+// WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_HEADER (a character that cannot be sent, or a name that
+// means nothing behind a body: Content-Length, Set-Cookie and the like), WSGI_E_STATE.
+wsgi_status wsgi_add_trailer(const struct wsgi_server *server,
+                             wsgi_request request,
+                             struct wsgi_str name,
+                             struct wsgi_str value);
+
 // Makes a worker for a pull server that is prepared. Used by one thread at a time, which need not
 // always be the same. To be freed with wsgi_worker_free. Errors: WSGI_E_NULL, WSGI_E_STATE,
 // WSGI_E_FORKED.

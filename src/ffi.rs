@@ -5,9 +5,11 @@
 #![allow(non_camel_case_types)]
 
 mod application;
+mod beside;
 mod body;
 mod dispatcher;
 mod error;
+mod flat;
 mod guard;
 mod handlers;
 #[cfg(test)]
@@ -21,3 +23,4 @@ mod response;
 mod server;
 mod stream;
 mod types;
+mod writing;

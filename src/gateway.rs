@@ -21,6 +21,7 @@ use crate::stream::Stream;
 pub mod environ;
 mod lines;
 pub(crate) mod path_info_dispatcher;
+mod saying;
 mod view;
 
 pub use lines::{Lines, Trailers};
@@ -113,9 +114,12 @@ impl From<AppError> for RequestError {
         match error {
             AppError::State => Self::State(error.text()),
             AppError::Length { .. } => Self::Length,
-            AppError::Status | AppError::Header | AppError::HopByHop | AppError::ContentLength => {
-                Self::Header(error.text())
-            }
+            AppError::Status
+            | AppError::Header
+            | AppError::HopByHop
+            | AppError::ContentLength
+            | AppError::Interim
+            | AppError::Misplaced => Self::Header(error.text()),
         }
     }
 }

@@ -21,6 +21,9 @@ const FILES: &[&str] = &[
     "body",
     "response",
     "stream",
+    "writing",
+    "flat",
+    "beside",
     "pull",
     "dispatcher",
 ];

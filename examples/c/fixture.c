@@ -14,6 +14,8 @@
  *     /stream/N                  N pieces of 1 KiB, no Content-Length
  *     /close                     `OK` with `Connection: close` from the application
  *     /restart                   start_response again with restart, before anything is sent
+ *     /inform                    100 and 103 with a Link before `OK`
+ *     /trailers                  the body `sum` in a chunk, X-Sum behind it
  *     /interrupt                 returns WSGI_INTERRUPT, without an answer
  *     /error, /error-after-head, /error-after-end
  *                                returns -1 before, in the middle of and after its answer
@@ -48,6 +50,8 @@ static int32_t answer_close(const call *call);
 static int32_t answer_restart(const call *call);
 static int32_t answer_204(const call *call);
 static int32_t answer_304(const call *call);
+static int32_t inform(const call *call);
+static int32_t answer_trailers(const call *call);
 static int32_t interrupt(const call *call);
 
 static const route routes[] = {
@@ -61,7 +65,8 @@ static const route routes[] = {
     {"/short", declare_too_much},      {"/long", declare_too_little},
     {"/bad-header", give_bad_header},  {"/hop-by-hop", give_hop_by_hop},
     {"/twice", start_twice},           {"/none", never_start},
-    {"/write-first", write_first},
+    {"/write-first", write_first},     {"/inform", inform},
+    {"/trailers", answer_trailers},
 };
 
 static const route *find_route(wsgi_str path, unsigned long *number);
@@ -263,6 +268,23 @@ static int32_t answer_304(const call *call) {
     wsgi_header tag = {{"ETag", 4}, {"\"fixture\"", 9}};
     wsgi_status status = wsgi_respond(call->environ->server, call->request,
                                       text("304 Not Modified"), &tag, 1, NULL, 0);
+    return status < 0 ? status : WSGI_DONE;
+}
+
+static int32_t inform(const call *call) {
+    wsgi_server *server = call->environ->server;
+    wsgi_header link = {{"Link", 4}, {"</style.css>; rel=preload", 25}};
+    wsgi_status status = wsgi_inform(server, call->request, text("100 Continue"), NULL, 0);
+    if (status >= 0)
+        status = wsgi_inform(server, call->request, text("103 Early Hints"), &link, 1);
+    return status < 0 ? status : answer(call, "200 OK", "OK", 2);
+}
+
+static int32_t answer_trailers(const call *call) {
+    wsgi_server *server = call->environ->server;
+    wsgi_status status = start(call, NULL);
+    if (status >= 0) status = put(call, "sum", 3);
+    if (status >= 0) status = wsgi_add_trailer(server, call->request, text("X-Sum"), text("3"));
     return status < 0 ? status : WSGI_DONE;
 }
 

@@ -42,6 +42,16 @@ fn answer(request: &Request<'_>) -> Result<Outcome, RequestError> {
             request.start_response("503 Service Unavailable", &[("X-Second", "2")], true)?;
             request.write(b"later")?;
         }
+        "/inform" => {
+            request.inform("100 Continue", &[])?;
+            request.inform("103 Early Hints", &[("Link", "</style.css>; rel=preload")])?;
+            ok(request, b"OK")?;
+        }
+        "/trailers" => {
+            request.start_response("200 OK", &[TEXT], false)?;
+            request.write(b"sum")?;
+            request.add_trailer("X-Sum", "3")?;
+        }
         _ => match numbered(&path) {
             Some((route, number)) => return answer_numbered(request, route, number),
             None if is_fault(&path) => break_a_rule(request, &path)?,

@@ -7,7 +7,7 @@ use std::io;
 use super::reading::CUT_SHORT;
 use super::services::Services;
 use super::timing::REQUEST_TIMEOUT;
-use super::{HTTPConnection, Phase, Unsent};
+use super::{HTTPConnection, Phase};
 use crate::gateway::RequestError;
 use crate::request::chunked::ChunkError;
 use crate::sys::{clock, poll, socket};
@@ -57,47 +57,6 @@ impl HTTPConnection {
         }
     }
 
-    /// Sends what is gathered, then `data`, and waits until the socket has taken all of it.
-    pub(super) fn send_waiting(
-        &mut self,
-        services: &Services,
-        data: &[u8],
-    ) -> Result<(), RequestError> {
-        let mut at = 0;
-        loop {
-            let fd = self.fd();
-            let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
-            let head = if self.unsent.data.is_empty() {
-                exchange.output.as_slice()
-            } else {
-                self.unsent.data.extend_from_slice(&exchange.output);
-                exchange.output.clear();
-                self.unsent.rest()
-            };
-            let (first, rest) = (head.len(), &data[at..]);
-            if first + rest.len() == 0 {
-                return Ok(());
-            }
-            match socket::send_vectored(fd, [head, rest]) {
-                Ok(sent) => {
-                    at += sent.saturating_sub(first);
-                    self.sent_ahead(sent.min(first));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.may_keep(services) {
-                        self.keep(&data[at..]);
-                        return Ok(());
-                    }
-                    self.wait_for(services, poll::OUT, services.settings.write_timeout)?;
-                }
-                Err(_) => {
-                    self.broken();
-                    return Err(RequestError::Client("the client has left"));
-                }
-            }
-        }
-    }
-
     /// Whether the client has half-closed (1) or left (2).
     pub(crate) fn aborted(&self) -> u8 {
         let Ok([events]) = poll::poll([(self.fd(), poll::RDHUP)], 0) else { return 2 };
@@ -132,7 +91,7 @@ impl HTTPConnection {
         }
         exchange.output.extend_from_slice(services.settings.protocol);
         exchange.output.extend_from_slice(b" 100 Continue\r\n\r\n");
-        self.send_waiting(services, &[])
+        self.send_waiting(services, std::iter::empty())
     }
 
     /// Reads from the socket: a body of known length straight to where the application wants it,
@@ -224,32 +183,5 @@ impl HTTPConnection {
         } else {
             self.refusal = Some(REQUEST_TIMEOUT);
         }
-    }
-
-    /// Of what was ahead of the data, so much has gone.
-    fn sent_ahead(&mut self, count: usize) {
-        if self.unsent.data.is_empty() {
-            if let Some(exchange) = self.exchange.as_mut() {
-                exchange.output.drain(..count);
-            }
-        } else {
-            self.unsent.at += count;
-            if self.unsent.rest().is_empty() {
-                self.unsent = Unsent::default();
-            }
-        }
-    }
-
-    /// When as many threads wait for clients as may, a stream is buffered instead, as long as the
-    /// server's budget lasts.
-    fn may_keep(&self, services: &Services) -> bool {
-        services.waiters.is_full() && !services.budget.is_exceeded()
-    }
-
-    fn keep(&mut self, data: &[u8]) {
-        let Some(exchange) = self.exchange.as_mut() else { return };
-        self.unsent.data.extend_from_slice(&exchange.output);
-        exchange.output.clear();
-        self.unsent.data.extend_from_slice(data);
     }
 }

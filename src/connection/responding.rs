@@ -1,9 +1,11 @@
 //! Responding: what the application says, and what the server says by itself.
 #![forbid(unsafe_code)]
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::iter;
 
 use super::reading::{DRAIN_LIMIT, LINGER_LIMIT};
+use super::sending::COPY;
 use super::services::Services;
 use super::{HTTPConnection, INTEREST, Phase, Step, Unsent};
 use crate::error_log::{LogCode, LogLevel};
@@ -16,8 +18,6 @@ use crate::sys::{epoll, socket};
 
 /// Answers to pipelined requests are gathered up to so many bytes.
 const GATHER: usize = 64 * 1024;
-/// A piece up to this size is copied behind the head, a larger one is sent from where it is.
-const COPY: usize = 8 * 1024;
 
 const INTERNAL_ERROR: Refusal = Refusal { status: "500 Internal Server Error", text: "" };
 
@@ -41,6 +41,15 @@ impl HTTPConnection {
 
     /// WSGI's `write`: the piece is on its way to the client when this returns.
     pub(crate) fn write(&mut self, services: &Services, data: &[u8]) -> Result<(), RequestError> {
+        self.write_vectored(services, iter::once(data))
+    }
+
+    /// [`write`](Self::write) of a piece in several parts.
+    pub(crate) fn write_vectored<'a>(
+        &mut self,
+        services: &Services,
+        parts: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<(), RequestError> {
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         if self.over {
             return Err(RequestError::State("the answer is finished"));
@@ -48,13 +57,19 @@ impl HTTPConnection {
         if !exchange.response.is_started() {
             return Err(RequestError::State("write before start_response"));
         }
-        if data.is_empty() {
+        let length = parts.clone().map(|part| part.len() as u64).sum();
+        if length == 0 {
             return Ok(());
         }
-        self.check_length(services, data.len() as u64)?;
+        self.check_length(services, length)?;
         let framing = self.send_head(services, None)?;
-        let (allowed, overrun) = self.allowed(data.len() as u64)?;
-        self.send_piece(services, framing, &data[..allowed as usize])?;
+        let (allowed, overrun) = self.allowed(length)?;
+        let allowed_parts = parts.scan(allowed, |left, part| {
+            let count = (part.len() as u64).min(*left);
+            *left -= count;
+            part.get(..count as usize)
+        });
+        self.send_pieces(services, framing, allowed_parts, allowed)?;
         if overrun {
             // Cut at the declared length: what the client has is whole as it was announced.
             self.tell_too_long(services);
@@ -128,13 +143,15 @@ impl HTTPConnection {
             return Err(RequestError::State("no start_response"));
         }
         if exchange.framing.is_none() {
-            // Nothing was written. For HEAD that says nothing about the length of a GET.
-            let length = if exchange.head.is_head { None } else { Some(0) };
+            // Nothing was written. For HEAD that says nothing about the length of a GET, and where
+            // trailers are to follow the end has to be a chunk.
+            let unsaid = exchange.head.is_head || exchange.response.has_trailers();
+            let length = if unsaid { None } else { Some(0) };
             self.send_head(services, length)?;
         }
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         match exchange.framing {
-            Some(Framing::Chunked) => exchange.output.extend_from_slice(b"0\r\n\r\n"),
+            Some(Framing::Chunked) => exchange.response.end_chunks(&mut exchange.output),
             Some(Framing::Length(_)) if exchange.response.is_short() => {
                 let text = format_args!("the response body is shorter than its Content-Length");
                 services.log.error(LogCode::BodyTooShort, text);
@@ -305,36 +322,9 @@ impl HTTPConnection {
         Ok(sent.framing)
     }
 
-    /// Sends one piece of a streamed body.
-    fn send_piece(
-        &mut self,
-        services: &Services,
-        framing: Framing,
-        data: &[u8],
-    ) -> Result<(), RequestError> {
-        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
-        match framing {
-            Framing::None => return Ok(()),
-            Framing::Chunked => self.append_chunk(data),
-            Framing::Length(_) | Framing::UntilClose if data.len() <= COPY => {
-                exchange.output.extend_from_slice(data);
-                let complete =
-                    matches!(framing, Framing::Length(_)) && !exchange.response.is_short();
-                if complete {
-                    self.flush_last(services);
-                    return Ok(());
-                }
-            }
-            Framing::Length(_) | Framing::UntilClose => {
-                return self.send_waiting(services, data);
-            }
-        }
-        self.send_waiting(services, &[])
-    }
-
     /// The answer is complete. It goes out now, whatever else the application does before it
     /// returns, unless more requests are at hand whose answers can go with it.
-    fn flush_last(&mut self, services: &Services) {
+    pub(super) fn flush_last(&mut self, services: &Services) {
         let more = self.exchange.as_ref().is_some_and(|exchange| {
             !exchange.input.unread().is_empty() && exchange.output.len() < GATHER
         });
@@ -362,7 +352,10 @@ impl HTTPConnection {
             return;
         }
         let head = exchange.output.len();
-        let sent = match socket::send_vectored(fd, [&exchange.output, body]) {
+        let sent = match socket::send_vectored(
+            fd,
+            &[IoSlice::new(&exchange.output), IoSlice::new(body)],
+        ) {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return self.broken(),

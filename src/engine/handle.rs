@@ -67,6 +67,37 @@ impl Engine {
         self.with(id, |connection| connection.write(&self.services, data))
     }
 
+    /// [`write`](Self::write) of one piece in several parts.
+    pub(crate) fn write_vectored<'a>(
+        &self,
+        id: RequestId,
+        parts: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.write_vectored(&self.services, parts))
+    }
+
+    pub(crate) fn flush(&self, id: RequestId) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.flush_now(&self.services))
+    }
+
+    pub(crate) fn inform<'a>(
+        &self,
+        id: RequestId,
+        status: &[u8],
+        headers: impl Iterator<Item = Headers<'a>>,
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.inform(&self.services, status, headers))
+    }
+
+    pub(crate) fn add_trailer(
+        &self,
+        id: RequestId,
+        name: &[u8],
+        value: &[u8],
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.add_trailer(name, value))
+    }
+
     /// A body, or the rest of one, from a file. `length` `None`: to the end.
     pub(crate) fn send_file(
         &self,

@@ -5,8 +5,12 @@ use super::head::Refusal;
 
 use super::headers::{elements, is_token, is_value};
 
+mod beside;
+mod flat;
 mod text;
 
+pub use beside::write_interim;
+pub use flat::flat_head;
 pub(crate) use text::decimal;
 pub use text::{chunk_size_line, simple_response};
 use text::{field, number_field};
@@ -27,6 +31,10 @@ pub enum AppError {
     HopByHop,
     /// Malformed or given twice.
     ContentLength,
+    /// Not the status of an interim answer.
+    Interim,
+    /// A header that means nothing in an interim answer, or in a trailer.
+    Misplaced,
     /// More body than `Content-Length` says; so many bytes of the piece may still be sent.
     Length {
         allowed: u64,
@@ -41,6 +49,8 @@ impl AppError {
             Self::Header => "A response header name or value has a character it may not have.",
             Self::HopByHop => "The response has a hop-by-hop header.",
             Self::ContentLength => "Malformed or repeated Content-Length in the response.",
+            Self::Interim => "The status is not that of an interim answer.",
+            Self::Misplaced => "A header that may not stand here.",
             Self::Length { .. } => "Response body exceeds the declared Content-Length.",
         }
     }
@@ -99,6 +109,7 @@ pub struct Response {
     code: u16,
     status: Vec<u8>,
     headers: Vec<u8>,
+    trailers: Vec<u8>,
     content_length: Option<u64>,
     has_date: bool,
     has_server: bool,
@@ -127,6 +138,7 @@ impl Response {
         self.code = 0;
         self.status.clear();
         self.headers.clear();
+        self.trailers.clear();
         self.content_length = None;
         self.has_date = false;
         self.has_server = false;
@@ -222,7 +234,6 @@ impl Response {
                 self.has_server |= is(b"server");
                 Ok(true)
             }
-            7 if is(b"trailer") => Err(AppError::HopByHop),
             7 if is(b"upgrade") => {
                 self.has_upgrade = true;
                 if self.code == 101 { Ok(true) } else { Err(AppError::HopByHop) }

@@ -1,6 +1,6 @@
 //! Sockets: accepting, reading and writing without waiting and without SIGPIPE.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -43,17 +43,14 @@ pub(crate) fn send_more(fd: RawFd, data: &[u8]) -> io::Result<usize> {
 }
 
 /// [`send`] of several pieces in one call.
-pub(crate) fn send_vectored<const N: usize>(fd: RawFd, pieces: [&[u8]; N]) -> io::Result<usize> {
-    let mut list = pieces.map(|piece| libc::iovec {
-        iov_base: piece.as_ptr().cast_mut().cast(),
-        iov_len: piece.len(),
-    });
+pub(crate) fn send_vectored(fd: RawFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     // SAFETY: a message header of zeroes is a valid one without address and control data.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = list.as_mut_ptr();
-    message.msg_iovlen = N as _;
+    // An `IoSlice` is an iovec to the system, by the standard library's word.
+    message.msg_iov = pieces.as_ptr().cast_mut().cast();
+    message.msg_iovlen = pieces.len() as _;
     retried(|| {
-        // SAFETY: the message points to `list`, whose pieces are readable; the kernel only reads.
+        // SAFETY: the message points to pieces that are readable; the kernel only reads.
         unsafe { libc::sendmsg(fd, &message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) }
     })
 }

@@ -7,7 +7,7 @@ import time
 
 FIELDS = {"name", "row", "options", "send", "expect", "closes", "saw"}
 PIECES = {"text", "repeat", "fin", "await"}
-ANSWERS = {"status", "headers", "order", "body", "head", "cut", "times", "optional"}
+ANSWERS = {"status", "headers", "order", "body", "head", "cut", "times", "optional", "trailers"}
 PROBE = b"GET /204 HTTP/1.1\r\nHost: probe\r\n\r\n"
 WHOLE_ABOVE = 4096  # a repeated run longer than this is not sent byte by byte
 
@@ -180,7 +180,9 @@ class Answers:
         status, headers = read_head(self.connection, where)
         check_status(expected["status"], status, where)
         check_headers(expected, headers, where)
-        body, whole = read_body(self.connection, int(status[:3]), headers, expected)
+        trailers = []
+        body, whole = read_body(self.connection, int(status[:3]), headers, expected, trailers)
+        check_trailers(expected, trailers, where)
         if expected.get("cut", False) is whole:
             raise Wrong(f"{where} {'is whole' if whole else 'was cut'}: {body!r:.200}")
         if "body" in expected and body != expand(expected["body"]):
@@ -230,13 +232,19 @@ def check_headers(expected, headers, where):
         raise Wrong(f"{where} has its headers as {[name for name, _ in headers]}, not {order}")
 
 
-def read_body(connection, status, headers, expected):
-    """The body and whether it came to its proper end."""
+def check_trailers(expected, trailers, where):
+    """All fields behind the body, in order; none where the case does not name them."""
+    if trailers != [list(field) for field in expected.get("trailers", [])]:
+        raise Wrong(f"{where} has the trailers {trailers}, not {expected.get('trailers', [])}")
+
+
+def read_body(connection, status, headers, expected, trailers):
+    """The body and whether it came to its proper end. Fields behind it go to `trailers`."""
     named = dict(headers)
     if status < 200 or status in (204, 304) or expected.get("head"):
         return b"", True
     if named.get("transfer-encoding", "").lower() == "chunked":
-        return read_chunks(connection)
+        return read_chunks(connection, trailers)
     if "content-length" in named:
         length = int(named["content-length"])
         body = connection.take(length)
@@ -248,7 +256,7 @@ def read_body(connection, status, headers, expected):
     return body, connection.ended == "closed"
 
 
-def read_chunks(connection):
+def read_chunks(connection, trailers):
     body = b""
     while True:
         while b"\r\n" not in connection.data:
@@ -258,12 +266,22 @@ def read_chunks(connection):
         if not re.fullmatch(rb"[0-9a-f]+", line):
             raise Wrong(f"a chunk size is {line!r}")
         size = int(line, 16)
+        while size == 0 and peek(connection, 2) not in (b"", b"\r", b"\r\n"):
+            name, _, value = connection.line("a trailer").decode("latin-1").partition(": ")
+            trailers.append([name, value])
         data = connection.take(size)
         body += data
         if len(data) < size or connection.take(2) != b"\r\n":
             return body, False
         if size == 0:
             return body, True
+
+
+def peek(connection, length):
+    """The next bytes, fewer if the connection ends."""
+    while len(connection.data) < length and connection.more("reading a trailer"):
+        pass
+    return connection.data[:length]
 
 
 def expand(body):

@@ -1,0 +1,183 @@
+//! Sending inside the application's call: many pieces by one system call, and waiting for a client
+//! that does not take them.
+#![forbid(unsafe_code)]
+
+use std::io::{self, IoSlice};
+use std::iter;
+use std::os::fd::RawFd;
+
+use super::services::Services;
+use super::{HTTPConnection, Unsent};
+use crate::gateway::RequestError;
+use crate::request::response::{Framing, chunk_size_line};
+use crate::sys::{poll, socket};
+
+/// Pieces up to this size together are copied behind the head, larger ones are sent from where they
+/// are.
+pub(super) const COPY: usize = 8 * 1024;
+/// So many pieces go into one system call.
+const AT_ONCE: usize = 64;
+
+impl HTTPConnection {
+    /// Sends now what was held back: the head if nothing was written yet, and whatever was gathered.
+    /// Waits while the client does not take it.
+    pub(crate) fn flush_now(&mut self, services: &Services) -> Result<(), RequestError> {
+        let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
+        if self.over {
+            return Err(RequestError::State("the answer is finished"));
+        }
+        if !exchange.response.is_started() {
+            return Err(RequestError::State("flush before start_response"));
+        }
+        self.send_head(services, None)?;
+        self.send_waiting(services, iter::empty())
+    }
+
+    /// Sends one piece of a streamed body, `length` bytes in several parts.
+    pub(super) fn send_pieces<'a>(
+        &mut self,
+        services: &Services,
+        framing: Framing,
+        pieces: impl Iterator<Item = &'a [u8]> + Clone,
+        length: u64,
+    ) -> Result<(), RequestError> {
+        if framing == Framing::None || length == 0 {
+            return Ok(());
+        }
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        let chunked = framing == Framing::Chunked;
+        if chunked {
+            chunk_size_line(length, &mut exchange.output);
+        }
+        if length > COPY as u64 {
+            let end: &[u8] = if chunked { b"\r\n" } else { b"" };
+            return self.send_waiting(services, pieces.chain(iter::once(end)));
+        }
+        pieces.for_each(|piece| exchange.output.extend_from_slice(piece));
+        if chunked {
+            exchange.output.extend_from_slice(b"\r\n");
+        }
+        if matches!(framing, Framing::Length(_)) && !exchange.response.is_short() {
+            // The answer is complete: it may go with the next one.
+            self.flush_last(services);
+            return Ok(());
+        }
+        self.send_waiting(services, iter::empty())
+    }
+
+    /// Sends what is gathered, then the pieces, and waits until the socket has taken all of it.
+    pub(super) fn send_waiting<'a>(
+        &mut self,
+        services: &Services,
+        pieces: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<(), RequestError> {
+        let mut at = 0;
+        loop {
+            let fd = self.fd();
+            let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+            let ahead = if self.unsent.is_empty() {
+                exchange.output.as_slice()
+            } else {
+                self.unsent.append(&exchange.output);
+                exchange.output.clear();
+                self.unsent.rest()
+            };
+            let first = ahead.len();
+            let rest = behind(pieces.clone(), at);
+            let sent = match rest.clone().next() {
+                None if first == 0 => return Ok(()),
+                None => socket::send(fd, ahead),
+                Some(_) => send_list(fd, ahead, rest),
+            };
+            match sent {
+                Ok(sent) => {
+                    at += sent.saturating_sub(first);
+                    self.sent_ahead(sent.min(first));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.may_keep(services) {
+                        self.keep(behind(pieces, at));
+                        return Ok(());
+                    }
+                    self.wait_for(services, poll::OUT, services.settings.write_timeout)?;
+                }
+                Err(_) => {
+                    self.broken();
+                    return Err(RequestError::Client("the client has left"));
+                }
+            }
+        }
+    }
+
+    /// Of what was ahead of the pieces, so much has gone.
+    fn sent_ahead(&mut self, count: usize) {
+        if self.unsent.is_empty() {
+            if let Some(exchange) = self.exchange.as_mut() {
+                exchange.output.drain(..count);
+            }
+        } else {
+            self.unsent.at += count;
+            if self.unsent.rest().is_empty() {
+                self.unsent = Unsent::default();
+            }
+        }
+    }
+
+    /// When as many threads wait for clients as may, a stream is buffered instead, as long as the
+    /// server's budget lasts.
+    fn may_keep(&self, services: &Services) -> bool {
+        services.waiters.is_full() && !services.budget.is_exceeded()
+    }
+
+    fn keep<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) {
+        let Some(exchange) = self.exchange.as_mut() else { return };
+        self.unsent.append(&exchange.output);
+        exchange.output.clear();
+        pieces.for_each(|piece| self.unsent.append(piece));
+    }
+}
+
+/// The pieces without their first `at` bytes and without empty ones.
+fn behind<'a>(
+    pieces: impl Iterator<Item = &'a [u8]> + Clone,
+    at: usize,
+) -> impl Iterator<Item = &'a [u8]> + Clone {
+    let mut skip = at;
+    pieces.filter_map(move |piece| {
+        let skipped = skip.min(piece.len());
+        skip -= skipped;
+        piece.get(skipped..).filter(|rest| !rest.is_empty())
+    })
+}
+
+/// One system call for what is ahead and as many pieces as go into one.
+fn send_list<'a>(
+    fd: RawFd,
+    ahead: &[u8],
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> io::Result<usize> {
+    let mut list = [IoSlice::new(&[]); AT_ONCE];
+    list[0] = IoSlice::new(ahead);
+    let mut count = 1;
+    for (place, piece) in list[1..].iter_mut().zip(pieces) {
+        *place = IoSlice::new(piece);
+        count += 1;
+    }
+    socket::send_vectored(fd, &list[..count])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_go_on_where_a_send_has_stopped() {
+        let pieces = [&b"one"[..], b"", b"two", b"three"];
+        let rest = |at| behind(pieces.into_iter(), at).collect::<Vec<_>>().concat();
+        for at in 0..=11 {
+            assert_eq!(rest(at), b"onetwothree"[at..]);
+        }
+        assert!(behind(pieces.into_iter(), 3).all(|piece| !piece.is_empty()));
+        assert_eq!(behind(pieces.into_iter(), 11).next(), None);
+    }
+}
