@@ -47,7 +47,7 @@ headers_compile() {
 # PHP and Zig have their say where they are, and are not brought.
 headers_where_found() { # HEADER LIBRARY
     local zig=()
-    if command -v php >/dev/null && php -m | grep -qx FFI; then
+    if [[ $(php -m 2>/dev/null) = *FFI* ]]; then
         php -d ffi.enable=1 tests/ffi/load.php "$@"
     else
         echo "PHP with FFI: not found, not tested"

@@ -55,6 +55,12 @@ package_moved_prefix() {
 ./lib/$soname ./lib/libwsgiserver.so.$version ./lib/pkgconfig/wsgiserver.pc" "the files"
     [[ -f $package_dir/moved/share/doc/wsgiserver/LICENSE-MIT ]]
     if grep -rIF "$package_dir" "$package_dir/moved"; then return 1; fi
+    # tests/symbols.rs looks at the library of the dev profile; this one is what users get.
+    same "$(nm -D --defined-only "$package_dir/moved/lib/$soname" | cut -d ' ' -f 3 | LC_ALL=C sort)" \
+        "$(cut -d ' ' -f 1 include/wsgiserver.symbols)" "the exported symbols"
+    readelf -dW "$package_dir/moved/lib/$soname" >"$package_dir/dynamic"
+    grep -F "(SONAME)" "$package_dir/dynamic" | grep -F "[$soname]"
+    grep 'FLAGS_1.*NOW NODELETE' "$package_dir/dynamic"
     consumer found "-DCMAKE_PREFIX_PATH=$package_dir/moved"
     needs_library found/consumer_shared found/consumer_wsgiserver
     consumer found_static "-DCMAKE_PREFIX_PATH=$package_dir/moved" -DBUILD_SHARED_LIBS=OFF
@@ -219,7 +225,8 @@ compiled() { # NAME FLAGS
 needs_library() { # PROGRAM...
     local program
     for program in "$@"; do
-        readelf -d "$package_dir/$program" | grep -F "(NEEDED)" | grep -qF "[$soname]" || return 1
+        readelf -d "$package_dir/$program" | grep -F "(NEEDED)" | grep -F "[$soname]" >/dev/null ||
+            return 1
     done
 }
 
