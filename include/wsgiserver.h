@@ -247,6 +247,71 @@ typedef struct wsgi_event {
     wsgi_request request;
 } wsgi_event;
 
+// What wsgi_server_stats tells. Counted is only while the option statistics is on, over all runs
+// of the server since wsgi_server_clear_stats; the figures from queue on are those of the moment.
+// While requests are in work the figures of one request may be told at different moments; with
+// nothing in work they are exact. Times are in seconds, rates are per second.
+typedef struct wsgi_stats {
+    // Set by the caller: the size of this struct.
+    size_t struct_size;
+    // 1 if the option statistics is on.
+    int32_t enabled;
+    // Connections taken in.
+    uint64_t accepts;
+    // Accepts, reads and writes that failed.
+    uint64_t socket_errors;
+    // Requests that the application was called with and came back from, and requests that the
+    // server answered by itself.
+    uint64_t requests;
+    // Bytes that clients sent, whatever became of them; not those of hijacked connections.
+    uint64_t bytes_read;
+    // Bytes that the system took for clients; not those of hijacked connections.
+    uint64_t bytes_written;
+    // How long the server has served.
+    double run_time;
+    // Time in the application, of all workers together.
+    double work_time;
+    // Of run time.
+    double accepts_per_second;
+    // Bytes read per second of work time.
+    double read_throughput;
+    // Bytes written per second of work time.
+    double write_throughput;
+    // Complete requests that wait for a worker.
+    size_t queue;
+    // Worker threads; of a pull server, workers.
+    size_t threads;
+    // Of these, the ones that wait for something to do.
+    size_t threads_idle;
+    // Connections that are open.
+    size_t connections;
+    // Requests that are at the application, detached ones among them.
+    size_t requests_in_work;
+} wsgi_stats;
+
+// What wsgi_server_worker_stats tells of one worker. What is read and written while no worker has
+// the request (a slow head, the rest of a long answer, what a detached request is sent), and the
+// greater part of a long stream, is in the server's sums alone.
+typedef struct wsgi_worker_stats {
+    // Set by the caller: the size of this struct.
+    size_t struct_size;
+    // The number in the name of its thread, "WSGI Worker 3". Once it has left, another one may get
+    // it.
+    size_t number;
+    // The application's calls that ended.
+    uint64_t requests;
+    // Bytes of their requests.
+    uint64_t bytes_read;
+    // Bytes of their answers.
+    uint64_t bytes_written;
+    // Time in the application.
+    double work_time;
+    // Bytes read per second of work time.
+    double read_throughput;
+    // Bytes written per second of work time.
+    double write_throughput;
+} wsgi_worker_stats;
+
 // Done.
 #define WSGI_OK 0
 
@@ -352,7 +417,7 @@ wsgi_status wsgi_server_new(const char *bind_addr,
                             struct wsgi_error **error);
 
 // Sets an option by its name, like "numthreads" to "10". Before the server is prepared; only
-// shutdown_timeout also later. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text names the option and
+// shutdown_timeout and statistics also later. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text names the option and
 // what it takes), WSGI_E_STATE.
 wsgi_status wsgi_server_set(const struct wsgi_server *server,
                             const char *name,
@@ -763,6 +828,55 @@ int32_t wsgi_path_info_dispatcher_app(void *dispatcher,
 // wsgi_path_info_dispatcher_app may be under way. NULL is fine. It takes any pointer so that it can
 // be a free_user_data.
 void wsgi_path_info_dispatcher_free(void *dispatcher);
+
+// Starts up to amount more worker threads, not above the option max if that is set; they stay until
+// the pool is shrunk. started, if not NULL, is told how many were. From any thread, a worker's too.
+// Errors: WSGI_E_NULL, WSGI_E_STATE (not prepared, stopped, or a pull server, whose threads are the
+// host's), WSGI_E_STOPPING, WSGI_E_FORKED, WSGI_E_SYSTEM (the system gave not a single one; if it
+// gives fewer, that is no error).
+wsgi_status wsgi_server_grow(const struct wsgi_server *server, size_t amount, size_t *started);
+
+// Sends up to amount worker threads away, not below the option numthreads: idle ones at once, one
+// that is in the application when it is done with its request. leaving, if not NULL, is told how
+// many go; they are not waited for. From any thread, a worker's too. Errors: WSGI_E_NULL,
+// WSGI_E_STATE, WSGI_E_STOPPING, WSGI_E_FORKED, as for wsgi_server_grow.
+wsgi_status wsgi_server_shrink(const struct wsgi_server *server, size_t amount, size_t *leaving);
+
+// How many worker threads there are; of a pull server, workers. 0 if it does not run. The bounds
+// are the options numthreads and max. From any thread. Errors: WSGI_E_NULL.
+wsgi_status wsgi_server_threads(const struct wsgi_server *server, size_t *count);
+
+// How many of the threads wait for something to do. 0 if it does not run. From any thread. Errors:
+// WSGI_E_NULL.
+wsgi_status wsgi_server_idle(const struct wsgi_server *server, size_t *count);
+
+// How many complete requests wait for a worker. 0 if it does not run. From any thread. Errors:
+// WSGI_E_NULL.
+wsgi_status wsgi_server_qsize(const struct wsgi_server *server, size_t *count);
+
+// Tells what the server has counted and what it is doing. stats->struct_size is to be set before.
+// From any thread, before, while and after the server runs. Errors: WSGI_E_NULL, WSGI_E_STATE (the
+// struct is too small).
+wsgi_status wsgi_server_stats(const struct wsgi_server *server, struct wsgi_stats *stats);
+
+// Tells what the worker with this index has counted, from 0 on; which worker has which index may
+// change when one leaves. stats->struct_size is to be set before. From any thread. Errors:
+// WSGI_E_NULL, WSGI_E_STATE (the struct is too small), WSGI_GONE (no worker has this index).
+wsgi_status wsgi_server_worker_stats(const struct wsgi_server *server,
+                                     size_t index,
+                                     struct wsgi_worker_stats *stats);
+
+// Counts from zero on, the run time too. From any thread. Errors: WSGI_E_NULL.
+wsgi_status wsgi_server_clear_stats(const struct wsgi_server *server);
+
+// Writes the statistics as lines of "Name: value" by the seed's names, like "Bytes Read: 1234",
+// the workers' with the names of their threads in front; what is counted is -1 while the option
+// statistics is off. A NUL stands behind the text. The rest as for wsgi_server_get. From any thread.
+// Errors: WSGI_E_NULL, WSGI_E_LENGTH.
+wsgi_status wsgi_server_stats_text(const struct wsgi_server *server,
+                                   char *buffer,
+                                   size_t capacity,
+                                   size_t *length);
 
 #ifdef __cplusplus
 }  // extern "C"

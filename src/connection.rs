@@ -43,12 +43,14 @@ mod sending;
 pub(crate) mod services;
 mod telling;
 mod timing;
+pub(crate) mod traffic;
 mod unsent;
 
 use exchange::Exchange;
 use pieces::Scan;
 use services::Services;
 pub(crate) use timing::Expired;
+use traffic::Traffic;
 use unsent::Unsent;
 
 /// Events that a connection is registered for; `EPOLLOUT` only while an answer is stuck.
@@ -71,6 +73,8 @@ pub(crate) struct HTTPConnection {
     scan: Scan,
     unsent: Unsent,
     timing: timing::Timing,
+    /// What was read and written and not counted yet.
+    traffic: Traffic,
     /// Reading may find something.
     readable: bool,
     /// The client sent FIN or worse: read to the end.
@@ -146,6 +150,7 @@ impl HTTPConnection {
             scan: Scan::None,
             unsent: Unsent::default(),
             timing: timing::Timing::default(),
+            traffic: Traffic::default(),
             readable: false,
             hung_up: false,
             ended: false,
@@ -186,6 +191,7 @@ impl HTTPConnection {
             services.give_exchange(exchange);
         }
         services.budget.change(self.charged, 0);
+        self.settle_traffic(services);
         *self = Self::closed();
     }
 
@@ -248,6 +254,7 @@ impl HTTPConnection {
             }
         }
         self.turn_requests = 0;
+        self.settle_traffic(services);
         let held = self.stored.capacity() + self.unsent.data.capacity() + self.scan.memory();
         if held != self.charged {
             services.budget.change(self.charged, held);

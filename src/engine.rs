@@ -26,8 +26,10 @@ pub(crate) mod accept;
 pub(crate) mod averages;
 pub(crate) mod batch;
 pub(crate) mod deadlines;
+mod gauges;
 pub(crate) mod handle;
 mod handout;
+pub(crate) mod headcount;
 mod hijack;
 pub(crate) mod ownership;
 pub(crate) mod parking;
@@ -43,6 +45,7 @@ pub(crate) mod worker;
 
 use accept::Listener;
 use averages::RouteAverages;
+use headcount::Headcount;
 use ownership::{Bits, Ownership, Post, Token};
 use parking::ParkingLot;
 use queue::TokenQueue;
@@ -55,6 +58,7 @@ use crate::connection::services::{Services, Settings};
 use crate::connection::{Advance, Expired, INTEREST};
 use crate::error_log::LogCode;
 use crate::handlers::Handlers;
+use crate::statistics::counters::Ledger;
 use crate::sys::event::EventFd;
 use crate::sys::fork::ForkMark;
 use crate::sys::{clock, epoll};
@@ -78,9 +82,13 @@ pub(crate) struct Tuning {
     pub(crate) eager_after: u64,
     /// Between two looks at a worker that may be stuck; 0: never looked.
     pub(crate) takeover_after: u64,
-    /// Workers to begin with, and at most.
+    /// Workers to begin with, and at least.
     pub(crate) threads: usize,
+    /// Workers that the host may have at most, and how many the load may bring it to.
     pub(crate) max_threads: usize,
+    pub(crate) max_threads_for_load: usize,
+    /// Milliseconds until a worker goes that the load has brought and that has nothing to do.
+    pub(crate) idle_thread_timeout: u64,
     /// Complete requests that may wait for a worker; -1: any number.
     pub(crate) accepted_queue_size: i64,
     /// Bytes that connections at rest may hold together.
@@ -119,8 +127,7 @@ pub(crate) struct Engine {
     wakes: AtomicUsize,
     /// The application wants an environ with each call.
     wants_environ: bool,
-    /// Worker threads that the pool has, for the rules about growing and waiting.
-    pub(crate) threads: AtomicUsize,
+    pub(crate) headcount: Headcount,
     /// Milliseconds that a stop leaves to requests in work; `u64::MAX`: any time.
     pub(crate) shutdown_timeout: AtomicU64,
     /// Requests that the stop has cut.
@@ -144,10 +151,11 @@ impl Engine {
         listeners: Vec<Listener>,
         stopper: Arc<service::Stopper>,
         wants_environ: bool,
+        statistics: Arc<Ledger>,
     ) -> io::Result<Arc<Self>> {
         let waiters = most_waiters(tuning.threads);
         let engine = Self {
-            services: Services::new(settings, handlers, tuning.max_buffered, waiters)?,
+            services: Services::new(settings, handlers, tuning.max_buffered, waiters, statistics)?,
             slots: Slots::new(),
             fork_mark: ForkMark::new()?,
             listeners,
@@ -165,7 +173,11 @@ impl Engine {
             service: service::Service::new(stopper, tuning.takeover_after > 0),
             wakes: AtomicUsize::new(0),
             wants_environ,
-            threads: AtomicUsize::new(0),
+            headcount: Headcount::new(
+                tuning.threads,
+                tuning.max_threads,
+                tuning.max_threads_for_load,
+            ),
             shutdown_timeout: AtomicU64::new(5_000),
             cut: AtomicU32::new(0),
             lent: hijack::Lent::default(),
@@ -182,11 +194,13 @@ impl Engine {
 
     /// Begins to take connections.
     pub(crate) fn open_listeners(&self) -> io::Result<()> {
+        self.services.statistics.begin_run();
         self.listeners.iter().try_for_each(|listener| listener.open(self))
     }
 
     /// Ends an engine that nobody has served with: threads that were started leave.
     pub(crate) fn abandon(&self) {
+        self.services.statistics.end_run();
         self.leaving.store(true, Ordering::SeqCst);
         self.leave.signal();
         self.lot.wake_all();
@@ -244,6 +258,7 @@ impl Engine {
         listener: u8,
         now: u64,
     ) -> Result<(), accept::Complaint> {
+        self.services.statistics.accepted();
         let Some(mut own) = self.slots.open() else {
             let text = "no more than two million connections at a time";
             return Err((LogCode::Connection, text.into()));
@@ -382,11 +397,6 @@ impl Engine {
         self.wants_environ
     }
 
-    /// Whether there are more workers than `numthreads`.
-    fn is_surplus(&self) -> bool {
-        self.threads.load(Ordering::Relaxed) > self.tuning.threads
-    }
-
     /// Closes the connection that has been idle longest. False if none is.
     fn close_oldest_idle(&self) -> bool {
         let idle = |token: &Token| {
@@ -411,7 +421,6 @@ impl Engine {
 
     /// The number of workers has changed.
     pub(crate) fn threads_changed(&self, threads: usize) {
-        self.threads.store(threads, Ordering::SeqCst);
         self.services.waiters.set_most(most_waiters(threads));
     }
 }

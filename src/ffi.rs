@@ -21,6 +21,8 @@ mod pull;
 mod request;
 mod response;
 mod server;
+mod statistics;
 mod stream;
+mod threadpool;
 mod types;
 mod writing;

@@ -54,6 +54,7 @@ mod handlers;
 mod request;
 mod rfile;
 mod server;
+mod statistics;
 mod stream;
 mod sys;
 mod threadpool;
@@ -68,6 +69,7 @@ pub use gateway::{
 pub use handlers::{Handlers, ThreadData, ThreadHooks};
 pub use server::options::{OptionSpec, option_specs};
 pub use server::{Address, HTTPServer, PullWorker, Pulled};
+pub use statistics::{Stats, WorkerStats};
 pub use stream::{Direction, Stream, StreamError};
 
 /// The version of the library.

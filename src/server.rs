@@ -11,7 +11,9 @@ mod current;
 mod inherited;
 mod listeners;
 pub mod options;
+mod pool;
 mod settings;
+mod stats;
 mod unix_socket;
 
 pub use address::Address;
@@ -30,6 +32,7 @@ use crate::error::{Error, ErrorKind};
 use crate::error_log::LogCode;
 use crate::gateway::{Gateway, Request};
 use crate::handlers::Handlers;
+use crate::statistics::counters::Ledger;
 use crate::sys::thread;
 use crate::threadpool::{Roll, ThreadPool};
 
@@ -40,6 +43,7 @@ const GRACE: Duration = Duration::from_millis(50);
 pub struct HTTPServer {
     gateway: Option<Arc<dyn Gateway>>,
     stopper: Arc<Stopper>,
+    statistics: Arc<Ledger>,
     /// The running engine, for those who are in a hurry.
     pub(crate) current: CurrentEngine,
     state: Mutex<State>,
@@ -99,6 +103,7 @@ impl HTTPServer {
         let server = Self {
             gateway,
             stopper,
+            statistics: Arc::default(),
             current: CurrentEngine::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -107,14 +112,17 @@ impl HTTPServer {
         Ok(server)
     }
 
-    /// Sets an option by its name. Only before the server is prepared, except `shutdown_timeout`.
+    /// Sets an option by its name. Only before the server is prepared, except `shutdown_timeout` and
+    /// `statistics`.
     pub fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         let mut state = self.lock();
-        if !matches!(state.stage, Stage::Idle | Stage::Stopped) && name != "shutdown_timeout" {
-            let why = format!("option {name} cannot be set while the server runs");
-            return Err(Error::new(ErrorKind::State, why));
+        if !matches!(state.stage, Stage::Idle | Stage::Stopped)
+            && !settings::WHILE_RUNNING.contains(&name)
+        {
+            return Err(settings::not_while_running(name));
         }
         state.options.set(name, value)?;
+        self.statistics.switch(state.options.flag("statistics"));
         if let Some(running) = &state.running {
             settings::set_shutdown_timeout(&running.engine, &state.options);
         }
@@ -162,6 +170,7 @@ impl HTTPServer {
             listeners,
             self.stopper.clone(),
             gateway.as_ref().is_some_and(|gateway| gateway.wants_environ()),
+            self.statistics.clone(),
         )
         .map_err(failed)?;
         settings::set_shutdown_timeout(&engine, &state.options);
@@ -310,7 +319,7 @@ impl HTTPServer {
     fn serve_to_the_end(&self, running: Arc<Running>) -> Result<(), Error> {
         let engine = &running.engine;
         engine.serve(&mut || match &running.pool {
-            Some(pool) => pool.grow(1).is_ok_and(|started| started > 0),
+            Some(pool) => pool.grow_for_load(),
             None => false,
         });
         if let Some(pool) = &running.pool {
@@ -429,7 +438,7 @@ impl PullWorker {
         if engine.fork_mark.in_child() {
             return Err(forked());
         }
-        Ok(Self { worker: Worker::new(&engine, true) })
+        Ok(Self { worker: Worker::new(&engine, engine.headcount.next_number(), true) })
     }
 
     /// Works for the server until there is a request, at most `timeout` milliseconds (`None`: no

@@ -9,6 +9,7 @@ use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
+use crate::engine::headcount::Reason;
 use crate::engine::worker::{Next, Worker};
 use crate::error::{Error, ErrorKind};
 use crate::error_log::LogCode;
@@ -71,7 +72,7 @@ impl ThreadPool {
     /// this returns the error.
     pub(crate) fn start(&self, amount: usize) -> Result<(), Error> {
         let (sender, started) = mpsc::channel();
-        let result = self.start_some(amount, Some(&sender)).map(drop);
+        let result = self.start_some(amount, Reason::Host, Some(&sender)).map(drop);
         drop(sender);
         let failed = |failure: Result<(), String>| failure.err();
         match (result, started.iter().filter_map(failed).next()) {
@@ -85,30 +86,43 @@ impl ThreadPool {
         }
     }
 
-    /// Starts so many more threads. With fewer than that the pool is smaller; with none at all it
-    /// is an error. Their hooks are not waited for.
+    /// Starts so many more threads, as far as the bounds allow, and says how many. If the system
+    /// gives fewer the pool is smaller; none at all is an error. Their hooks are not waited for.
     pub(crate) fn grow(&self, amount: usize) -> Result<usize, Error> {
-        let failed = *self.roll.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if failed.is_some_and(|failed| failed.elapsed() < TRY_AGAIN) {
-            return Ok(0);
-        }
-        self.start_some(amount, None)
+        self.start_some(amount, Reason::Host, None)
     }
 
-    fn start_some(&self, amount: usize, tell: Tell<'_>) -> Result<usize, Error> {
+    /// One more thread for as long as the load wants it. False if there is none to be had.
+    pub(crate) fn grow_for_load(&self) -> bool {
+        let failed = *self.roll.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_some_and(|failed| failed.elapsed() < TRY_AGAIN) {
+            return false;
+        }
+        match self.start_some(1, Reason::Load, None) {
+            Ok(started) => started > 0,
+            Err(error) => {
+                self.engine.services.log.warning(LogCode::Thread, format_args!("{error}"));
+                false
+            }
+        }
+    }
+
+    fn start_some(&self, amount: usize, reason: Reason, tell: Tell<'_>) -> Result<usize, Error> {
+        let headcount = &self.engine.headcount;
         let mut started = 0;
-        for _ in 0..amount {
-            match self.start_one(tell) {
-                Ok(()) => started += 1,
-                Err(error) if started == 0 && self.len() == 0 => {
+        while started < amount && headcount.hire(reason) {
+            if let Err(error) = self.start_one(reason, tell) {
+                headcount.hired_in_vain(reason);
+                if started == 0 {
                     return Err(Error::system("no worker thread could be started", &error));
                 }
-                Err(error) => {
-                    let text = format_args!("{started} of {amount} worker threads: {error}");
-                    self.engine.services.log.warning(LogCode::Thread, text);
-                    break;
-                }
+                let text = format_args!(
+                    "only {started} of {amount} worker threads could be started: {error}"
+                );
+                self.engine.services.log.warning(LogCode::Thread, text);
+                break;
             }
+            started += 1;
         }
         Ok(started)
     }
@@ -141,33 +155,36 @@ impl ThreadPool {
         self.roll.clone()
     }
 
-    fn len(&self) -> usize {
-        self.roll.lock().len()
-    }
-
-    fn start_one(&self, tell: Tell<'_>) -> std::io::Result<()> {
+    fn start_one(&self, reason: Reason, tell: Tell<'_>) -> std::io::Result<()> {
         let (engine, gateway, roll) =
             (self.engine.clone(), self.gateway.clone(), self.roll.clone());
         let (hooks, tell) = (self.hooks.clone(), tell.cloned());
         // The lock is held until the thread is on the roll, so that it cannot leave before.
         let mut threads = self.roll.lock();
+        if self.engine.is_leaving() {
+            return Err(std::io::Error::other("the server has stopped"));
+        }
         let is_free = |index: &usize| threads.iter().all(|member| member.index != *index);
         let index = (0..=threads.len()).find(is_free).unwrap_or_default();
-        let name = format!("WSGI Worker {}", index + 1);
+        let number = index + 1;
+        let name = format!("WSGI Worker {number}");
         // Made here, so that it counts as idle before its thread has begun to run; but not before
         // its hook has succeeded.
-        let worker = hooks.is_none().then(|| Worker::new(&engine, false));
+        let worker = hooks.is_none().then(|| Worker::new(&engine, number, false));
         let handle = thread::spawn(name, self.stack, move || {
             match Attended::start(hooks, index) {
                 Ok(thread) => {
-                    let worker = worker.unwrap_or_else(|| Worker::new(&engine, false));
+                    let worker = worker.unwrap_or_else(|| Worker::new(&engine, number, false));
                     let _gone = tell.map(|tell| tell.send(Ok(())));
                     WorkerThread { worker, gateway: &*gateway, data: thread.data() }.run();
                     roll.in_hooks.fetch_add(1, Ordering::SeqCst);
                     thread.stop(&engine.services.log);
                     roll.in_hooks.fetch_sub(1, Ordering::SeqCst);
                 }
-                Err(reason) => roll.hook_failed(&engine, tell, index, &reason),
+                Err(why) => {
+                    engine.headcount.hired_in_vain(reason);
+                    roll.hook_failed(&engine, tell, index, &why);
+                }
             }
             drop(gateway);
             roll.strike_out(engine);
@@ -235,7 +252,7 @@ impl WorkerThread<'_> {
             match catch_unwind(AssertUnwindSafe(|| self.turn())) {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(panic) => self.tell(&*panic),
+                Err(panic) => self.tell(panic),
             }
         }
     }
@@ -251,7 +268,7 @@ impl WorkerThread<'_> {
         let call = || self.gateway.respond(&Request::new(engine, id).on_thread(self.data));
         let (outcome, panic) = match catch_unwind(AssertUnwindSafe(call)) {
             Ok(outcome) => (outcome, None),
-            Err(panic) => (Outcome::Failed, Some(text_of(&*panic).to_owned())),
+            Err(panic) => (Outcome::Failed, Some(text_taken(panic))),
         };
         self.worker.complete(id, outcome, panic);
         if outcome == Outcome::Interrupt {
@@ -260,10 +277,20 @@ impl WorkerThread<'_> {
         true
     }
 
-    fn tell(&self, panic: &(dyn Any + Send)) {
-        let text = format_args!("a worker panicked: {}", text_of(panic));
+    fn tell(&self, panic: Box<dyn Any + Send>) {
+        let text = format_args!("a worker panicked: {}", text_taken(panic));
         self.worker.engine().services.log.error(LogCode::Panic, text);
     }
+}
+
+/// The text of a panic, which ends here: what it carries is the application's, and may panic once
+/// more when it is dropped.
+fn text_taken(panic: Box<dyn Any + Send>) -> String {
+    let text = text_of(&*panic).to_owned();
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
+    text
 }
 
 /// The text of a panic.

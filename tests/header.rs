@@ -26,6 +26,8 @@ const FILES: &[&str] = &[
     "beside",
     "pull",
     "dispatcher",
+    "threadpool",
+    "statistics",
 ];
 
 #[test]

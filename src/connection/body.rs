@@ -113,6 +113,7 @@ impl HTTPConnection {
                 socket::receive(fd, exchange.input.space())
             }
         };
+        self.traffic.note_read(&result);
         match result {
             Ok(0) => {
                 self.ended = true;

@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use super::exchange::Exchange;
 use super::peercreds::PeerCreds;
@@ -38,7 +39,8 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         environs: vec![EnvironTemplate::new(&info)],
         peercreds: PeerCreds::Off,
     };
-    Services::new(settings, &Handlers::default(), usize::MAX, 1).expect("descriptors")
+    Services::new(settings, &Handlers::default(), usize::MAX, 1, Arc::default())
+        .expect("descriptors")
 }
 
 /// A connection and its client.

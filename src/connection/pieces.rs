@@ -103,6 +103,7 @@ impl HTTPConnection {
         let space = lent.input.space();
         let asked = space.len();
         let result = socket::receive(self.fd(), space);
+        self.traffic.note_read(&result);
         if let Ok(count) = &result {
             lent.input.filled_more(*count);
             self.stored.extend_from_slice(lent.input.request());

@@ -151,6 +151,7 @@ impl HTTPConnection {
         }
         let asked = space.len();
         let result = socket::receive(fd, space);
+        self.traffic.note_read(&result);
         if let Ok(count) = &result {
             exchange.input.filled_more(*count);
         }
@@ -236,6 +237,7 @@ impl HTTPConnection {
         let space = exchange.input.space();
         let asked = space.len().min(usize::try_from(most).unwrap_or(usize::MAX));
         let result = socket::receive(fd, &mut space[..asked]);
+        self.traffic.note_read(&result);
         self.received(result, asked)
     }
 

@@ -175,7 +175,7 @@ impl HTTPConnection {
             self.cut();
         } else {
             let refusal = self.refusal.take().unwrap_or(INTERNAL_ERROR);
-            self.refuse(services, refusal);
+            self.answer_and_end(services, refusal);
         }
         self.over = true;
     }
@@ -187,11 +187,17 @@ impl HTTPConnection {
         self.phase = Phase::Closing;
     }
 
-    /// The server's own answer; the connection ends after it.
+    /// The server's own answer to a request that the application never sees.
     pub(super) fn refuse(&mut self, services: &Services, refusal: Refusal) -> Step {
+        self.traffic.refused += 1;
         if services.log.wants(LogLevel::Debug) {
             self.tell_refusal(services, &refusal);
         }
+        self.answer_and_end(services, refusal)
+    }
+
+    /// The server's own answer; the connection ends after it.
+    fn answer_and_end(&mut self, services: &Services, refusal: Refusal) -> Step {
         self.borrow_exchange(services, &mut None);
         let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
         let date = exchange.date.now();
@@ -266,7 +272,9 @@ impl HTTPConnection {
             self.set_interest(services, self.interest | epoll::OUT);
             return false;
         }
-        let sent = match socket::send(fd, &exchange.output) {
+        let result = socket::send(fd, &exchange.output);
+        self.traffic.note_written(&result);
+        let sent = match result {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => {
@@ -352,10 +360,10 @@ impl HTTPConnection {
             return;
         }
         let head = exchange.output.len();
-        let sent = match socket::send_vectored(
-            fd,
-            &[IoSlice::new(&exchange.output), IoSlice::new(body)],
-        ) {
+        let pieces = [IoSlice::new(&exchange.output), IoSlice::new(body)];
+        let result = socket::send_vectored(fd, &pieces);
+        self.traffic.note_written(&result);
+        let sent = match result {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return self.broken(),

@@ -18,6 +18,9 @@ pub(super) const COPY: usize = 8 * 1024;
 /// So many pieces go into one system call.
 const AT_ONCE: usize = 64;
 
+/// A stream that has sent so many bytes is in the statistics before it has ended.
+const TOLD_EARLY: u64 = 256 * 1024;
+
 impl HTTPConnection {
     /// Sends now what was held back: the head if nothing was written yet, and whatever was gathered.
     /// Waits while the client does not take it.
@@ -89,10 +92,14 @@ impl HTTPConnection {
                 None => socket::send(fd, ahead),
                 Some(_) => send_list(fd, ahead, rest),
             };
+            self.traffic.note_written(&sent);
             match sent {
                 Ok(sent) => {
                     at += sent.saturating_sub(first);
                     self.sent_ahead(sent.min(first));
+                    if self.traffic.written >= TOLD_EARLY {
+                        self.settle_traffic(services);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.may_keep(services) {

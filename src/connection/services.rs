@@ -15,6 +15,7 @@ use crate::error_log::{ErrorLog, LogLevel};
 use crate::gateway::environ::EnvironTemplate;
 use crate::handlers::Handlers;
 use crate::request::head::HeadPolicy;
+use crate::statistics::counters::Ledger;
 use crate::sys::epoll::Epoll;
 use crate::sys::event::EventFd;
 
@@ -49,6 +50,7 @@ pub(crate) struct Services {
     pub(crate) waiters: Waiters,
     /// Readable once `stop` has run out of time: threads that wait for a client give up.
     pub(crate) cut: EventFd,
+    pub(crate) statistics: Arc<Ledger>,
     draining: AtomicBool,
     exchanges: (Sender<Box<Exchange>>, Receiver<Box<Exchange>>),
 }
@@ -59,6 +61,7 @@ impl Services {
         handlers: &Handlers,
         buffered: usize,
         waiters: usize,
+        statistics: Arc<Ledger>,
     ) -> io::Result<Self> {
         let log = Arc::new(ErrorLog::new(handlers.error_log.clone(), settings.log_level));
         Ok(Self {
@@ -69,6 +72,7 @@ impl Services {
             budget: Budget { used: AtomicUsize::new(0), limit: buffered },
             waiters: Waiters { waiting: AtomicUsize::new(0), most: AtomicUsize::new(waiters) },
             cut: EventFd::new()?,
+            statistics,
             draining: AtomicBool::new(false),
             exchanges: bounded(64),
         })
@@ -135,6 +139,10 @@ pub(crate) struct Waiters {
 impl Waiters {
     pub(crate) fn is_full(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) >= self.most.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_most(&self, most: usize) {

@@ -75,6 +75,7 @@ impl HTTPConnection {
                     Some(_) => socket::send_more(self.fd(), rest),
                     None => socket::send(self.fd(), rest),
                 };
+                self.traffic.note_written(&result);
                 match result {
                     Ok(sent) => {
                         self.timing.progress = true;
@@ -96,6 +97,7 @@ impl HTTPConnection {
             let before = part.left;
             let sent = part.send(fd, &services.log);
             self.timing.progress |= part.left < before;
+            self.traffic.written += before - part.left;
             match sent {
                 Sent::All => {
                     let after = std::mem::take(&mut part.after);

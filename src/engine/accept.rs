@@ -145,8 +145,11 @@ impl State {
                     self.complaints.extend(engine.admit(socket, remote, index, now).err());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(error) if is_the_clients(&error) => {}
+                Err(error) if is_the_clients(&error) => {
+                    engine.services.statistics.socket_error();
+                }
                 Err(error) => {
+                    engine.services.statistics.socket_error();
                     self.out_of_descriptors(engine, listener, number, now, &error);
                     return true;
                 }

@@ -14,6 +14,28 @@ impl Engine {
         self.shares.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the workers are to leave because the server stops.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst)
+    }
+
+    /// Sends so many workers away, as far as `numthreads` allows: idle ones at once, others when
+    /// they are done with what they do. Returns how many go.
+    pub(crate) fn shrink(&self, amount: usize) -> usize {
+        let count = self.headcount.dismiss(amount);
+        if count > 0 {
+            self.call_a_leaver();
+        }
+        count
+    }
+
+    /// Wakes somebody who is idle, so that it may leave; it then calls the next one.
+    pub(super) fn call_a_leaver(&self) {
+        if !self.lot.wake_one() {
+            self.wake_pollers();
+        }
+    }
+
     /// Wakes those who wait in epoll, one after the other, until the one that is meant is awake.
     pub(super) fn wake_pollers(&self) {
         if self.roles.polling() > 0 {

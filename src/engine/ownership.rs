@@ -318,6 +318,11 @@ impl Word {
         self.0.load(Ordering::Relaxed) & CLOSED == 0
     }
 
+    /// Whether a request is out at the host, and no thread is in a call on it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & HELD != 0
+    }
+
     pub(crate) fn generation(&self) -> u32 {
         generation_of(self.0.load(Ordering::Relaxed))
     }

@@ -105,7 +105,7 @@ impl Engine {
     /// Whether a worker is not in the application: it comes for what is ready.
     fn has_idle_worker(&self) -> bool {
         let mut found = false;
-        self.each_share(|share| found |= share.sequence() % 2 == 0);
+        self.each_share(|share| found |= share.is_idle());
         found
     }
 }

@@ -24,6 +24,8 @@ use crate::sys::poll;
 
 /// A request that has waited so many milliseconds makes the pool grow.
 const GROW_AFTER: u64 = 10;
+/// When a thread could not be made, so many milliseconds pass before the next try.
+const GROW_AGAIN: u64 = 1_000;
 /// A worker that is ready to run is believed to compute for long after so many ticks.
 const COMPUTING: u32 = 3;
 /// So many ticks in a row without anything to watch end the watch.
@@ -141,6 +143,8 @@ struct Watch {
     polls: bool,
     /// When requests were found waiting, in milliseconds.
     waiting_since: Option<u64>,
+    /// The pool could not grow; not before this is it tried again.
+    no_growth_before: u64,
 }
 
 impl Engine {
@@ -158,6 +162,7 @@ impl Engine {
             quiet: 0,
             polls: false,
             waiting_since: None,
+            no_growth_before: 0,
         };
         let mut drain = None;
         loop {
@@ -287,12 +292,15 @@ impl Watch {
             self.waiting_since = None;
             return;
         }
-        let may_grow = engine.threads.load(Ordering::SeqCst) < engine.tuning.max_threads;
+        let may_grow = now >= self.no_growth_before && engine.headcount.may_grow_for_load();
         match self.waiting_since {
             _ if !may_grow => self.waiting_since = None,
             None => self.waiting_since = Some(now),
             Some(since) if now.saturating_sub(since) >= GROW_AFTER => {
                 self.waiting_since = grow().then_some(now);
+                if self.waiting_since.is_none() {
+                    self.no_growth_before = now + GROW_AGAIN;
+                }
             }
             Some(_) => {}
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use super::batch::Batch;
 use super::parking::Parker;
+use crate::statistics::counters::Counters;
 use crate::sys::thread;
 
 /// What others can see and take of a worker.
@@ -19,23 +20,37 @@ pub(crate) struct Share {
     pub(super) parker: Parker,
     /// It was asked to come back from where it waits.
     pub(super) woken: AtomicBool,
-    /// It is to leave the pool when it comes by.
-    pub(super) retired: AtomicBool,
+    /// What its worker alone counts, and what of that was there when the statistics were cleared.
+    pub(super) counters: Counters,
+    pub(super) cleared: Counters,
+    number: usize,
     /// The thread that works with it, by the system's number.
     pub(super) thread: AtomicI32,
 }
 
 impl Share {
-    pub(super) fn new(parker: Parker) -> Self {
+    /// `number` is the worker's, in its server.
+    pub(super) fn new(parker: Parker, number: usize) -> Self {
         Self {
             sequence: AtomicU64::new(0),
             batch: Batch::new(),
             has_role: AtomicBool::new(false),
             parker,
             woken: AtomicBool::new(false),
-            retired: AtomicBool::new(false),
+            counters: Counters::default(),
+            cleared: Counters::default(),
+            number,
             thread: AtomicI32::new(0),
         }
+    }
+
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Whether the worker waits for something to do.
+    pub(super) fn is_idle(&self) -> bool {
+        self.sequence().is_multiple_of(2)
     }
 
     pub(super) fn sequence(&self) -> u64 {

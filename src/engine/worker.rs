@@ -31,7 +31,7 @@ pub(crate) enum Next {
     Request(RequestId),
     /// The time is up, or somebody called [`Worker::wake`].
     Nothing,
-    /// The server has stopped, or the pool shrinks: the thread is to end.
+    /// The server has stopped, or the pool shrinks and this worker goes: the thread is to end.
     Stopped,
 }
 
@@ -72,8 +72,9 @@ struct Call {
 }
 
 impl Worker {
-    pub(crate) fn new(engine: &Arc<Engine>, pull: bool) -> Self {
-        let share = Arc::new(Share::new(engine.lot.register()));
+    /// `number` is for people; no other worker has it at the same time.
+    pub(crate) fn new(engine: &Arc<Engine>, number: usize, pull: bool) -> Self {
+        let share = Arc::new(Share::new(engine.lot.register(), number));
         engine.write_shares().push(share.clone());
         Self {
             engine: engine.clone(),
@@ -126,7 +127,7 @@ impl Worker {
             {
                 return Next::Request(id);
             }
-            if self.share.retired.load(Ordering::Relaxed) || self.is_over() {
+            if self.engine.headcount.take_leave() || self.is_over() {
                 return Next::Stopped;
             }
             if self.share.woken.load(Ordering::Relaxed)
@@ -185,6 +186,10 @@ impl Worker {
         }
         let gather = self.average < engine.tuning.eager_after.max(1);
         engine.end_request(&mut own, gather);
+        let traffic = slot.connection.get(&mut own).take_traffic();
+        if engine.services.statistics.is_on() {
+            self.share.counters.own_traffic(traffic);
+        }
         self.current = Some(own);
     }
 
@@ -286,6 +291,9 @@ impl Worker {
             let cpu = clock::thread_cpu_ns().saturating_sub(cpu);
             self.engine.averages.record_cpu(call.route, wall, cpu);
         }
+        if self.engine.services.statistics.is_on() {
+            self.share.counters.own_call(wall);
+        }
         self.average = (self.average * 7 + wall) / 8;
         let eager_after = self.engine.tuning.eager_after;
         let slow = eager_after > 0 && wall > eager_after;
@@ -326,9 +334,17 @@ impl Drop for Worker {
         }
         let mut shares = engine.write_shares();
         shares.retain(|share| !Arc::ptr_eq(share, &self.share));
+        // Under the same lock, so that nobody finds its figures twice.
+        engine.services.statistics.take_over(&self.share.counters);
         drop(shares);
         if self.share.lose_role() {
             engine.roles.release();
+        }
+        if engine.headcount.has_leavers() {
+            engine.call_a_leaver();
+        }
+        if !self.is_over() {
+            // It may have been woken for something that it leaves behind.
             engine.call_somebody();
         }
     }

@@ -6,6 +6,7 @@ use std::mem::{offset_of, size_of};
 use std::{env, fs};
 
 use super::handlers::wsgi_handlers;
+use super::statistics::{wsgi_stats, wsgi_worker_stats};
 use super::types::*;
 
 /// A struct with its fields; one that is left out is an error of the compiler.
@@ -56,6 +57,41 @@ fn layouts() -> String {
         wsgi_handlers { struct_size, thread_start, thread_stop, app, gateway, error_log }
     );
     layout!(text, wsgi_event { struct_size, kind, request });
+    layout!(
+        text,
+        wsgi_stats {
+            struct_size,
+            enabled,
+            accepts,
+            socket_errors,
+            requests,
+            bytes_read,
+            bytes_written,
+            run_time,
+            work_time,
+            accepts_per_second,
+            read_throughput,
+            write_throughput,
+            queue,
+            threads,
+            threads_idle,
+            connections,
+            requests_in_work
+        }
+    );
+    layout!(
+        text,
+        wsgi_worker_stats {
+            struct_size,
+            number,
+            requests,
+            bytes_read,
+            bytes_written,
+            work_time,
+            read_throughput,
+            write_throughput
+        }
+    );
     text
 }
 

@@ -86,7 +86,7 @@ pub unsafe extern "C" fn wsgi_server_new(
 }
 
 /// Sets an option by its name, like "numthreads" to "10". Before the server is prepared; only
-/// shutdown_timeout also later. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text names the option and
+/// shutdown_timeout and statistics also later. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text names the option and
 /// what it takes), WSGI_E_STATE.
 ///
 /// # Safety

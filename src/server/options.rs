@@ -101,7 +101,7 @@ options! {
     "numthreads" OptionKind::Number(1, 10_000), "10", "Worker threads.";
     "minthreads" OptionKind::Number(1, 10_000), "10", "Another name of numthreads.";
     "max" OptionKind::Number(-1, 10_000), "-1",
-        "The most worker threads; -1: numthreads. Above it the pool grows while requests wait.";
+        "The most worker threads; above numthreads the pool grows to it under load; -1: by grow alone.";
     "maxthreads" OptionKind::Number(-1, 10_000), "-1", "Another name of max.";
     "server_name" OptionKind::Text, "", "SERVER_NAME in the environ; empty: the host's name.";
     "protocol" OptionKind::Choice(&["HTTP/1.1", "HTTP/1.0"]), "HTTP/1.1",
@@ -145,6 +145,9 @@ options! {
         "Calls that take longer on average are handed over before they are made; 0: never.";
     "takeover_after" OptionKind::Seconds(0.0, 10.0), "0.002",
         "Between two looks of the watchdog; 0: no watchdog.";
+    "idle_thread_timeout" OptionKind::Seconds(0.0, DAY), "30",
+        "How long a thread that came because of the load stays without work; 0: for ever.";
+    "statistics" OptionKind::Flag, "0", "Counts requests, bytes and times for stats.";
     "thread_stack_size" OptionKind::Number(0, 1_073_741_824), "0",
         "Bytes of stack of a worker thread; 0: the default.";
     "log_level" OptionKind::Choice(&["debug", "info", "warning", "error"]), "info",

@@ -9,12 +9,15 @@ use super::options::Options;
 use crate::connection::peercreds::PeerCreds;
 use crate::connection::services::Settings;
 use crate::engine::{Engine, Tuning};
+use crate::error::{Error, ErrorKind};
 use crate::error_log::LogLevel;
 use crate::gateway::environ::{EnvironTemplate, ServerInfo};
 use crate::request::head::HeadPolicy;
 
 /// More than so many pollers did not help on any machine.
 const MOST_POLLERS: usize = 4;
+/// `grow` without a `max`; the options take no more either.
+const MOST_THREADS: usize = 10_000;
 
 pub(super) fn settings(options: &Options, bound: &[Address]) -> Settings {
     let http10 = options.text("protocol") == "HTTP/1.0";
@@ -56,13 +59,27 @@ pub(super) fn tuning(options: &Options) -> Tuning {
         eager_after: options.nanoseconds("eager_after"),
         takeover_after: options.nanoseconds("takeover_after"),
         threads,
-        max_threads: max.max(threads),
+        max_threads: if max == 0 { MOST_THREADS } else { max.max(threads) },
+        max_threads_for_load: max.max(threads),
+        idle_thread_timeout: options.milliseconds("idle_thread_timeout"),
         accepted_queue_size: options.number("accepted_queue_size"),
         max_buffered: options.number("max_buffered") as usize,
     }
 }
 
-/// May be changed while the server runs.
+/// Options that may be changed while the server runs.
+pub(super) const WHILE_RUNNING: &[&str] = &["shutdown_timeout", "statistics"];
+
+/// The error for all others.
+pub(super) fn not_while_running(name: &str) -> Error {
+    let hint = match name {
+        "numthreads" | "minthreads" | "max" | "maxthreads" => "; grow and shrink change the pool",
+        _ => "",
+    };
+    let why = format!("option {name} cannot be set while the server runs{hint}");
+    Error::new(ErrorKind::State, why)
+}
+
 pub(super) fn set_shutdown_timeout(engine: &Engine, options: &Options) {
     let timeout = options.milliseconds("shutdown_timeout");
     engine.shutdown_timeout.store(timeout, Ordering::SeqCst);

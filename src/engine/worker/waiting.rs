@@ -24,9 +24,6 @@ const SLOW_CALLS: u32 = 8;
 /// So many needless wake-ups, on balance, make a poller step back.
 const NEEDLESS: u32 = 8;
 
-/// A thread above `numthreads` goes after so many milliseconds without work.
-const IDLE_TIME: u64 = 30_000;
-
 impl Worker {
     pub(super) fn take_role(&mut self) -> bool {
         let taken = self.engine.roles.try_take();
@@ -52,15 +49,30 @@ impl Worker {
     pub(super) fn poll(&mut self, timeout: Option<u64>) -> bool {
         let engine = &*self.engine;
         let most = (BATCH_WORTH / self.average.max(1)).clamp(1, Events::MOST as u64);
-        let timeout = timeout.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX));
+        let limit = timeout.or_else(|| self.idle_limit());
+        let ms = limit.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX));
         engine.roles.enter();
         // Whoever queued something before it saw us here could not have woken us.
-        if engine.has_queued() || self.share.woken.load(Ordering::SeqCst) || self.is_over() {
+        if engine.has_queued()
+            || self.share.woken.load(Ordering::SeqCst)
+            || engine.headcount.has_leavers()
+            || self.is_over()
+        {
             engine.roles.leave();
             return true;
         }
         self.share.waits();
-        self.fetch(most as usize, timeout) > 0
+        let count = self.fetch(most as usize, ms);
+        if count == 0 && timeout.is_none() && limit.is_some() {
+            self.engine.headcount.dismiss_surplus();
+        }
+        count > 0
+    }
+
+    /// How many milliseconds a worker may be idle, if the load has brought more than are kept.
+    fn idle_limit(&self) -> Option<u64> {
+        let limit = self.engine.tuning.idle_thread_timeout;
+        (limit > 0 && self.engine.headcount.has_surplus()).then_some(limit)
     }
 
     /// Fetches events, having entered epoll by the roles' book, and publishes them.
@@ -134,18 +146,22 @@ impl Worker {
     /// Sleeps until there is work or a role. False if the time was up.
     pub(super) fn park(&mut self, timeout: Option<u64>) -> bool {
         let engine = &*self.engine;
-        let surplus = engine.is_surplus();
-        let limit = timeout.or_else(|| surplus.then_some(IDLE_TIME)).map(Duration::from_millis);
+        let limit = timeout.or_else(|| self.idle_limit()).map(Duration::from_millis);
         self.share.waits();
         let parked = engine.lot.park(
             &self.share.parker,
-            || engine.has_queued() || engine.roles.is_free() || self.is_over(),
+            || {
+                engine.has_queued()
+                    || engine.roles.is_free()
+                    || engine.headcount.has_leavers()
+                    || self.is_over()
+            },
             limit,
         );
         self.share.goes_on();
         self.now = clock::monotonic_ns();
-        if parked == Parked::TimedOut && timeout.is_none() && engine.is_surplus() {
-            self.share.retired.store(true, Ordering::SeqCst);
+        if parked == Parked::TimedOut && timeout.is_none() {
+            engine.headcount.dismiss_surplus();
         }
         parked != Parked::TimedOut
     }

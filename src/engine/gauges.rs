@@ -1,0 +1,65 @@
+//! Gauges: what the engine is doing just now, found out when somebody asks.
+#![forbid(unsafe_code)]
+
+use std::sync::PoisonError;
+
+use super::Engine;
+use crate::statistics::WorkerStats;
+use crate::statistics::counters::Tally;
+
+impl Engine {
+    /// Workers that there are.
+    pub(crate) fn workers(&self) -> usize {
+        let mut count = 0;
+        self.each_share(|_| count += 1);
+        count
+    }
+
+    /// Workers that wait for something to do.
+    pub(crate) fn idle_workers(&self) -> usize {
+        let mut count = 0;
+        self.each_share(|share| count += usize::from(share.is_idle()));
+        count
+    }
+
+    /// Complete requests that wait for a worker.
+    pub(crate) fn requests_waiting(&self) -> usize {
+        let is_there = |token: &&super::Token| {
+            self.slots
+                .get(token.slot)
+                .is_some_and(|slot| slot.word.generation() == token.generation)
+        };
+        let waiting = self.lock_waiting().iter().filter(is_there).count();
+        self.requests.len() + self.deferred.len() + waiting
+    }
+
+    /// Requests that are out at the host, those included for which it waits for a client.
+    pub(crate) fn requests_in_work(&self) -> usize {
+        let held = |token: &super::Token| {
+            self.slots.get(token.slot).is_some_and(|slot| slot.word.is_held())
+        };
+        self.slots.open_tokens().filter(held).count() + self.services.waiters.waiting()
+    }
+
+    /// Calls `f` with what the workers have counted that are there. None leaves meanwhile.
+    pub(crate) fn with_living<R>(&self, f: impl FnOnce(Tally) -> R) -> R {
+        let shares = self.shares.read().unwrap_or_else(PoisonError::into_inner);
+        let tallies = shares.iter().map(|share| share.counters.tally());
+        f(tallies.fold(Tally::default(), Tally::plus))
+    }
+
+    /// The workers' own figures.
+    pub(crate) fn worker_stats(&self) -> Vec<WorkerStats> {
+        let mut all = Vec::new();
+        self.each_share(|share| {
+            let counted = share.counters.tally().since(share.cleared.tally());
+            all.push(WorkerStats::new(share.number(), counted));
+        });
+        all
+    }
+
+    /// Everything is counted from now on.
+    pub(crate) fn clear_worker_stats(&self) {
+        self.each_share(|share| share.cleared.set(share.counters.tally()));
+    }
+}

@@ -1,0 +1,181 @@
+//! Statistics: what a server has counted, and what it is doing.
+
+use std::ffi::c_char;
+
+use super::guard::{Failure, guard};
+use super::server::{copy_out, wsgi_server};
+use super::types::*;
+
+/// What wsgi_server_stats tells. Counted is only while the option statistics is on, over all runs
+/// of the server since wsgi_server_clear_stats; the figures from queue on are those of the moment.
+/// While requests are in work the figures of one request may be told at different moments; with
+/// nothing in work they are exact. Times are in seconds, rates are per second.
+#[repr(C)]
+pub struct wsgi_stats {
+    /// Set by the caller: the size of this struct.
+    pub struct_size: usize,
+    /// 1 if the option statistics is on.
+    pub enabled: i32,
+    /// Connections taken in.
+    pub accepts: u64,
+    /// Accepts, reads and writes that failed.
+    pub socket_errors: u64,
+    /// Requests that the application was called with and came back from, and requests that the
+    /// server answered by itself.
+    pub requests: u64,
+    /// Bytes that clients sent, whatever became of them; not those of hijacked connections.
+    pub bytes_read: u64,
+    /// Bytes that the system took for clients; not those of hijacked connections.
+    pub bytes_written: u64,
+    /// How long the server has served.
+    pub run_time: f64,
+    /// Time in the application, of all workers together.
+    pub work_time: f64,
+    /// Of run time.
+    pub accepts_per_second: f64,
+    /// Bytes read per second of work time.
+    pub read_throughput: f64,
+    /// Bytes written per second of work time.
+    pub write_throughput: f64,
+    /// Complete requests that wait for a worker.
+    pub queue: usize,
+    /// Worker threads; of a pull server, workers.
+    pub threads: usize,
+    /// Of these, the ones that wait for something to do.
+    pub threads_idle: usize,
+    /// Connections that are open.
+    pub connections: usize,
+    /// Requests that are at the application, detached ones among them.
+    pub requests_in_work: usize,
+}
+
+/// What wsgi_server_worker_stats tells of one worker. What is read and written while no worker has
+/// the request (a slow head, the rest of a long answer, what a detached request is sent), and the
+/// greater part of a long stream, is in the server's sums alone.
+#[repr(C)]
+pub struct wsgi_worker_stats {
+    /// Set by the caller: the size of this struct.
+    pub struct_size: usize,
+    /// The number in the name of its thread, "WSGI Worker 3". Once it has left, another one may get
+    /// it.
+    pub number: usize,
+    /// The application's calls that ended.
+    pub requests: u64,
+    /// Bytes of their requests.
+    pub bytes_read: u64,
+    /// Bytes of their answers.
+    pub bytes_written: u64,
+    /// Time in the application.
+    pub work_time: f64,
+    /// Bytes read per second of work time.
+    pub read_throughput: f64,
+    /// Bytes written per second of work time.
+    pub write_throughput: f64,
+}
+
+/// Tells what the server has counted and what it is doing. stats->struct_size is to be set before.
+/// From any thread, before, while and after the server runs. Errors: WSGI_E_NULL, WSGI_E_STATE (the
+/// struct is too small).
+///
+/// # Safety
+/// stats is NULL or may be read and written to for the size that it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsgi_server_stats(
+    server: Option<&wsgi_server>,
+    stats: *mut wsgi_stats,
+) -> wsgi_status {
+    guard(|| {
+        let server = server.ok_or(Failure::Null("server"))?;
+        // SAFETY: NULL or readable by the caller's word.
+        let stats = unsafe { stats.as_mut() }.ok_or(Failure::Null("stats"))?;
+        if stats.struct_size < size_of::<wsgi_stats>() {
+            return Err(Failure::Status(WSGI_E_STATE));
+        }
+        let told = server.http().stats();
+        *stats = wsgi_stats {
+            struct_size: stats.struct_size,
+            enabled: told.enabled.into(),
+            accepts: told.accepts,
+            socket_errors: told.socket_errors,
+            requests: told.requests,
+            bytes_read: told.bytes_read,
+            bytes_written: told.bytes_written,
+            run_time: told.run_time.as_secs_f64(),
+            work_time: told.work_time.as_secs_f64(),
+            accepts_per_second: told.accepts_per_second(),
+            read_throughput: told.read_throughput(),
+            write_throughput: told.write_throughput(),
+            queue: told.queue,
+            threads: told.threads,
+            threads_idle: told.threads_idle,
+            connections: told.connections,
+            requests_in_work: told.requests_in_work,
+        };
+        Ok(())
+    })
+}
+
+/// Tells what the worker with this index has counted, from 0 on; which worker has which index may
+/// change when one leaves. stats->struct_size is to be set before. From any thread. Errors:
+/// WSGI_E_NULL, WSGI_E_STATE (the struct is too small), WSGI_GONE (no worker has this index).
+///
+/// # Safety
+/// stats is NULL or may be read and written to for the size that it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsgi_server_worker_stats(
+    server: Option<&wsgi_server>,
+    index: usize,
+    stats: *mut wsgi_worker_stats,
+) -> wsgi_status {
+    guard(|| {
+        let server = server.ok_or(Failure::Null("server"))?;
+        // SAFETY: NULL or readable by the caller's word.
+        let stats = unsafe { stats.as_mut() }.ok_or(Failure::Null("stats"))?;
+        if stats.struct_size < size_of::<wsgi_worker_stats>() {
+            return Err(Failure::Status(WSGI_E_STATE));
+        }
+        let workers = server.http().stats().workers;
+        let told = workers.get(index).ok_or(Failure::Status(WSGI_GONE))?;
+        *stats = wsgi_worker_stats {
+            struct_size: stats.struct_size,
+            number: told.number,
+            requests: told.requests,
+            bytes_read: told.bytes_read,
+            bytes_written: told.bytes_written,
+            work_time: told.work_time.as_secs_f64(),
+            read_throughput: told.read_throughput(),
+            write_throughput: told.write_throughput(),
+        };
+        Ok(())
+    })
+}
+
+/// Counts from zero on, the run time too. From any thread. Errors: WSGI_E_NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wsgi_server_clear_stats(server: Option<&wsgi_server>) -> wsgi_status {
+    guard(|| {
+        server.ok_or(Failure::Null("server"))?.http().clear_stats();
+        Ok(())
+    })
+}
+
+/// Writes the statistics as lines of "Name: value" by the seed's names, like "Bytes Read: 1234",
+/// the workers' with the names of their threads in front; what is counted is -1 while the option
+/// statistics is off. A NUL stands behind the text. The rest as for wsgi_server_get. From any thread.
+/// Errors: WSGI_E_NULL, WSGI_E_LENGTH.
+///
+/// # Safety
+/// buffer may be written to for capacity bytes, length is NULL or may be.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsgi_server_stats_text(
+    server: Option<&wsgi_server>,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> wsgi_status {
+    guard(|| {
+        let text = server.ok_or(Failure::Null("server"))?.http().stats().to_string();
+        // SAFETY: the same as ours.
+        unsafe { copy_out(&text, buffer, capacity, length) }
+    })
+}

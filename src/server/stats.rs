@@ -1,0 +1,59 @@
+//! Statistics, for the host.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use super::HTTPServer;
+use crate::statistics::Stats;
+use crate::statistics::counters::Tally;
+
+/// From any thread, before, while and after the server runs.
+impl HTTPServer {
+    /// What was counted while the option `statistics` was on, over all runs since
+    /// [`clear_stats`](Self::clear_stats), and what the server is doing now (the seed's
+    /// `server.stats`).
+    pub fn stats(&self) -> Stats {
+        let bound: Vec<_> = self.bound_addrs().iter().map(ToString::to_string).collect();
+        let mut stats = Stats {
+            enabled: self.statistics.is_on(),
+            bind_addr: match bound.is_empty() {
+                true => self.lock().options.text("bind_addr"),
+                false => bound.join(", "),
+            },
+            run_time: self.statistics.run_time(),
+            ..Stats::default()
+        };
+        let engine = self.engine();
+        if let Some(engine) = &engine {
+            stats.queue = engine.requests_waiting();
+            stats.threads = engine.workers();
+            stats.threads_idle = engine.idle_workers();
+            stats.connections = engine.slots.open_count();
+            stats.requests_in_work = engine.requests_in_work();
+            stats.workers = engine.worker_stats();
+        }
+        let sum = |living| self.statistics.sum(living);
+        let (sum, accepts) = match &engine {
+            Some(engine) => engine.with_living(sum),
+            None => sum(Tally::default()),
+        };
+        stats.accepts = accepts;
+        stats.socket_errors = sum.errors;
+        stats.requests = sum.requests;
+        stats.bytes_read = sum.read;
+        stats.bytes_written = sum.written;
+        stats.work_time = Duration::from_nanos(sum.work);
+        stats
+    }
+
+    /// Counts from zero on, the run time too. What is counted while this runs may go either way.
+    pub fn clear_stats(&self) {
+        match self.engine() {
+            Some(engine) => {
+                engine.clear_worker_stats();
+                engine.with_living(|living| self.statistics.clear(living));
+            }
+            None => self.statistics.clear(Tally::default()),
+        }
+    }
+}
