@@ -5,7 +5,8 @@
 // and option values are C strings; bytes from or to the wire are pointer and length. NULL, a wrong
 // state and a second call are errors with a name; passing a handle that was freed is the caller's
 // fault. Functions may be called from any thread unless they say otherwise. No function prints,
-// changes a signal handler, or keeps global state.
+// changes a signal handler, or keeps global state. A function that does not say `Since` is there
+// since 0.1.
 //
 // Generated from src/ffi by `./dev bless`: change it there.
 

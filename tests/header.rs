@@ -6,6 +6,7 @@ mod ffi;
 mod symbols;
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::{env, fs};
 
 /// In reading order: the header has the declarations in this one.
@@ -84,8 +85,15 @@ fn header() -> String {
     }
     let mut generated = Vec::new();
     builder.generate().unwrap().write(&mut generated);
-    without_safety_sections(&String::from_utf8(generated).unwrap())
+    let header = without_safety_sections(&String::from_utf8(generated).unwrap());
+    symbols::with_since(&header, &symbols::blessed(&SYMBOLS, &header))
 }
+
+/// As committed: read before a test writes it anew, since each one makes the header first.
+static SYMBOLS: LazyLock<String> = LazyLock::new(|| {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/wsgiserver.symbols");
+    fs::read_to_string(path).unwrap_or_default()
+});
 
 /// What a Rust caller has to promise goes without saying in C.
 fn without_safety_sections(header: &str) -> String {
