@@ -86,6 +86,264 @@
 // The life of the server.
 #define WSGI_LOG_SERVER 40
 
+// The key ACTUAL_SERVER_PROTOCOL.
+#define WSGI_KEY_ACTUAL_SERVER_PROTOCOL 1
+
+// The key SCRIPT_NAME.
+#define WSGI_KEY_SCRIPT_NAME 2
+
+// The key SERVER_NAME.
+#define WSGI_KEY_SERVER_NAME 3
+
+// The key SERVER_PORT.
+#define WSGI_KEY_SERVER_PORT 4
+
+// The key SERVER_SOFTWARE.
+#define WSGI_KEY_SERVER_SOFTWARE 5
+
+// The key wsgi.input_terminated.
+#define WSGI_KEY_WSGI_INPUT_TERMINATED 6
+
+// The key wsgi.multiprocess.
+#define WSGI_KEY_WSGI_MULTIPROCESS 7
+
+// The key wsgi.multithread.
+#define WSGI_KEY_WSGI_MULTITHREAD 8
+
+// The key wsgi.run_once.
+#define WSGI_KEY_WSGI_RUN_ONCE 9
+
+// The key wsgi.url_scheme.
+#define WSGI_KEY_WSGI_URL_SCHEME 10
+
+// The key wsgi.version.
+#define WSGI_KEY_WSGI_VERSION 11
+
+// The key REMOTE_ADDR.
+#define WSGI_KEY_REMOTE_ADDR 12
+
+// The key REMOTE_PORT.
+#define WSGI_KEY_REMOTE_PORT 13
+
+// The key PATH_INFO.
+#define WSGI_KEY_PATH_INFO 14
+
+// The key QUERY_STRING.
+#define WSGI_KEY_QUERY_STRING 15
+
+// The key REQUEST_METHOD.
+#define WSGI_KEY_REQUEST_METHOD 16
+
+// The key REQUEST_URI.
+#define WSGI_KEY_REQUEST_URI 17
+
+// The key SERVER_PROTOCOL.
+#define WSGI_KEY_SERVER_PROTOCOL 18
+
+// The key wsgi.url_encoding.
+#define WSGI_KEY_WSGI_URL_ENCODING 19
+
+// The key CONTENT_TYPE.
+#define WSGI_KEY_CONTENT_TYPE 20
+
+// The key CONTENT_LENGTH.
+#define WSGI_KEY_CONTENT_LENGTH 21
+
+// The key HTTP_ACCEPT; of a raw field: Accept.
+#define WSGI_KEY_HTTP_ACCEPT 22
+
+// The key HTTP_ACCEPT_CHARSET; of a raw field: Accept-Charset.
+#define WSGI_KEY_HTTP_ACCEPT_CHARSET 23
+
+// The key HTTP_ACCEPT_ENCODING; of a raw field: Accept-Encoding.
+#define WSGI_KEY_HTTP_ACCEPT_ENCODING 24
+
+// The key HTTP_ACCEPT_LANGUAGE; of a raw field: Accept-Language.
+#define WSGI_KEY_HTTP_ACCEPT_LANGUAGE 25
+
+// The key HTTP_ACCESS_CONTROL_REQUEST_HEADERS; of a raw field: Access-Control-Request-Headers.
+#define WSGI_KEY_HTTP_ACCESS_CONTROL_REQUEST_HEADERS 26
+
+// The key HTTP_ACCESS_CONTROL_REQUEST_METHOD; of a raw field: Access-Control-Request-Method.
+#define WSGI_KEY_HTTP_ACCESS_CONTROL_REQUEST_METHOD 27
+
+// The key HTTP_AUTHORIZATION; of a raw field: Authorization.
+#define WSGI_KEY_HTTP_AUTHORIZATION 28
+
+// The key HTTP_CACHE_CONTROL; of a raw field: Cache-Control.
+#define WSGI_KEY_HTTP_CACHE_CONTROL 29
+
+// The key HTTP_CONNECTION; of a raw field: Connection.
+#define WSGI_KEY_HTTP_CONNECTION 30
+
+// The key HTTP_CONTENT_ENCODING; of a raw field: Content-Encoding.
+#define WSGI_KEY_HTTP_CONTENT_ENCODING 31
+
+// The key HTTP_CONTENT_RANGE; of a raw field: Content-Range.
+#define WSGI_KEY_HTTP_CONTENT_RANGE 32
+
+// The key HTTP_COOKIE; of a raw field: Cookie.
+#define WSGI_KEY_HTTP_COOKIE 33
+
+// The key HTTP_DATE; of a raw field: Date.
+#define WSGI_KEY_HTTP_DATE 34
+
+// The key HTTP_DNT; of a raw field: Dnt.
+#define WSGI_KEY_HTTP_DNT 35
+
+// The key HTTP_EXPECT; of a raw field: Expect.
+#define WSGI_KEY_HTTP_EXPECT 36
+
+// The key HTTP_FORWARDED; of a raw field: Forwarded.
+#define WSGI_KEY_HTTP_FORWARDED 37
+
+// The key HTTP_FROM; of a raw field: From.
+#define WSGI_KEY_HTTP_FROM 38
+
+// The key HTTP_HOST; of a raw field: Host.
+#define WSGI_KEY_HTTP_HOST 39
+
+// The key HTTP_IF_MATCH; of a raw field: If-Match.
+#define WSGI_KEY_HTTP_IF_MATCH 40
+
+// The key HTTP_IF_MODIFIED_SINCE; of a raw field: If-Modified-Since.
+#define WSGI_KEY_HTTP_IF_MODIFIED_SINCE 41
+
+// The key HTTP_IF_NONE_MATCH; of a raw field: If-None-Match.
+#define WSGI_KEY_HTTP_IF_NONE_MATCH 42
+
+// The key HTTP_IF_RANGE; of a raw field: If-Range.
+#define WSGI_KEY_HTTP_IF_RANGE 43
+
+// The key HTTP_IF_UNMODIFIED_SINCE; of a raw field: If-Unmodified-Since.
+#define WSGI_KEY_HTTP_IF_UNMODIFIED_SINCE 44
+
+// The key HTTP_KEEP_ALIVE; of a raw field: Keep-Alive.
+#define WSGI_KEY_HTTP_KEEP_ALIVE 45
+
+// The key HTTP_MAX_FORWARDS; of a raw field: Max-Forwards.
+#define WSGI_KEY_HTTP_MAX_FORWARDS 46
+
+// The key HTTP_ORIGIN; of a raw field: Origin.
+#define WSGI_KEY_HTTP_ORIGIN 47
+
+// The key HTTP_PRAGMA; of a raw field: Pragma.
+#define WSGI_KEY_HTTP_PRAGMA 48
+
+// The key HTTP_PRIORITY; of a raw field: Priority.
+#define WSGI_KEY_HTTP_PRIORITY 49
+
+// The key HTTP_PROXY_AUTHORIZATION; of a raw field: Proxy-Authorization.
+#define WSGI_KEY_HTTP_PROXY_AUTHORIZATION 50
+
+// The key HTTP_PROXY_CONNECTION; of a raw field: Proxy-Connection.
+#define WSGI_KEY_HTTP_PROXY_CONNECTION 51
+
+// The key HTTP_RANGE; of a raw field: Range.
+#define WSGI_KEY_HTTP_RANGE 52
+
+// The key HTTP_REFERER; of a raw field: Referer.
+#define WSGI_KEY_HTTP_REFERER 53
+
+// The key HTTP_SEC_CH_UA; of a raw field: Sec-Ch-Ua.
+#define WSGI_KEY_HTTP_SEC_CH_UA 54
+
+// The key HTTP_SEC_CH_UA_MOBILE; of a raw field: Sec-Ch-Ua-Mobile.
+#define WSGI_KEY_HTTP_SEC_CH_UA_MOBILE 55
+
+// The key HTTP_SEC_CH_UA_PLATFORM; of a raw field: Sec-Ch-Ua-Platform.
+#define WSGI_KEY_HTTP_SEC_CH_UA_PLATFORM 56
+
+// The key HTTP_SEC_FETCH_DEST; of a raw field: Sec-Fetch-Dest.
+#define WSGI_KEY_HTTP_SEC_FETCH_DEST 57
+
+// The key HTTP_SEC_FETCH_MODE; of a raw field: Sec-Fetch-Mode.
+#define WSGI_KEY_HTTP_SEC_FETCH_MODE 58
+
+// The key HTTP_SEC_FETCH_SITE; of a raw field: Sec-Fetch-Site.
+#define WSGI_KEY_HTTP_SEC_FETCH_SITE 59
+
+// The key HTTP_SEC_FETCH_USER; of a raw field: Sec-Fetch-User.
+#define WSGI_KEY_HTTP_SEC_FETCH_USER 60
+
+// The key HTTP_SEC_GPC; of a raw field: Sec-Gpc.
+#define WSGI_KEY_HTTP_SEC_GPC 61
+
+// The key HTTP_SEC_WEBSOCKET_EXTENSIONS; of a raw field: Sec-Websocket-Extensions.
+#define WSGI_KEY_HTTP_SEC_WEBSOCKET_EXTENSIONS 62
+
+// The key HTTP_SEC_WEBSOCKET_KEY; of a raw field: Sec-Websocket-Key.
+#define WSGI_KEY_HTTP_SEC_WEBSOCKET_KEY 63
+
+// The key HTTP_SEC_WEBSOCKET_PROTOCOL; of a raw field: Sec-Websocket-Protocol.
+#define WSGI_KEY_HTTP_SEC_WEBSOCKET_PROTOCOL 64
+
+// The key HTTP_SEC_WEBSOCKET_VERSION; of a raw field: Sec-Websocket-Version.
+#define WSGI_KEY_HTTP_SEC_WEBSOCKET_VERSION 65
+
+// The key HTTP_TE; of a raw field: Te.
+#define WSGI_KEY_HTTP_TE 66
+
+// The key HTTP_TRACEPARENT; of a raw field: Traceparent.
+#define WSGI_KEY_HTTP_TRACEPARENT 67
+
+// The key HTTP_TRAILER; of a raw field: Trailer.
+#define WSGI_KEY_HTTP_TRAILER 68
+
+// The key HTTP_TRANSFER_ENCODING; of a raw field: Transfer-Encoding.
+#define WSGI_KEY_HTTP_TRANSFER_ENCODING 69
+
+// The key HTTP_UPGRADE; of a raw field: Upgrade.
+#define WSGI_KEY_HTTP_UPGRADE 70
+
+// The key HTTP_UPGRADE_INSECURE_REQUESTS; of a raw field: Upgrade-Insecure-Requests.
+#define WSGI_KEY_HTTP_UPGRADE_INSECURE_REQUESTS 71
+
+// The key HTTP_USER_AGENT; of a raw field: User-Agent.
+#define WSGI_KEY_HTTP_USER_AGENT 72
+
+// The key HTTP_VIA; of a raw field: Via.
+#define WSGI_KEY_HTTP_VIA 73
+
+// The key HTTP_X_FORWARDED_FOR; of a raw field: X-Forwarded-For.
+#define WSGI_KEY_HTTP_X_FORWARDED_FOR 74
+
+// The key HTTP_X_FORWARDED_HOST; of a raw field: X-Forwarded-Host.
+#define WSGI_KEY_HTTP_X_FORWARDED_HOST 75
+
+// The key HTTP_X_FORWARDED_PORT; of a raw field: X-Forwarded-Port.
+#define WSGI_KEY_HTTP_X_FORWARDED_PORT 76
+
+// The key HTTP_X_FORWARDED_PROTO; of a raw field: X-Forwarded-Proto.
+#define WSGI_KEY_HTTP_X_FORWARDED_PROTO 77
+
+// The key HTTP_X_REAL_IP; of a raw field: X-Real-Ip.
+#define WSGI_KEY_HTTP_X_REAL_IP 78
+
+// The key HTTP_X_REQUEST_ID; of a raw field: X-Request-Id.
+#define WSGI_KEY_HTTP_X_REQUEST_ID 79
+
+// The key HTTP_X_REQUESTED_WITH; of a raw field: X-Requested-With.
+#define WSGI_KEY_HTTP_X_REQUESTED_WITH 80
+
+// The key X_REMOTE_PID.
+#define WSGI_KEY_X_REMOTE_PID 81
+
+// The key X_REMOTE_UID.
+#define WSGI_KEY_X_REMOTE_UID 82
+
+// The key X_REMOTE_GID.
+#define WSGI_KEY_X_REMOTE_GID 83
+
+// The key X_REMOTE_USER.
+#define WSGI_KEY_X_REMOTE_USER 84
+
+// The key X_REMOTE_GROUP.
+#define WSGI_KEY_X_REMOTE_GROUP 85
+
+// The key REMOTE_USER.
+#define WSGI_KEY_REMOTE_USER 86
+
 // For wsgi_stream_shutdown and wsgi_stream_set_deadline: what comes from the client.
 #define WSGI_STREAM_READ 0
 
@@ -238,6 +496,35 @@ typedef struct wsgi_handlers {
     // is worked on is WSGI_BUSY meanwhile.
     void (*error_log)(void *user_data, int32_t level, uint32_t code, const char *text, size_t length);
 } wsgi_handlers;
+
+// A request as it was sent. All strings are lent until the request ends, each is followed by a NUL.
+typedef struct wsgi_view {
+    // Set by the caller: the size of this struct; it grows at the end only.
+    size_t struct_size;
+    // Like "GET"; the case is the client's.
+    struct wsgi_str method;
+    // The target as it was sent, in whichever form.
+    struct wsgi_str target;
+    // The target's path, percent-decoded once, but for %2F.
+    struct wsgi_str path;
+    // What is behind the target's first `?`, as it was sent.
+    struct wsgi_str query;
+    // Like "HTTP/1.1".
+    struct wsgi_str protocol;
+    // "http".
+    struct wsgi_str scheme;
+    // All fields in order: the key is the name in the client's case, and key_id the number of the
+    // environ key that it becomes (WSGI_KEY_HTTP_HOST), or 0.
+    const struct wsgi_pair *fields;
+    size_t count;
+    // The length of the body, -1: it is chunked.
+    int64_t content_length;
+    // By whose rules the client is answered: 0 or 1, of HTTP/1.
+    uint32_t version_minor;
+} wsgi_view;
+
+// What wsgi_request_on_abort calls.
+typedef void (*wsgi_abort_fn)(void *user_data, wsgi_request request);
 
 // What wsgi_worker_next gives.
 typedef struct wsgi_event {
@@ -567,6 +854,62 @@ wsgi_status wsgi_request_detach(const struct wsgi_server *server, wsgi_request r
 // status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
 int32_t wsgi_request_aborted(const struct wsgi_server *server, wsgi_request request);
 
+// Fills view with the request as it was sent; view->struct_size is to be set before. Nothing is
+// put together as for an environ, so this is the cheaper way for who needs none. A dispatcher changes
+// nothing here. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (the struct is too small), WSGI_GONE,
+// WSGI_BUSY.
+wsgi_status wsgi_request_view(const struct wsgi_server *server,
+                              wsgi_request request,
+                              struct wsgi_view *view);
+
+// The value of the first field of this name, in whatever case, as a string that is lent until the
+// request ends; value.ptr is NULL if the request has none. Any thread. Errors: WSGI_E_NULL,
+// WSGI_GONE, WSGI_BUSY.
+wsgi_status wsgi_request_header(const struct wsgi_server *server,
+                                wsgi_request request,
+                                struct wsgi_str name,
+                                struct wsgi_str *value);
+
+// What the environ has under the key of this number (WSGI_KEY_REQUEST_METHOD, WSGI_KEY_HTTP_HOST),
+// as a string that is lent until the request ends; value.ptr is NULL if it has none. Fields, the
+// method and the query come without an environ being built; other keys, and fields that came several
+// times, have it built. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (no key has this number),
+// WSGI_GONE, WSGI_BUSY.
+wsgi_status wsgi_request_get(const struct wsgi_server *server,
+                             wsgi_request request,
+                             uint32_t key_id,
+                             struct wsgi_str *value);
+
+// The key that has this number, like "HTTP_HOST" for WSGI_KEY_HTTP_HOST; NULL for a number that none
+// has. It lives as long as the library. Numbers stay the same; new keys get new ones.
+const char *wsgi_key_name(uint32_t key_id);
+
+// Writes the client's address and port to the buffer, like "192.0.2.1:50000" or "[2001:db8::1]:80",
+// with a NUL, and its length to length if that is not NULL; "" for a UNIX socket. Any thread.
+// Errors: WSGI_E_NULL, WSGI_E_LENGTH (the buffer is too small), WSGI_GONE, WSGI_BUSY.
+wsgi_status wsgi_request_peer_addr(const struct wsgi_server *server,
+                                   wsgi_request request,
+                                   char *buffer,
+                                   size_t capacity,
+                                   size_t *length);
+
+// The same for the server's end of the connection: where the client has reached it. Any thread.
+// Errors: those of wsgi_request_peer_addr.
+wsgi_status wsgi_request_local_addr(const struct wsgi_server *server,
+                                    wsgi_request request,
+                                    char *buffer,
+                                    size_t capacity,
+                                    size_t *length);
+
+// Writes a short text that names the request among all of this server, for logs: the connection
+// and the number of the request in it, like "2000010-1". Any thread. Errors: those of
+// wsgi_request_peer_addr.
+wsgi_status wsgi_request_id(const struct wsgi_server *server,
+                            wsgi_request request,
+                            char *buffer,
+                            size_t capacity,
+                            size_t *length);
+
 // Reads a line of the request's body with its LF, or as much of it as fits: the number of bytes, 0
 // at the body's end, or a negative status. Only the last line may lack its LF. Waits, and fails, as
 // wsgi_request_read does. Any thread.
@@ -583,6 +926,55 @@ wsgi_status wsgi_request_trailers(const struct wsgi_server *server,
                                   wsgi_request request,
                                   const struct wsgi_header **trailers,
                                   size_t *count);
+
+// Keeps a pointer with the request. free_data, if any, is called with it exactly once: when the
+// request has ended, when another pointer takes its place, or before this returns if it fails. It
+// is called on some thread of the library (of a pull server: or in wsgi_worker_next), without any
+// lock, and has to be short. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
+wsgi_status wsgi_request_set_data(const struct wsgi_server *server,
+                                  wsgi_request request,
+                                  void *data,
+                                  wsgi_free_fn free_data);
+
+// Gives the pointer that wsgi_request_set_data has kept, NULL if there is none. Any thread. Errors:
+// WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
+wsgi_status wsgi_request_data(const struct wsgi_server *server, wsgi_request request, void **data);
+
+// wsgi_request_set_data for all requests of the connection that this one came on: free_data is
+// called when the connection has closed. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
+wsgi_status wsgi_connection_set_data(const struct wsgi_server *server,
+                                     wsgi_request request,
+                                     void *data,
+                                     wsgi_free_fn free_data);
+
+// Gives the pointer that wsgi_connection_set_data has kept, also for an earlier request of the same
+// connection; NULL if there is none. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
+wsgi_status wsgi_connection_data(const struct wsgi_server *server,
+                                 wsgi_request request,
+                                 void **data);
+
+// Bounds the request: so many milliseconds from now (0: no deadline any more) it is over, wherever
+// it is: detached, pulled, or with its application still in the call. The client gets 503 if
+// nothing was sent, else its connection is cut; every later call on the request is WSGI_GONE, and a
+// call that waits for the client ends with that. What was lent until the request ends must not be
+// used any more, unless the application's call is still running: then it is good until that
+// returns. A second call moves the deadline. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
+// WSGI_E_STATE (the answer is complete, or milliseconds is negative).
+wsgi_status wsgi_request_set_deadline(const struct wsgi_server *server,
+                                      wsgi_request request,
+                                      int64_t milliseconds);
+
+// Has callback called when the client leaves or half-closes its connection before the request has
+// ended, or has done so already: once, on some thread of the library (of a pull server: or in
+// wsgi_worker_next). It has to be short, and may call any function. wsgi_request_aborted tells which it was.
+// free_user_data, if any, is called exactly once when callback will not be called (any more), also
+// if this fails. A second call takes the place of the first. Any thread. Errors: WSGI_E_NULL,
+// WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (the answer is complete).
+wsgi_status wsgi_request_on_abort(const struct wsgi_server *server,
+                                  wsgi_request request,
+                                  wsgi_abort_fn callback,
+                                  void *user_data,
+                                  wsgi_free_fn free_user_data);
 
 // Begins the answer, as the responder's start_response does. Any thread. Errors: WSGI_E_NULL,
 // WSGI_GONE, WSGI_BUSY, WSGI_E_HEADER, WSGI_E_STATE.
@@ -724,6 +1116,19 @@ wsgi_status wsgi_writev(const struct wsgi_server *server,
 // a declared length when the client has sent its next request already. Waits, and fails, as
 // wsgi_write does. Any thread.
 wsgi_status wsgi_flush(const struct wsgi_server *server, wsgi_request request);
+
+// wsgi_write of a buffer that is given away. What the client does not take at once stays in it,
+// uncopied, and is sent when it does (a small buffer may be copied); this call goes on, and the
+// next one that writes waits until it has gone. The buffer must stay as it is until release(user_data)
+// is called: exactly once, also when this call fails, on this or any other thread, without any lock.
+// It has to be short. A release of NULL is for bytes that stay for ever. Any thread. Errors: those of
+// wsgi_write.
+wsgi_status wsgi_write_owned(const struct wsgi_server *server,
+                             wsgi_request request,
+                             const void *data,
+                             size_t length,
+                             wsgi_free_fn release,
+                             void *user_data);
 
 // wsgi_respond with the status and the headers as one text, "200 OK\r\nName: value\r\n...". The
 // last line end may be missing; an empty line is only taken at the end. Checked like any other
@@ -878,6 +1283,27 @@ wsgi_status wsgi_server_stats_text(const struct wsgi_server *server,
                                    char *buffer,
                                    size_t capacity,
                                    size_t *length);
+
+// Decodes %XX, and + to a space if plus is not 0 (queries and forms), from text to buffer: the
+// length, which is at most that of the text, or a negative status. The buffer may be the text
+// itself. What is no escape stays as it is. Errors: WSGI_E_NULL, WSGI_E_LENGTH (capacity is
+// smaller than length).
+int64_t wsgi_percent_decode(const char *text,
+                            size_t length,
+                            int32_t plus,
+                            void *buffer,
+                            size_t capacity);
+
+// Takes the next pair off the front of rest, a query or an urlencoded form: 1 with name and value
+// set, 0 at the end, or a negative status. Both are slices of the text, as they were sent:
+// wsgi_percent_decode with plus decodes them. value.ptr is NULL where there was no `=`. Empty pairs
+// are passed over. Errors: WSGI_E_NULL.
+int32_t wsgi_query_next(struct wsgi_str *rest, struct wsgi_str *name, struct wsgi_str *value);
+
+// The value of the first cookie of this name (its case counts) in the value of a Cookie header, as
+// a slice of that: without the quotes around it, else as it was sent. value.ptr is NULL if there
+// is none. Errors: WSGI_E_NULL.
+wsgi_status wsgi_cookie_get(struct wsgi_str header, struct wsgi_str name, struct wsgi_str *value);
 
 #ifdef __cplusplus
 }  // extern "C"

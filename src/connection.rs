@@ -31,10 +31,12 @@ pub(crate) mod body;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod by_hand;
 pub(crate) mod exchange;
+pub(crate) mod extras;
 mod file;
 mod handing_over;
 mod informing;
 mod lines;
+mod owned;
 pub(crate) mod peercreds;
 mod pieces;
 mod reading;
@@ -47,6 +49,7 @@ pub(crate) mod traffic;
 mod unsent;
 
 use exchange::Exchange;
+use extras::Extras;
 use pieces::Scan;
 use services::Services;
 pub(crate) use timing::Expired;
@@ -99,6 +102,8 @@ pub(crate) struct HTTPConnection {
     pub(crate) waiting: bool,
     /// Threads wait for this client by themselves: epoll is told to be quiet until the answer.
     muted: bool,
+    /// What only some connections have.
+    pub(crate) extras: Option<Box<Extras>>,
 }
 
 /// What a connection is doing.
@@ -164,6 +169,7 @@ impl HTTPConnection {
             refusal: None,
             waiting: false,
             muted: false,
+            extras: None,
         }
     }
 
@@ -182,6 +188,7 @@ impl HTTPConnection {
     /// Ends it: out of epoll and shut down first, because a forked child may hold the descriptor
     /// open. Memory goes back to where it came from.
     pub(crate) fn teardown(&mut self, services: &Services) {
+        self.end_extras(services);
         if let Some(socket) = self.socket.take() {
             let _not_registered = services.epoll.delete(socket.as_raw_fd());
             socket::shutdown_both(socket.as_raw_fd());
@@ -197,6 +204,11 @@ impl HTTPConnection {
 
     pub(crate) fn fd(&self) -> RawFd {
         self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    /// What names the connection in its server, and the request in the connection.
+    pub(crate) fn numbers(&self) -> (u64, u32) {
+        (self.token.pack(), self.requests_seen.saturating_add(1))
     }
 
     /// Notes events. They are hints: only reading and writing tell.

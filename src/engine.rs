@@ -30,6 +30,7 @@ mod gauges;
 pub(crate) mod handle;
 mod handout;
 pub(crate) mod headcount;
+mod held;
 mod hijack;
 pub(crate) mod ownership;
 pub(crate) mod parking;
@@ -41,6 +42,7 @@ pub(crate) mod share;
 pub(crate) mod slots;
 mod stopping;
 pub(crate) mod sync;
+pub(crate) mod watches;
 pub(crate) mod worker;
 
 use accept::Listener;
@@ -125,6 +127,8 @@ pub(crate) struct Engine {
     pub(crate) service: service::Service,
     /// Workers that were woken and have not noticed yet.
     wakes: AtomicUsize,
+    /// Threads that have, for a moment, a request that belongs to the host.
+    visits: AtomicUsize,
     /// The application wants an environ with each call.
     wants_environ: bool,
     pub(crate) headcount: Headcount,
@@ -172,6 +176,7 @@ impl Engine {
             leaving: AtomicBool::new(false),
             service: service::Service::new(stopper, tuning.takeover_after > 0),
             wakes: AtomicUsize::new(0),
+            visits: AtomicUsize::new(0),
             wants_environ,
             headcount: Headcount::new(
                 tuning.threads,
@@ -298,7 +303,11 @@ impl Engine {
     fn post(&self, token: Token, bits: Bits) -> Option<Ownership> {
         match self.slots.get(token.slot)?.word.post(token, bits) {
             Post::Acquired(own) => Some(own),
-            Post::Noted | Post::Held | Post::Stale => None,
+            post @ (Post::Noted | Post::Held) => {
+                self.note_event(token, bits, matches!(post, Post::Held));
+                None
+            }
+            Post::Stale => None,
         }
     }
 
@@ -329,7 +338,11 @@ impl Engine {
 
     /// Deadlines that have passed: their connections get a turn.
     fn fire_deadlines(&self, now: u64) {
-        for token in self.services.deadlines.take_due(now) {
+        let due = self.services.deadlines.take_due(now);
+        for id in due.requests {
+            self.expire_request(id);
+        }
+        for token in due.connections {
             if let Some(listener) = self.listener(token) {
                 listener.resume(self);
             } else if let Some(own) = self.post(token, Bits::TIMER)

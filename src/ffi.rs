@@ -4,19 +4,25 @@
 //! errors into statuses and stops panics, and writes its outputs on success only.
 #![allow(non_camel_case_types)]
 
+mod addresses;
 mod application;
 mod beside;
 mod body;
+mod data;
 mod dispatcher;
 mod error;
 mod flat;
 mod guard;
 mod handlers;
+mod helpers;
+mod keys;
 #[cfg(test)]
 mod layout;
 mod library;
+mod limits;
 mod listening;
 mod log;
+mod owned;
 mod pull;
 mod request;
 mod response;
@@ -25,4 +31,5 @@ mod statistics;
 mod stream;
 mod threadpool;
 mod types;
+mod view;
 mod writing;

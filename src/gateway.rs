@@ -19,6 +19,7 @@ use crate::request::response::AppError;
 use crate::stream::Stream;
 
 pub mod environ;
+mod extras;
 mod lines;
 pub(crate) mod path_info_dispatcher;
 mod saying;

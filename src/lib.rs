@@ -42,7 +42,9 @@
 
 mod connection;
 mod date;
+pub mod decode;
 mod engine;
+mod errands;
 mod error;
 mod error_log;
 mod ffi;

@@ -331,6 +331,7 @@ impl HTTPServer {
         }
         let interrupted = engine.service.was_interrupted();
         self.current.set(None);
+        engine.run_errands();
         self.stopper.reset();
         let roll = running.pool.as_ref().map(ThreadPool::roll);
         // Whoever waits for the end finds the engine's descriptors closed.

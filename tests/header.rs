@@ -19,16 +19,23 @@ const FILES: &[&str] = &[
     "handlers",
     "log",
     "request",
+    "view",
+    "keys",
+    "addresses",
     "body",
+    "data",
+    "limits",
     "response",
     "stream",
     "writing",
+    "owned",
     "flat",
     "beside",
     "pull",
     "dispatcher",
     "threadpool",
     "statistics",
+    "helpers",
 ];
 
 #[test]

@@ -145,21 +145,17 @@ impl HTTPConnection {
         timeout: u64,
     ) -> Result<(), RequestError> {
         if !self.muted {
-            self.muted = true;
             // What comes now is for this thread alone; an edge would only wake a poller.
-            self.set_interest(services, 0);
+            self.mute(services);
         }
         self.readable = true;
-        let until = clock::monotonic_ms() + timeout;
+        let begun = clock::monotonic_ms();
         services.waiters.enter();
         let result = loop {
-            let left = if timeout == 0 {
-                -1
-            } else {
-                i32::try_from(until.saturating_sub(clock::monotonic_ms())).unwrap_or(i32::MAX)
-            };
+            let left = self.time_left(begun, timeout);
             match poll::poll([(self.fd(), events), (services.cut_fd(), poll::IN)], left) {
                 Ok([_, cut]) if cut != 0 => break Err(RequestError::Stopping),
+                Ok([0, _]) if left == 0 && self.is_late() => break Err(RequestError::Gone),
                 Ok([0, _]) if left == 0 => {
                     break Err(RequestError::Client("the client is too slow"));
                 }
@@ -169,8 +165,10 @@ impl HTTPConnection {
             }
         };
         services.waiters.leave();
-        if result.is_err() {
-            self.broken_unless_head_open();
+        match result {
+            Err(RequestError::Gone) => self.expire(services),
+            Err(_) => self.broken_unless_head_open(),
+            Ok(()) => {}
         }
         result
     }

@@ -45,6 +45,9 @@ pub(crate) struct Exchange {
     pub(crate) kept: Vec<Kept>,
     /// A place where the gateway keeps its own view of the request, reused like the rest.
     pub(crate) extension: Option<Box<dyn Any + Send>>,
+    /// The same for the fields as they were sent, and whether it was filled for this request.
+    pub(crate) raw: Option<Box<dyn Any + Send>>,
+    pub(crate) raw_built: bool,
 }
 
 impl Default for Exchange {
@@ -64,6 +67,8 @@ impl Default for Exchange {
             date: CachedDate::default(),
             kept: Vec::new(),
             extension: None,
+            raw: None,
+            raw_built: false,
         }
     }
 }

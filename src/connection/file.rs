@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use super::services::Services;
-use super::unsent::FilePart;
+use super::unsent::{self, FilePart};
 use super::{HTTPConnection, Step};
 use crate::error_log::LogCode;
 use crate::gateway::RequestError;
@@ -59,14 +59,17 @@ impl HTTPConnection {
         let (allowed, overrun) = self.allowed(part.left)?;
         part.left = allowed;
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
-        if framing == Framing::Chunked && part.left > 0 {
+        let chunk = framing == Framing::Chunked && part.left > 0;
+        if chunk {
             // A write came before. The length is known, so the part is one chunk.
             chunk_size_line(part.left, &mut exchange.output);
-            part.after.extend_from_slice(b"\r\n");
         }
         self.unsent.append(&exchange.output);
         exchange.output.clear();
-        self.unsent.file = Some(Box::new(part));
+        self.unsent.push(unsent::Source::File(part));
+        if chunk {
+            self.unsent.append(b"\r\n");
+        }
         if overrun {
             self.tell_too_long(services);
             self.close = true;
@@ -128,7 +131,8 @@ impl HTTPConnection {
         loop {
             let wanted =
                 [(file.as_raw_fd(), poll::IN), (services.cut_fd(), poll::IN), (self.fd(), 0)];
-            match poll::poll(wanted, -1) {
+            match poll::poll(wanted, self.time_left(0, 0)) {
+                Ok([0, 0, 0]) if self.is_late() => return Err(RequestError::Gone),
                 Ok([_, cut, _]) if cut != 0 => return Err(RequestError::Stopping),
                 Ok([_, _, gone]) if gone != 0 => {
                     return Err(RequestError::Client("the client has left"));
@@ -178,7 +182,6 @@ impl Source {
         let Some(left) = left.map(|rest| length.unwrap_or(rest)) else {
             return Err(RequestError::State("the file ends before the part that is to be sent"));
         };
-        let (file, after) = (file.into(), Vec::new());
-        Ok(Self::Part(FilePart { file, offset, left, after, by_reading: false }))
+        Ok(Self::Part(FilePart { file: file.into(), offset, left, by_reading: false }))
     }
 }

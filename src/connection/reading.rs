@@ -291,6 +291,7 @@ impl Exchange {
         self.response.reset();
         self.framing = None;
         self.environ_built = false;
+        self.raw_built = false;
         self.continued = false;
         self.kept.clear();
     }

@@ -50,6 +50,24 @@ impl HTTPConnection {
         services: &Services,
         parts: impl Iterator<Item = &'a [u8]> + Clone,
     ) -> Result<(), RequestError> {
+        let length = parts.clone().map(|part| part.len() as u64).sum();
+        let (framing, allowed, overrun) = self.begin_write(services, length)?;
+        let allowed_parts = parts.scan(allowed, |left, part| {
+            let count = (part.len() as u64).min(*left);
+            *left -= count;
+            part.get(..count as usize)
+        });
+        self.send_pieces(services, framing, allowed_parts, allowed)?;
+        if overrun { Err(self.cut_at_length(services)) } else { Ok(()) }
+    }
+
+    /// What is to be known before a piece of the body: how it is framed, how much of it may be sent,
+    /// and whether that is less than there is. Of nothing nothing is sent, not even the head.
+    pub(super) fn begin_write(
+        &mut self,
+        services: &Services,
+        length: u64,
+    ) -> Result<(Framing, u64, bool), RequestError> {
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         if self.over {
             return Err(RequestError::State("the answer is finished"));
@@ -57,27 +75,21 @@ impl HTTPConnection {
         if !exchange.response.is_started() {
             return Err(RequestError::State("write before start_response"));
         }
-        let length = parts.clone().map(|part| part.len() as u64).sum();
         if length == 0 {
-            return Ok(());
+            return Ok((Framing::None, 0, false));
         }
         self.check_length(services, length)?;
         let framing = self.send_head(services, None)?;
         let (allowed, overrun) = self.allowed(length)?;
-        let allowed_parts = parts.scan(allowed, |left, part| {
-            let count = (part.len() as u64).min(*left);
-            *left -= count;
-            part.get(..count as usize)
-        });
-        self.send_pieces(services, framing, allowed_parts, allowed)?;
-        if overrun {
-            // Cut at the declared length: what the client has is whole as it was announced.
-            self.tell_too_long(services);
-            self.close = true;
-            self.over = true;
-            return Err(RequestError::Length);
-        }
-        Ok(())
+        Ok((framing, allowed, overrun))
+    }
+
+    /// The answer ends at the declared length: what the client has is whole as it was announced.
+    pub(super) fn cut_at_length(&mut self, services: &Services) -> RequestError {
+        self.tell_too_long(services);
+        self.close = true;
+        self.over = true;
+        RequestError::Length
     }
 
     /// A whole answer at once. What the client does not take at once is kept, and the thread goes
@@ -223,6 +235,9 @@ impl HTTPConnection {
             // Arming again gives a fresh edge for whatever came meanwhile.
             self.muted = false;
             self.set_interest(services, INTEREST);
+        }
+        if self.extras.is_some() {
+            self.end_extras(services);
         }
         self.requests_seen = self.requests_seen.saturating_add(1);
         if self.phase == Phase::Request {

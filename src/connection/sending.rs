@@ -7,7 +7,7 @@ use std::iter;
 use std::os::fd::RawFd;
 
 use super::services::Services;
-use super::{HTTPConnection, Unsent};
+use super::{HTTPConnection, Step, Unsent};
 use crate::gateway::RequestError;
 use crate::request::response::{Framing, chunk_size_line};
 use crate::sys::{poll, socket};
@@ -76,6 +76,20 @@ impl HTTPConnection {
     ) -> Result<(), RequestError> {
         let mut at = 0;
         loop {
+            if self.unsent.has_tail() {
+                match self.send_unsent(services) {
+                    Step::Again => {}
+                    Step::Close => return Err(self.has_left()),
+                    _ if self.may_keep(services) => {
+                        self.keep(services, behind(pieces, at));
+                        return Ok(());
+                    }
+                    _ => {
+                        self.wait_for(services, poll::OUT, services.settings.write_timeout)?;
+                        continue;
+                    }
+                }
+            }
             let fd = self.fd();
             let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
             let ahead = if self.unsent.is_empty() {
@@ -103,15 +117,12 @@ impl HTTPConnection {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.may_keep(services) {
-                        self.keep(behind(pieces, at));
+                        self.keep(services, behind(pieces, at));
                         return Ok(());
                     }
                     self.wait_for(services, poll::OUT, services.settings.write_timeout)?;
                 }
-                Err(_) => {
-                    self.broken();
-                    return Err(RequestError::Client("the client has left"));
-                }
+                Err(_) => return Err(self.has_left()),
             }
         }
     }
@@ -136,11 +147,17 @@ impl HTTPConnection {
         services.waiters.is_full() && !services.budget.is_exceeded()
     }
 
-    fn keep<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) {
+    pub(super) fn has_left(&mut self) -> RequestError {
+        self.broken();
+        RequestError::Client("the client has left")
+    }
+
+    fn keep<'a>(&mut self, services: &Services, pieces: impl Iterator<Item = &'a [u8]>) {
         let Some(exchange) = self.exchange.as_mut() else { return };
         self.unsent.append(&exchange.output);
         exchange.output.clear();
         pieces.for_each(|piece| self.unsent.append(piece));
+        self.expect_room(services);
     }
 }
 
@@ -158,7 +175,7 @@ fn behind<'a>(
 }
 
 /// One system call for what is ahead and as many pieces as go into one.
-fn send_list<'a>(
+pub(super) fn send_list<'a>(
     fd: RawFd,
     ahead: &[u8],
     pieces: impl Iterator<Item = &'a [u8]>,

@@ -11,6 +11,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::exchange::Exchange;
 use super::peercreds::PeerCreds;
 use crate::engine::deadlines::Deadlines;
+use crate::engine::watches::Watches;
+use crate::errands::Errands;
 use crate::error_log::{ErrorLog, LogLevel};
 use crate::gateway::environ::EnvironTemplate;
 use crate::handlers::Handlers;
@@ -48,6 +50,9 @@ pub(crate) struct Services {
     pub(crate) deadlines: Deadlines,
     pub(crate) budget: Budget,
     pub(crate) waiters: Waiters,
+    /// Calls of the host's own functions that wait for a thread without locks.
+    pub(crate) errands: Arc<Errands>,
+    pub(crate) watches: Watches,
     /// Readable once `stop` has run out of time: threads that wait for a client give up.
     pub(crate) cut: EventFd,
     pub(crate) statistics: Arc<Ledger>,
@@ -71,6 +76,8 @@ impl Services {
             log,
             budget: Budget { used: AtomicUsize::new(0), limit: buffered },
             waiters: Waiters { waiting: AtomicUsize::new(0), most: AtomicUsize::new(waiters) },
+            errands: Arc::default(),
+            watches: Watches::default(),
             cut: EventFd::new()?,
             statistics,
             draining: AtomicBool::new(false),

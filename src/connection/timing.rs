@@ -13,7 +13,7 @@ const RETRY: u64 = 50;
 const LINGER: u64 = 2_000;
 
 pub(super) const REQUEST_TIMEOUT: Refusal = Refusal { status: "408 Request Timeout", text: "" };
-const UNAVAILABLE: Refusal = Refusal { status: "503 Service Unavailable", text: "" };
+pub(super) const UNAVAILABLE: Refusal = Refusal { status: "503 Service Unavailable", text: "" };
 
 /// When something has to have happened.
 #[derive(Default)]

@@ -1,9 +1,10 @@
-//! What a client has not taken yet: bytes, and behind them a part of a file.
+//! What a client has not taken yet: bytes, and behind them a part of a file or of a buffer.
 #![forbid(unsafe_code)]
 
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 
+use super::owned::OwnedPart;
 use super::services::Services;
 use super::{HTTPConnection, Step};
 use crate::error_log::{ErrorLog, LogCode};
@@ -23,12 +24,16 @@ pub(super) struct Unsent {
     pub(super) data: Vec<u8>,
     pub(super) at: usize,
     /// Comes behind the data.
-    pub(super) file: Option<Box<FilePart>>,
+    pub(super) tail: Option<Box<Tail>>,
 }
 
 impl Unsent {
     pub(super) fn is_empty(&self) -> bool {
-        self.data.is_empty() && self.file.is_none()
+        self.data.is_empty() && self.tail.is_none()
+    }
+
+    pub(super) fn has_tail(&self) -> bool {
+        self.tail.is_some()
     }
 
     pub(super) fn rest(&self) -> &[u8] {
@@ -37,9 +42,48 @@ impl Unsent {
 
     /// Puts bytes behind everything that is there.
     pub(super) fn append(&mut self, bytes: &[u8]) {
-        match &mut self.file {
-            Some(part) => part.after.extend_from_slice(bytes),
+        match self.last_tail() {
+            Some(tail) => tail.after.extend_from_slice(bytes),
             None => self.data.extend_from_slice(bytes),
+        }
+    }
+
+    /// Puts what is sent from where it is behind everything that is there.
+    pub(super) fn push(&mut self, source: Source) {
+        let tail = Some(Box::new(Tail { source, after: Vec::new(), next: None }));
+        match self.last_tail() {
+            Some(last) => last.next = tail,
+            None => self.tail = tail,
+        }
+    }
+
+    fn last_tail(&mut self) -> Option<&mut Tail> {
+        let mut last = self.tail.as_deref_mut()?;
+        while last.next.is_some() {
+            last = last.next.as_deref_mut()?;
+        }
+        Some(last)
+    }
+}
+
+/// What is sent from where it is.
+pub(super) struct Tail {
+    pub(super) source: Source,
+    /// What follows it on the wire.
+    after: Vec<u8>,
+    next: Option<Box<Self>>,
+}
+
+pub(super) enum Source {
+    File(FilePart),
+    Owned(OwnedPart),
+}
+
+impl Source {
+    fn left(&self) -> u64 {
+        match self {
+            Self::File(part) => part.left,
+            Self::Owned(part) => part.left(),
         }
     }
 }
@@ -49,14 +93,12 @@ pub(super) struct FilePart {
     pub(super) file: OwnedFd,
     pub(super) offset: u64,
     pub(super) left: u64,
-    /// What follows it on the wire.
-    pub(super) after: Vec<u8>,
     /// sendfile(2) does not work for this file.
     pub(super) by_reading: bool,
 }
 
-/// How far a file came in one turn.
-enum Sent {
+/// How far a tail came in one turn.
+pub(super) enum Sent {
     All,
     /// The socket is full.
     Full,
@@ -71,7 +113,7 @@ impl HTTPConnection {
         loop {
             while !self.unsent.rest().is_empty() {
                 let rest = self.unsent.rest();
-                let result = match self.unsent.file {
+                let result = match self.unsent.tail {
                     Some(_) => socket::send_more(self.fd(), rest),
                     None => socket::send(self.fd(), rest),
                 };
@@ -90,18 +132,22 @@ impl HTTPConnection {
             let fd = self.fd();
             // The room is free while a file is on its way.
             (self.unsent.data, self.unsent.at) = (Vec::new(), 0);
-            let Some(part) = &mut self.unsent.file else {
+            let Some(tail) = &mut self.unsent.tail else {
                 self.set_interest(services, self.interest & !epoll::OUT);
                 return Step::Again;
             };
-            let before = part.left;
-            let sent = part.send(fd, &services.log);
-            self.timing.progress |= part.left < before;
-            self.traffic.written += before - part.left;
+            let before = tail.source.left();
+            let sent = match &mut tail.source {
+                Source::File(part) => part.send(fd, &services.log),
+                Source::Owned(part) => part.send(fd),
+            };
+            let count = before - tail.source.left();
+            self.timing.progress |= count > 0;
+            self.traffic.written += count;
             match sent {
                 Sent::All => {
-                    let after = std::mem::take(&mut part.after);
-                    self.unsent = Unsent { data: after, ..Unsent::default() };
+                    self.unsent.data = std::mem::take(&mut tail.after);
+                    self.unsent.tail = tail.next.take();
                 }
                 Sent::Full => return self.wait_for_room(services),
                 Sent::Enough => return Step::Yield,
@@ -217,7 +263,6 @@ mod tests {
             file: file.try_clone().unwrap().into(),
             offset: 3,
             left: bytes.len() as u64 - 3,
-            after: Vec::new(),
             by_reading,
         };
         (part, file)
@@ -269,9 +314,9 @@ mod tests {
         let (part, _file) = part(b"file", false);
         let mut unsent = Unsent::default();
         unsent.append(b"head");
-        unsent.file = Some(Box::new(part));
+        unsent.push(Source::File(part));
         unsent.append(b"end");
         assert_eq!(unsent.rest(), b"head");
-        assert_eq!(unsent.file.unwrap().after, b"end");
+        assert_eq!(unsent.tail.unwrap().after, b"end");
     }
 }

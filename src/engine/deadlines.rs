@@ -5,11 +5,12 @@
 //! moved. So the lock here is taken when a connection opens and once per time-out, not per request.
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::handle::RequestId;
 use super::ownership::Token;
 use crate::error_log::{ErrorLog, LogCode};
 use crate::sys::event::TimerFd;
@@ -24,9 +25,17 @@ pub(crate) struct Deadlines {
     log: Arc<ErrorLog>,
 }
 
+/// What is due.
+pub(crate) struct Due {
+    pub(crate) connections: Vec<Token>,
+    pub(crate) requests: Vec<RequestId>,
+}
+
 #[derive(Default)]
 struct Entries {
     steps: BTreeMap<u64, Vec<Token>>,
+    /// Requests that have deadlines of their own.
+    requests: BTreeSet<(u64, u64)>,
     armed: Option<u64>,
 }
 
@@ -52,22 +61,44 @@ impl Deadlines {
         step * STEP
     }
 
+    /// Puts an entry for a request's own deadline.
+    pub(crate) fn insert_request(&self, id: RequestId, when: u64) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.requests.insert((when.div_ceil(STEP), id.0));
+        let armed = self.arm(&mut entries);
+        drop(entries);
+        self.tell(armed);
+    }
+
+    /// Takes it out again.
+    pub(crate) fn remove_request(&self, id: RequestId, when: u64) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.requests.remove(&(when.div_ceil(STEP), id.0));
+    }
+
     /// Takes out what is due at `now` and sets the timer for the rest.
-    pub(crate) fn take_due(&self, now: u64) -> Vec<Token> {
+    pub(crate) fn take_due(&self, now: u64) -> Due {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let later = entries.steps.split_off(&(now / STEP + 1));
         let due = std::mem::replace(&mut entries.steps, later);
+        let later = entries.requests.split_off(&(now / STEP + 1, 0));
+        let requests = std::mem::replace(&mut entries.requests, later);
         // Even for the same time the timer has to be set again: it fires once.
         entries.armed = None;
         let armed = self.arm(&mut entries);
         drop(entries);
         self.tell(armed);
-        due.into_values().flatten().collect()
+        Due {
+            connections: due.into_values().flatten().collect(),
+            requests: requests.into_iter().map(|(_, id)| RequestId(id)).collect(),
+        }
     }
 
     fn arm(&self, entries: &mut Entries) -> io::Result<()> {
-        let first = entries.steps.first_key_value().map(|(step, _)| step * STEP);
-        let Some(first) = first else { return Ok(()) };
+        let connections = entries.steps.first_key_value().map(|(step, _)| *step);
+        let requests = entries.requests.first().map(|(step, _)| *step);
+        let Some(first) = connections.into_iter().chain(requests).min() else { return Ok(()) };
+        let first = first * STEP;
         if entries.armed.is_none_or(|armed| first < armed) {
             entries.armed = Some(first);
             self.timer.set(Some(first))?;
@@ -96,9 +127,20 @@ mod tests {
         let late = deadlines.insert(token(1), 10_000);
         let early = deadlines.insert(token(2), 5_000);
         assert!((10_000..10_000 + STEP).contains(&late));
-        assert!(deadlines.take_due(4_999).is_empty());
-        assert_eq!(deadlines.take_due(early), [token(2)]);
-        assert_eq!(deadlines.take_due(20_000), [token(1)]);
-        assert!(deadlines.take_due(30_000).is_empty());
+        assert!(deadlines.take_due(4_999).connections.is_empty());
+        assert_eq!(deadlines.take_due(early).connections, [token(2)]);
+        assert_eq!(deadlines.take_due(20_000).connections, [token(1)]);
+        assert!(deadlines.take_due(30_000).connections.is_empty());
+    }
+
+    #[test]
+    fn requests_have_entries_that_can_be_taken_back() {
+        let deadlines = Deadlines::new(Arc::new(ErrorLog::new(None, LogLevel::Error))).unwrap();
+        deadlines.insert_request(RequestId(1), 5_000);
+        deadlines.insert_request(RequestId(2), 5_000);
+        deadlines.remove_request(RequestId(1), 5_000);
+        assert!(deadlines.take_due(4_999).requests.is_empty());
+        assert_eq!(deadlines.take_due(5_000 + STEP).requests, [RequestId(2)]);
+        assert!(deadlines.take_due(10_000).requests.is_empty());
     }
 }

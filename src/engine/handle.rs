@@ -5,7 +5,7 @@
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
-use super::ownership::{Claim, Ownership, Token};
+use super::ownership::{Bits, Claim, Ownership, Token};
 use super::slots::Slot;
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::{Exchange, Kept};
@@ -96,6 +96,15 @@ impl Engine {
         value: &[u8],
     ) -> Result<(), RequestError> {
         self.with(id, |connection| connection.add_trailer(name, value))
+    }
+
+    /// [`write`](Self::write) of a buffer, which is taken if the client does not take all of it now.
+    pub(crate) fn write_owned<B: AsRef<[u8]> + Send + 'static>(
+        &self,
+        id: RequestId,
+        buffer: &mut Option<B>,
+    ) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.write_owned(&self.services, buffer))
     }
 
     /// A body, or the rest of one, from a file. `length` `None`: to the end.
@@ -248,20 +257,42 @@ impl Engine {
 
     /// Runs `f` with the request's connection. Whoever finishes a detached request goes on with its
     /// connection here, on this thread.
-    fn with<R>(
+    pub(super) fn with<R>(
         &self,
         id: RequestId,
         f: impl FnOnce(&mut HTTPConnection) -> Result<R, RequestError>,
     ) -> Result<R, RequestError> {
-        let (mut own, slot) = self.claim(id)?;
+        let (mut own, slot) = self.claim_for_host(id)?;
         let connection = slot.connection.get(&mut own);
+        if connection.is_expired() {
+            slot.word.hold(own, id.serial());
+            return Err(RequestError::Gone);
+        }
         let result = f(connection);
         if connection.over && !connection.attached {
             self.go_on(own);
+        } else if connection.has_parked() {
+            let token = slot.word.hold(own, id.serial());
+            if slot.word.is_held_with(Bits::OUT) {
+                // The room came while the call was under way.
+                self.send_parked(token);
+            }
         } else {
             slot.word.hold(own, id.serial());
         }
+        self.see_to_errands();
         result
+    }
+
+    /// [`claim`](Self::claim) for a call of the host's: a library thread that has the request for a
+    /// moment is waited for.
+    pub(super) fn claim_for_host(&self, id: RequestId) -> Result<(Ownership, &Slot), RequestError> {
+        loop {
+            match self.claim(id) {
+                Err(RequestError::Busy) if self.visits_a_request() => std::thread::yield_now(),
+                result => return result,
+            }
+        }
     }
 
     pub(super) fn claim(&self, id: RequestId) -> Result<(Ownership, &Slot), RequestError> {

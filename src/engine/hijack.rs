@@ -18,7 +18,7 @@ impl Engine {
     /// Ends the request by giving its connection to the host; the slot is free from here on. If it
     /// may not `wait`, an answer that is still on its way before it is `Again`.
     pub(crate) fn hijack(&self, id: RequestId, wait: bool) -> Result<Stream, RequestError> {
-        let (mut own, slot) = self.claim(id)?;
+        let (mut own, slot) = self.claim_for_host(id)?;
         let connection = slot.connection.get(&mut own);
         match connection.hand_over(&self.services, wait) {
             Ok((socket, ahead)) => {
@@ -28,6 +28,7 @@ impl Engine {
                     self.lent.keep(id, exchange);
                 }
                 self.close(own);
+                self.see_to_errands();
                 Ok(Stream::new(socket, ahead))
             }
             Err(error) => {

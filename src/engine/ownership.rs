@@ -314,6 +314,12 @@ impl Word {
         self.0.swap((u64::from(next) << GENERATION_SHIFT) | CLOSED, Ordering::Release);
     }
 
+    /// Whether the request is out, nobody is in a call on it, and any of these events has come.
+    pub(crate) fn is_held_with(&self, bits: Bits) -> bool {
+        let seen = self.0.load(Ordering::Acquire);
+        seen & HELD != 0 && Bits::of_word(seen).intersects(bits)
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.0.load(Ordering::Relaxed) & CLOSED == 0
     }

@@ -205,6 +205,8 @@ impl Watch {
             }
         }
         self.look(grow);
+        // Workers make them, unless all of them are busy.
+        engine.run_errands();
     }
 
     /// Milliseconds until the next look that nobody asks for.

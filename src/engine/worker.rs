@@ -144,6 +144,7 @@ impl Worker {
             if self.share.batch.remaining() > 0 {
                 continue;
             }
+            self.engine.run_errands();
             let left = until.map(|until| until.saturating_sub(self.now_ms()));
             if left == Some(0) && timeout != Some(0) {
                 return Next::Nothing;
@@ -191,6 +192,7 @@ impl Worker {
             self.share.counters.own_traffic(traffic);
         }
         self.current = Some(own);
+        self.engine.run_errands();
     }
 
     /// Makes `next` return soon, from any thread.

@@ -50,6 +50,22 @@ fn layouts() -> String {
             thread_data
         }
     );
+    layout!(
+        text,
+        wsgi_view {
+            struct_size,
+            method,
+            target,
+            path,
+            query,
+            protocol,
+            scheme,
+            fields,
+            count,
+            content_length,
+            version_minor
+        }
+    );
     layout!(text, wsgi_responder { struct_size, context, start_response, write });
     layout!(text, wsgi_option_info { struct_size, name, r#type, default_value, accepts, help });
     layout!(

@@ -108,6 +108,33 @@ pub struct wsgi_environ {
     pub thread_data: *mut c_void,
 }
 
+/// A request as it was sent. All strings are lent until the request ends, each is followed by a NUL.
+#[repr(C)]
+pub struct wsgi_view {
+    /// Set by the caller: the size of this struct; it grows at the end only.
+    pub struct_size: usize,
+    /// Like "GET"; the case is the client's.
+    pub method: wsgi_str,
+    /// The target as it was sent, in whichever form.
+    pub target: wsgi_str,
+    /// The target's path, percent-decoded once, but for %2F.
+    pub path: wsgi_str,
+    /// What is behind the target's first `?`, as it was sent.
+    pub query: wsgi_str,
+    /// Like "HTTP/1.1".
+    pub protocol: wsgi_str,
+    /// "http".
+    pub scheme: wsgi_str,
+    /// All fields in order: the key is the name in the client's case, and key_id the number of the
+    /// environ key that it becomes (WSGI_KEY_HTTP_HOST), or 0.
+    pub fields: *const wsgi_pair,
+    pub count: usize,
+    /// The length of the body, -1: it is chunked.
+    pub content_length: i64,
+    /// By whose rules the client is answered: 0 or 1, of HTTP/1.
+    pub version_minor: u32,
+}
+
 /// WSGI's start_response and write. Middleware calls the application that it wraps with a responder
 /// of its own: its struct_size is the size that the middleware knows, its context whatever the
 /// middleware wants to get back, its functions call those of the responder that it was given. It

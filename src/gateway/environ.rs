@@ -11,8 +11,9 @@ pub mod keys;
 mod mount;
 pub mod pairs;
 
-use keys::{KEY_BYTE, KEY_OF_KNOWN, id_of};
+use keys::{KEY_BYTE, id_of};
 pub use keys::{KEYS, key_id};
+pub(crate) use keys::{key_id_of, key_text};
 use pairs::copy;
 pub use pairs::{Pair, Pairs};
 
@@ -221,7 +222,7 @@ impl Writer<'_> {
 
     #[inline]
     fn pair(&self, all: &mut Pairs, field: &Field, value: impl FnOnce(&mut Vec<u8>)) {
-        let id = KEY_OF_KNOWN[field.known as usize & 63];
+        let id = key_id_of(field.known);
         if id != 0 {
             return all.known_with(id, value);
         }

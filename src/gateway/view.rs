@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::request::head::RequestHead;
+use crate::gateway::environ::key_id_of;
+use crate::request::head::{Body, RequestHead};
 use crate::request::headers::Field;
 
 /// The head of a request: slices of what the client sent. Nothing is copied or put together.
@@ -40,6 +41,35 @@ impl<'a> RequestView<'a> {
     /// The request's protocol, like `HTTP/1.1`.
     pub fn protocol(&self) -> &'a [u8] {
         self.head.version.of(self.input)
+    }
+
+    /// The target's scheme as the server sees it; a client cannot choose it.
+    pub fn scheme(&self) -> &'static [u8] {
+        b"http"
+    }
+
+    /// The minor version by whose rules the client is answered: 0 or 1.
+    pub fn version_minor(&self) -> u8 {
+        self.head.version_minor
+    }
+
+    /// The length of the body; `None` if it is chunked.
+    pub fn content_length(&self) -> Option<u64> {
+        match self.head.body {
+            Body::None => Some(0),
+            Body::Length(length) => Some(length),
+            Body::Chunked => None,
+        }
+    }
+
+    /// [`headers`](Self::headers), each with the number of the environ key that it becomes (see
+    /// [`environ`](super::environ)), 0 if that has none.
+    pub fn keyed_headers(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8], u32)> {
+        let input = self.input;
+        self.head.fields.iter().map(move |field| {
+            let key_id = key_id_of(field.known);
+            (field.name.of(input), field.value.of(input), key_id)
+        })
     }
 
     /// The value of the first field of this name, in whatever case.

@@ -61,6 +61,18 @@ pub(crate) fn shutdown_read(fd: RawFd) {
     unsafe { libc::shutdown(fd, libc::SHUT_RD) };
 }
 
+/// The address of our end; `None` for a UNIX socket.
+pub(crate) fn local_address(fd: RawFd) -> Option<SocketAddr> {
+    // SAFETY: the callback fills `storage` and `length` by getsockname, which keeps within them.
+    let (_, address) = unsafe {
+        socket2::SockAddr::try_init(|storage, length| {
+            checked(libc::getsockname(fd, storage.cast(), length)).map(drop)
+        })
+    }
+    .ok()?;
+    address.as_socket()
+}
+
 /// Says that no more will be written.
 pub(crate) fn shutdown_write(fd: RawFd) {
     // SAFETY: no pointers are passed. A failure means that the client has already left.

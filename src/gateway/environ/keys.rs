@@ -1,5 +1,7 @@
 //! Keys that have a number, and how a field's name becomes a key.
 
+use std::ffi::CStr;
+
 use crate::request::headers::Known;
 
 /// Keys with a stable number: the position here plus one. Only ever appended to.
@@ -95,6 +97,18 @@ pub const KEYS: &[&str] = &[
 /// The number of a key, 0 if it has none. For set-up, not for each request.
 pub fn key_id(key: &[u8]) -> u32 {
     KEYS.iter().position(|known| known.as_bytes() == key).map_or(0, |index| index as u32 + 1)
+}
+
+/// The key of a number, as a C string.
+pub(crate) fn key_text(id: u32) -> Option<&'static CStr> {
+    let block = KEY_BLOCKS.get(id as usize).filter(|_| id > 0)?;
+    CStr::from_bytes_until_nul(&block.text).ok()
+}
+
+/// The number of the key that a field of this name becomes, 0 if it has none.
+#[inline]
+pub(crate) fn key_id_of(known: Known) -> u32 {
+    KEY_OF_KNOWN[known as usize & 63]
 }
 
 /// The number of a key that is known when this is compiled.

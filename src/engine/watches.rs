@@ -1,0 +1,42 @@
+//! Who wants to hear that a client has left.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::handle::RequestId;
+use crate::errands::Foreign;
+
+/// A call of the host's.
+pub(crate) type Call = Foreign<Box<dyn FnOnce() + Send>>;
+
+/// The calls that are to be made, by request. A request has at most one.
+#[derive(Default)]
+pub(crate) struct Watches {
+    count: AtomicUsize,
+    calls: Mutex<HashMap<u64, Call>>,
+}
+
+impl Watches {
+    /// Whether there are any at all.
+    pub(crate) fn any(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
+    /// Notes a call, and gives the one that it replaces.
+    pub(crate) fn put(&self, id: RequestId, call: Call) -> Option<Call> {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = calls.insert(id.0, call);
+        self.count.store(calls.len(), Ordering::Release);
+        old
+    }
+
+    /// Takes a request's call out: whoever gets it makes it, or drops it.
+    pub(crate) fn take(&self, id: RequestId) -> Option<Call> {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let call = calls.remove(&id.0);
+        self.count.store(calls.len(), Ordering::Release);
+        call
+    }
+}
