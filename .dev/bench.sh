@@ -11,6 +11,7 @@ bench_main() {
     need_rust
     need_command cc gcc libc6-dev
     need_command wrk wrk
+    need_command valgrind valgrind
     need_header microhttpd.h libmicrohttpd-dev
     need_nginx
     bench_build

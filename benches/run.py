@@ -10,6 +10,7 @@ import sys
 
 import scenario_bodies
 import scenario_connections
+import scenario_instructions
 import scenario_slow
 import scenario_throughput
 from report import Report, print_table
@@ -30,6 +31,7 @@ SCENARIOS = {
     "hostile": scenario_connections.hostile,
     "stop": scenario_connections.stop,
     "lowrate": scenario_connections.lowrate,
+    "statistics": scenario_instructions.statistics,
 }
 
 
