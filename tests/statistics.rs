@@ -63,7 +63,10 @@ impl Sums {
 fn application() -> (impl wsgiserver::Gateway, Arc<Mutex<Vec<DetachedRequest>>>) {
     let detached: Arc<Mutex<Vec<DetachedRequest>>> = Arc::default();
     let kept = detached.clone();
-    let name = std::env::temp_dir().join(format!("wsgiserver-statistics-{}", std::process::id()));
+    // The tests of one process run side by side.
+    let here = &raw const detached as usize;
+    let name = format!("wsgiserver-statistics-{}-{here:x}", std::process::id());
+    let name = std::env::temp_dir().join(name);
     let mut file =
         File::options().read(true).write(true).create(true).truncate(true).open(&name).unwrap();
     std::fs::remove_file(&name).unwrap();
