@@ -58,7 +58,8 @@ static int32_t app(void *user_data, wsgi_request request, const wsgi_environ *en
         CHECK_INT(start(request, NULL), WSGI_OK);
         for (int i = 0; i < 3; i++)
             CHECK_INT(wsgi_write_owned(server, request, "small", 5, count, &released), WSGI_OK);
-        CHECK_INT(wsgi_write_owned(server, request, large, LARGE, count, &released), WSGI_OK);
+        wsgi_status status = wsgi_write_owned(server, request, large, LARGE, count, &released);
+        CHECK(status == WSGI_OK || status == WSGI_E_CLIENT);
         return WSGI_DONE;
     }
     if (path_is(environ, "/call")) { /* stays in the call until it is told to go on */
@@ -75,6 +76,13 @@ static int32_t app(void *user_data, wsgi_request request, const wsgi_environ *en
         count(&arrived);
         WAIT_FOR(now(&go_on));
         return WSGI_DONE;
+    }
+    if (path_is(environ, "/busy")) { /* in a call of the library until the client sends its byte */
+        char byte[1];
+        out = request;
+        count(&arrived);
+        CHECK_INT(wsgi_request_read(server_here, request, byte, 1), 1);
+        return say(server_here, request, "read");
     }
     if (path_is(environ, "/read")) { /* waits for a client that sends nothing more */
         char byte[1];
@@ -241,6 +249,45 @@ static void a_wait_for_the_client_ends_at_the_deadline(void) {
     end_host(&host);
 }
 
+/* A second thread beside one that is in a call: each says so, and gives back what it was given. */
+static void a_second_thread_finds_it_busy(void) {
+    static const char head[] = "POST /busy HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n"
+                               "Expect: 100-continue\r\n\r\n";
+    host host = begin("1");
+    client client = client_open(host.address);
+    wsgi_str part = {"x", 1}, value;
+    wsgi_view view = {0};
+    void *data;
+    char text[64];
+    view.struct_size = sizeof view;
+    client_send(&client, head, sizeof head - 1);
+    WAIT_FOR(now(&arrived) && wsgi_request_aborted(server, out) == WSGI_BUSY);
+    CHECK_INT(wsgi_request_set_data(server, out, &freed, count), WSGI_BUSY);
+    CHECK_INT(wsgi_connection_set_data(server, out, &freed, count), WSGI_BUSY);
+    CHECK_INT(wsgi_request_on_abort(server, out, on_abort, &freed, count), WSGI_BUSY);
+    CHECK_INT(wsgi_write_owned(server, out, "x", 1, count, &freed), WSGI_BUSY);
+    CHECK_INT(freed, 4);
+    CHECK_INT(wsgi_request_data(server, out, &data), WSGI_BUSY);
+    CHECK_INT(wsgi_connection_data(server, out, &data), WSGI_BUSY);
+    CHECK_INT(wsgi_request_set_deadline(server, out, 1000), WSGI_BUSY);
+    CHECK_INT(wsgi_request_view(server, out, &view), WSGI_BUSY);
+    CHECK_INT(wsgi_request_header(server, out, str("Host"), &value), WSGI_BUSY);
+    CHECK_INT(wsgi_request_get(server, out, WSGI_KEY_HTTP_HOST, &value), WSGI_BUSY);
+    CHECK_INT(wsgi_request_peer_addr(server, out, text, sizeof text, NULL), WSGI_BUSY);
+    CHECK_INT(wsgi_request_id(server, out, text, sizeof text, NULL), WSGI_BUSY);
+    CHECK_INT(wsgi_writev(server, out, &part, 1), WSGI_BUSY);
+    CHECK_INT(wsgi_flush(server, out), WSGI_BUSY);
+    CHECK_INT(wsgi_inform(server, out, str("102"), NULL, 0), WSGI_BUSY);
+    CHECK_INT(wsgi_add_trailer(server, out, str("A"), str("1")), WSGI_BUSY);
+    CHECK_INT(wsgi_respond_flat(server, out, "200 OK", 6, "", 0), WSGI_BUSY);
+    client_send(&client, "x", 1);
+    reply reply = client_reply(&client, 0);
+    CHECK_STR(reply.body, "read");
+    reply_free(&reply);
+    client_close(&client);
+    end_host(&host);
+}
+
 static void a_client_that_leaves_is_told(void) {
     host host = begin("1");
     client client = ask(&host, "/later");
@@ -345,6 +392,7 @@ int main(void) {
         {"a deadline passes an application in its call",
          a_deadline_passes_an_application_in_its_call},
         {"a wait for the client ends at the deadline", a_wait_for_the_client_ends_at_the_deadline},
+        {"a second thread finds it busy", a_second_thread_finds_it_busy},
         {"a client that leaves is told", a_client_that_leaves_is_told},
         {"it is told when no worker is free", it_is_told_when_no_worker_is_free},
         {"buffers are released once", buffers_are_released_once},

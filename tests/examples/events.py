@@ -1,0 +1,86 @@
+"""What examples/c/events.c sends to whom.
+usage: events.py PROGRAM"""
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+DEADLINE = 20
+MANY = 200
+
+
+def main():
+    process = subprocess.Popen([sys.argv[1], "--port", "0"], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
+        print("  everybody hears what is said, in order")
+        listeners = [Listener(port) for _ in range(MANY)]
+        assert len(os.listdir(f"/proc/{process.pid}/task")) < 12
+        for line in ("one", "two", "three"):
+            assert request(port, "POST", "/say", line)[0] == 204
+        for listener in listeners:
+            listener.expect("data: one\n\n", "data: two\n\n", "data: three\n\n")
+        print("  who leaves is forgotten at once, with nothing being said")
+        before = descriptors(process.pid)
+        for listener in listeners[1:]:
+            listener.socket.close()
+        until = time.monotonic() + DEADLINE
+        while descriptors(process.pid) > before - (MANY - 1):
+            assert time.monotonic() < until, "connections stay open"
+            time.sleep(0.01)
+        print("  and the others go on")
+        assert request(port, "POST", "/say", "four\r\ndata: five")[0] == 204
+        listeners[0].expect("data: four\n\n")
+        print("  the page, and what is not there")
+        assert b"EventSource" in request(port, "GET", "/")[1]
+        assert request(port, "GET", "/say")[0] == 404
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE) == 0
+        assert listeners[0].socket.recv(100) == b""
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Listener:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE)
+        self.data = b""
+        self.socket.sendall(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+        head = self.until(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200") and b"text/event-stream" in head, head
+
+    def until(self, end):
+        while end not in self.data:
+            data = self.socket.recv(4096)
+            assert data, self.data
+            self.data += data
+        taken, _, self.data = self.data.partition(end)
+        return taken
+
+    def expect(self, *events):
+        """Each event is one chunk."""
+        for event in events:
+            assert int(self.until(b"\r\n"), 16) == len(event)
+            assert self.until(b"\r\n").decode() == event
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def request(port, method, path, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+    connection.request(method, path, body)
+    answer = connection.getresponse()
+    result = answer.status, answer.read()
+    connection.close()
+    return result
+
+
+if __name__ == "__main__":
+    main()
