@@ -4,6 +4,10 @@
 
 serve_applications="hello fixture"
 
+# What outside suites that play against it suppose: a hundred fields, and a 408 before they lose
+# patience. The server's own defaults are tested by tests/wire. A later option wins.
+serve_fixture_options=(--header-timeout 1 --max-request-header-fields 100)
+
 serve_main() {
     [[ $# -ge 3 ]] || serve_usage "an application, a language and a port are needed"
     local application=$1 language=$2 port=$3
@@ -12,6 +16,7 @@ serve_main() {
         serve_usage "unknown application '$application'"
     [[ " $serve_languages " = *" $language "* ]] || serve_usage "unknown language '$language'"
     [[ $port =~ ^[0-9]{1,5}$ && $port -le 65535 ]] || serve_usage "not a port: '$port'"
+    [[ $application != fixture ]] || set -- "${serve_fixture_options[@]}" "$@"
     serve_check_options "$@"
     need_rust
     need_command cc gcc libc6-dev

@@ -37,6 +37,7 @@ mod handing_over;
 mod informing;
 mod lines;
 mod owned;
+mod pace;
 pub(crate) mod peercreds;
 mod pieces;
 mod reading;

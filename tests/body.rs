@@ -31,7 +31,7 @@ where
 fn serve(
     app: impl Fn(&Request<'_>) -> Result<String, RequestError> + Send + Sync + 'static,
 ) -> (Arc<HTTPServer>, SocketAddr) {
-    support::serve(App(app), &[("numthreads", "2")])
+    support::serve(App(app), &[("numthreads", "2"), ("max_request_field_size", "0")])
 }
 
 fn known_length(body: &[u8]) -> Vec<u8> {

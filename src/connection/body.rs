@@ -6,7 +6,7 @@ use std::io;
 
 use super::reading::CUT_SHORT;
 use super::services::Services;
-use super::timing::REQUEST_TIMEOUT;
+use super::timing::{Awaited, REQUEST_TIMEOUT};
 use super::{HTTPConnection, Phase};
 use crate::gateway::RequestError;
 use crate::request::chunked::ChunkError;
@@ -53,7 +53,7 @@ impl HTTPConnection {
                 }
                 continue;
             }
-            self.wait_for(services, poll::IN, services.settings.body_timeout)?;
+            self.wait_for(services, Awaited::Body)?;
         }
     }
 
@@ -114,6 +114,7 @@ impl HTTPConnection {
             }
         };
         self.traffic.note_read(&result);
+        self.timing.received(*result.as_ref().unwrap_or(&0));
         match result {
             Ok(0) => {
                 self.ended = true;
@@ -137,22 +138,23 @@ impl HTTPConnection {
         }
     }
 
-    /// Waits for the client, at most `timeout` milliseconds (0: no limit).
+    /// Waits for the client, as long as the options allow.
     pub(super) fn wait_for(
         &mut self,
         services: &Services,
-        events: i16,
-        timeout: u64,
+        awaited: Awaited,
     ) -> Result<(), RequestError> {
         if !self.muted {
             // What comes now is for this thread alone; an edge would only wake a poller.
             self.mute(services);
         }
         self.readable = true;
-        let begun = clock::monotonic_ms();
+        let events = if awaited == Awaited::Body { poll::IN } else { poll::OUT };
+        let now = clock::monotonic_ms();
+        let until = self.timing.thread_waits_until(awaited, &services.settings, now);
         services.waiters.enter();
         let result = loop {
-            let left = self.time_left(begun, timeout);
+            let left = self.time_left(until);
             match poll::poll([(self.fd(), events), (services.cut_fd(), poll::IN)], left) {
                 Ok([_, cut]) if cut != 0 => break Err(RequestError::Stopping),
                 Ok([0, _]) if left == 0 && self.is_late() => break Err(RequestError::Gone),
@@ -165,6 +167,7 @@ impl HTTPConnection {
             }
         };
         services.waiters.leave();
+        self.timing.thread_waited(awaited, clock::monotonic_ms());
         match result {
             Err(RequestError::Gone) => self.expire(services),
             Err(_) => self.broken_unless_head_open(),

@@ -123,10 +123,8 @@ impl HTTPConnection {
         }
     }
 
-    /// Milliseconds until `timeout` (0: no limit) or the request's deadline is over, -1: for ever;
-    /// `begun` is when the waiting did.
-    pub(super) fn time_left(&self, begun: u64, timeout: u64) -> i32 {
-        let until = (timeout != 0).then(|| begun + timeout);
+    /// Milliseconds until a moment (`None`: never) or the request's deadline, -1: for ever.
+    pub(super) fn time_left(&self, until: Option<u64>) -> i32 {
         let until = match (until, self.own_deadline()) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

@@ -131,7 +131,7 @@ impl HTTPConnection {
         loop {
             let wanted =
                 [(file.as_raw_fd(), poll::IN), (services.cut_fd(), poll::IN), (self.fd(), 0)];
-            match poll::poll(wanted, self.time_left(0, 0)) {
+            match poll::poll(wanted, self.time_left(None)) {
                 Ok([0, 0, 0]) if self.is_late() => return Err(RequestError::Gone),
                 Ok([_, cut, _]) if cut != 0 => return Err(RequestError::Stopping),
                 Ok([_, _, gone]) if gone != 0 => {

@@ -5,9 +5,9 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::services::Services;
+use super::timing::Awaited;
 use super::{HTTPConnection, Phase, Step};
 use crate::gateway::RequestError;
-use crate::sys::poll;
 
 impl HTTPConnection {
     /// Lets go of the socket. Earlier answers have been sent, and the head of this one if it was
@@ -48,7 +48,7 @@ impl HTTPConnection {
             match self.send_unsent(services) {
                 Step::Close => self.broken(),
                 Step::Wait if wait => {
-                    self.wait_for(services, poll::OUT, services.settings.write_timeout)?;
+                    self.wait_for(services, Awaited::Room)?;
                 }
                 Step::Wait => return Err(RequestError::Again),
                 _ => {}

@@ -57,7 +57,10 @@ impl HTTPConnection {
         let bytes = exchange.input.request();
         if !parsed {
             match exchange.head.parse(bytes, &settings.policy) {
-                Parsed::Complete { length } => exchange.begin_request(length, &settings.policy),
+                Parsed::Complete { length } => {
+                    exchange.begin_request(length, &settings.policy);
+                    self.timing.begin_request(settings);
+                }
                 Parsed::Refused(refusal) => return self.refuse(services, refusal),
                 Parsed::Partial => {
                     self.scan.head_is_partial(bytes, &settings.policy);
@@ -92,8 +95,9 @@ impl HTTPConnection {
             None => self.fill_store(services, spare),
         };
         match fill {
-            Fill::Some(_) => {
+            Fill::Some(count) => {
                 self.timing.progress = true;
+                self.timing.received(count);
                 Step::Again
             }
             // A head that is not complete when the server stops is not waited for.
@@ -189,6 +193,7 @@ impl HTTPConnection {
         match self.throw_away(services, spare, left) {
             Fill::Some(count) => {
                 self.timing.progress = true;
+                self.timing.received(count);
                 self.phase = match left.saturating_sub(count as u64) {
                     0 => Phase::Head,
                     left => Phase::Draining { left },

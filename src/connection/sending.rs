@@ -7,10 +7,11 @@ use std::iter;
 use std::os::fd::RawFd;
 
 use super::services::Services;
+use super::timing::Awaited;
 use super::{HTTPConnection, Step, Unsent};
 use crate::gateway::RequestError;
 use crate::request::response::{Framing, chunk_size_line};
-use crate::sys::{poll, socket};
+use crate::sys::socket;
 
 /// Pieces up to this size together are copied behind the head, larger ones are sent from where they
 /// are.
@@ -85,7 +86,7 @@ impl HTTPConnection {
                         return Ok(());
                     }
                     _ => {
-                        self.wait_for(services, poll::OUT, services.settings.write_timeout)?;
+                        self.wait_for(services, Awaited::Room)?;
                         continue;
                     }
                 }
@@ -109,6 +110,7 @@ impl HTTPConnection {
             self.traffic.note_written(&sent);
             match sent {
                 Ok(sent) => {
+                    self.timing.sent(sent);
                     at += sent.saturating_sub(first);
                     self.sent_ahead(sent.min(first));
                     if self.traffic.written >= TOLD_EARLY {
@@ -120,7 +122,7 @@ impl HTTPConnection {
                         self.keep(services, behind(pieces, at));
                         return Ok(());
                     }
-                    self.wait_for(services, poll::OUT, services.settings.write_timeout)?;
+                    self.wait_for(services, Awaited::Room)?;
                 }
                 Err(_) => return Err(self.has_left()),
             }

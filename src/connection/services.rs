@@ -32,6 +32,9 @@ pub(crate) struct Settings {
     pub(crate) keep_alive_timeout: u64,
     pub(crate) body_timeout: u64,
     pub(crate) write_timeout: u64,
+    /// Bytes a second; 0: any.
+    pub(crate) min_body_rate: u64,
+    pub(crate) min_write_rate: u64,
     pub(crate) accepted_queue_timeout: u64,
     /// Bodies up to so many bytes are read before the application is called.
     pub(crate) preread: usize,

@@ -2,7 +2,8 @@
 //! in the time without progress, so that a long upload or download is not cut.
 #![forbid(unsafe_code)]
 
-use super::services::Services;
+use super::pace::{Pace, Paces};
+use super::services::{Services, Settings};
 use super::{HTTPConnection, Phase};
 use crate::engine::ownership::Bits;
 use crate::request::head::Refusal;
@@ -29,13 +30,111 @@ pub(super) struct Timing {
     pub(super) progress: bool,
     /// The budget kept the connection from being read.
     pub(super) retry: bool,
+    /// Of the present request; only where the options ask for a pace.
+    paces: Option<Box<Paces>>,
 }
 
 impl Timing {
+    /// A request's head is complete: its body and its answer have a pace of their own.
+    pub(super) fn begin_request(&mut self, settings: &Settings) {
+        if settings.min_body_rate | settings.min_write_rate != 0 {
+            self.paces = Some(Box::default());
+        }
+    }
+
+    /// So many bytes came from the client.
+    pub(super) fn received(&mut self, bytes: usize) {
+        if let Some(paces) = &mut self.paces {
+            paces.body.moved(bytes);
+        }
+    }
+
+    /// So many bytes were taken by the client.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        if let Some(paces) = &mut self.paces {
+            paces.answer.moved(bytes);
+        }
+    }
+
+    /// When a thread that begins to wait for the client `now` has waited long enough, by the time
+    /// without progress and by the pace; `None`: never.
+    pub(super) fn thread_waits_until(
+        &mut self,
+        awaited: Awaited,
+        settings: &Settings,
+        now: u64,
+    ) -> Option<u64> {
+        let (rate, timeout) = awaited.bounds(settings);
+        let still = (timeout != 0).then_some(now + timeout);
+        let slow = self.pace(awaited).and_then(|pace| {
+            pace.begin(now);
+            pace.limit(rate, timeout)
+        });
+        match (slow, still) {
+            (Some(slow), Some(still)) => Some(slow.min(still)),
+            (slow, still) => slow.or(still),
+        }
+    }
+
+    /// The thread goes on.
+    pub(super) fn thread_waited(&mut self, awaited: Awaited, now: u64) {
+        if let Some(pace) = self.pace(awaited) {
+            pace.end(now);
+        }
+    }
+
+    /// When a client that is waited for at rest has been too slow on average.
+    fn pace_limit(&mut self, waits: WaitsFor, settings: &Settings, now: u64) -> Option<u64> {
+        let paces = self.paces.as_mut()?;
+        let (pace, other, awaited) = match waits {
+            WaitsFor::Body => (&mut paces.body, &mut paces.answer, Awaited::Body),
+            WaitsFor::Room => (&mut paces.answer, &mut paces.body, Awaited::Room),
+            _ => {
+                paces.body.end(now);
+                paces.answer.end(now);
+                return None;
+            }
+        };
+        other.end(now);
+        pace.begin(now);
+        let (rate, timeout) = awaited.bounds(settings);
+        pace.limit(rate, timeout)
+    }
+
+    fn pace(&mut self, awaited: Awaited) -> Option<&mut Pace> {
+        self.paces.as_mut().map(|paces| match awaited {
+            Awaited::Body => &mut paces.body,
+            Awaited::Room => &mut paces.answer,
+        })
+    }
+
     /// The request is complete: what was waited for has come, however late the application answers.
     pub(super) fn arrived(&mut self) {
         self.deadline = 0;
         self.waits = WaitsFor::Nothing;
+        // What the application reads itself begins anew: its own time lies between.
+        if let Some(paces) = &mut self.paces {
+            paces.body = Pace::default();
+        }
+    }
+}
+
+/// What the application's thread, or the parked request, has the client do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// Send more of the request's body.
+    Body,
+    /// Take more of the answer.
+    Room,
+}
+
+impl Awaited {
+    /// The least bytes a second, and the milliseconds without progress.
+    fn bounds(self, settings: &Settings) -> (u64, u64) {
+        match self {
+            Self::Body => (settings.min_body_rate, settings.body_timeout),
+            Self::Room => (settings.min_write_rate, settings.write_timeout),
+        }
     }
 }
 
@@ -117,6 +216,9 @@ impl HTTPConnection {
         let moves = timing.progress && matches!(waits, WaitsFor::Body | WaitsFor::Room);
         if !goes_on || moves {
             timing.deadline = if timeout == 0 { 0 } else { now + timeout };
+        }
+        if let Some(limit) = timing.pace_limit(waits, settings, now) {
+            timing.deadline = if timing.deadline == 0 { limit } else { limit.min(timing.deadline) };
         }
         timing.waits = waits;
         timing.request = self.requests_seen;

@@ -121,6 +121,7 @@ impl HTTPConnection {
                 match result {
                     Ok(sent) => {
                         self.timing.progress = true;
+                        self.timing.sent(sent);
                         self.unsent.at += sent;
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -143,6 +144,7 @@ impl HTTPConnection {
             };
             let count = before - tail.source.left();
             self.timing.progress |= count > 0;
+            self.timing.sent(count as usize);
             self.traffic.written += count;
             match sent {
                 Sent::All => {

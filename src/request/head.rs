@@ -18,6 +18,10 @@ pub struct HeadPolicy {
     pub max_fields: usize,
     /// Without the CRLF; 0: no limit.
     pub max_request_line: usize,
+    /// Of one field, with its CRLF; 0: no limit.
+    pub max_field_bytes: usize,
+    /// Of a field's name; 0: no limit.
+    pub max_field_name: usize,
     /// 0: no limit.
     pub max_body: u64,
     /// CONNECT is taken.
@@ -32,7 +36,9 @@ impl Default for HeadPolicy {
         Self {
             max_header_bytes: 65_536,
             max_fields: headers::MAX_FIELDS,
-            max_request_line: 65_536,
+            max_request_line: 8_192,
+            max_field_bytes: 8_190,
+            max_field_name: 256,
             max_body: 0,
             proxy_mode: false,
             keep_underscore_headers: false,

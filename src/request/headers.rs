@@ -91,6 +91,38 @@ fn most_fields(policy: &HeadPolicy) -> usize {
     if policy.max_fields == 0 { MAX_FIELDS } else { policy.max_fields.min(MAX_FIELDS) }
 }
 
+/// What one field may have; no limit is a huge one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FieldLimits {
+    /// Bytes of the line with its CRLF.
+    pub line: usize,
+    pub name: usize,
+}
+
+impl FieldLimits {
+    #[inline]
+    pub fn of(policy: &HeadPolicy) -> Self {
+        let none_as_huge = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+        Self {
+            line: none_as_huge(policy.max_field_bytes),
+            name: none_as_huge(policy.max_field_name),
+        }
+    }
+
+    /// The length of a field line with its CRLF; `Ok(None)` if it has no end yet and may still
+    /// come to a good one. What decides is the first byte that is one too many.
+    fn field_line(self, line: &[u8]) -> Result<Option<usize>, Refusal> {
+        let name = token_length(line);
+        if name > self.name && self.name < self.line {
+            return Err(TOO_LARGE);
+        }
+        match field_line(line.get(..self.line).unwrap_or(line))? {
+            None if line.len() >= self.line => Err(TOO_LARGE),
+            length => Ok(length),
+        }
+    }
+}
+
 /// httparse takes a bare LF for the end of a line; each line that it found must end with CRLF.
 #[inline]
 fn take(
@@ -102,11 +134,15 @@ fn take(
     fields: &mut Vec<Field>,
 ) -> Result<Option<usize>, Refusal> {
     let base = view.as_ptr() as usize;
+    let limits = FieldLimits::of(policy);
     let mut strict = true;
+    let mut line = from;
     for (index, header) in headers.iter().enumerate() {
         let name = header.name.as_bytes();
         let start = name.as_ptr() as usize - base;
         strict &= index == 0 || view.get(start.wrapping_sub(2)) == Some(&b'\r');
+        strict &= name.len() <= limits.name && start - line <= limits.line;
+        line = start;
         let value = header.value.as_ptr() as usize - base;
         let known = Known::of(name);
         fields.push(Field {
@@ -118,6 +154,7 @@ fn take(
     }
     let block = view.get(from..end).unwrap_or(&[]);
     let closing: &[u8] = if headers.is_empty() { b"\r\n" } else { b"\r\n\r\n" };
+    strict &= headers.is_empty() || end - line - 2 <= limits.line;
     if strict && block.ends_with(closing) { Ok(Some(end)) } else { doubtful(view, from, policy) }
 }
 
@@ -137,6 +174,7 @@ fn is_exported(known: Known, name: &[u8], policy: &HeadPolicy) -> bool {
 #[cold]
 fn doubtful(view: &[u8], from: usize, policy: &HeadPolicy) -> Result<Option<usize>, Refusal> {
     let most = most_fields(policy);
+    let limits = FieldLimits::of(policy);
     let mut at = from;
     for count in 0.. {
         let Some(line) = view.get(at..) else {
@@ -150,7 +188,7 @@ fn doubtful(view: &[u8], from: usize, policy: &HeadPolicy) -> Result<Option<usiz
             _ if count == most => return Err(TOO_LARGE),
             _ => {}
         }
-        match field_line(line)? {
+        match limits.field_line(line)? {
             Some(length) => at += length,
             None => return Ok(None),
         }

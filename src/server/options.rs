@@ -117,6 +117,10 @@ options! {
         "How long a request body may make no progress; 0: no limit.";
     "write_timeout" OptionKind::Seconds(0.0, DAY), "",
         "How long a client may take nothing of a response; 0: no limit.";
+    "min_body_rate" BYTES, "0",
+        "Bytes a second that a client must send of a body, on average over the time that it is waited for, once body_timeout has passed; 0: any.";
+    "min_write_rate" BYTES, "0",
+        "Bytes a second that a client must take of a response, on average over the time that it is waited for, once write_timeout has passed; 0: any.";
     "shutdown_timeout" OptionKind::Seconds(0.0, DAY), "5",
         "What a stop leaves to the requests in work.";
     "accepted_queue_size" OptionKind::Number(-1, i64::MAX), "-1",
@@ -125,6 +129,11 @@ options! {
         "How long a request waits for a place in a full queue before its 503; 0: no limit.";
     "max_request_header_size" BYTES, "65536", "Bytes of a request head; 0: no limit.";
     "max_request_header_fields" OptionKind::Number(1, 128), "128", "Fields of a request head.";
+    "max_request_line_size" BYTES, "8192", "Bytes of a request line; 0: no limit of its own.";
+    "max_request_field_size" BYTES, "8190",
+        "Bytes of one field of a request head, with its CRLF; 0: no limit of its own.";
+    "max_request_field_name_size" BYTES, "256",
+        "Bytes of the name of a field of a request head; 0: no limit of its own.";
     "max_request_body_size" BYTES, "0", "Bytes of a request body; 0: no limit.";
     "nodelay" OptionKind::Flag, "1", "Sets TCP_NODELAY.";
     "version" OptionKind::Text, "", "The version in SERVER_SOFTWARE; empty: the library's.";

@@ -21,12 +21,13 @@ const MOST_THREADS: usize = 10_000;
 
 pub(super) fn settings(options: &Options, bound: &[Address]) -> Settings {
     let http10 = options.text("protocol") == "HTTP/1.0";
-    let max_header = options.number("max_request_header_size") as usize;
     Settings {
         policy: HeadPolicy {
-            max_header_bytes: max_header,
+            max_header_bytes: options.number("max_request_header_size") as usize,
             max_fields: options.number("max_request_header_fields") as usize,
-            max_request_line: max_header,
+            max_request_line: options.number("max_request_line_size") as usize,
+            max_field_bytes: options.number("max_request_field_size") as usize,
+            max_field_name: options.number("max_request_field_name_size") as usize,
             max_body: options.number("max_request_body_size") as u64,
             proxy_mode: options.flag("proxy_mode"),
             keep_underscore_headers: options.flag("underscore_headers"),
@@ -38,6 +39,8 @@ pub(super) fn settings(options: &Options, bound: &[Address]) -> Settings {
         keep_alive_timeout: options.milliseconds("keep_alive_timeout"),
         body_timeout: options.milliseconds("body_timeout"),
         write_timeout: options.milliseconds("write_timeout"),
+        min_body_rate: options.number("min_body_rate") as u64,
+        min_write_rate: options.number("min_write_rate") as u64,
         accepted_queue_timeout: options.milliseconds("accepted_queue_timeout"),
         preread: options.number("preread") as usize,
         log_level: LogLevel::named(&options.text("log_level")),

@@ -90,6 +90,7 @@ proptest! {
             policy(),
             HeadPolicy { max_request_line: 16, ..policy() },
             HeadPolicy { max_header_bytes: 40, max_fields: 2, ..policy() },
+            HeadPolicy { max_field_bytes: 11, max_field_name: 6, ..policy() },
         ] {
             prop_assert_eq!(outcome(&input, &policy), outcome_by_bytes(&input, &policy));
         }
@@ -124,11 +125,19 @@ fn a_byte_at_a_time_is_not_quadratic() {
 /// A client that sends one byte too many and then nothing gets its answer, not a time-out.
 #[test]
 fn the_byte_that_exceeds_a_limit_is_looked_at() {
-    let policy = HeadPolicy { max_header_bytes: 300, max_request_line: 100, ..policy() };
+    let policy = HeadPolicy {
+        max_header_bytes: 300,
+        max_request_line: 100,
+        max_field_bytes: 90,
+        max_field_name: 40,
+        ..policy()
+    };
     let method = vec![b'M'; 400];
     let header = [b"GET / HTTP/1.1\r\nX-Long: ".to_vec(), vec![b'x'; 400]].concat();
     let after_empty_line = [b"\r\n".to_vec(), method.clone()].concat();
-    for input in [method, after_empty_line, header] {
+    let name = [b"GET / HTTP/1.1\r\nX-Long".to_vec(), vec![b'x'; 400]].concat();
+    let many = [with_fields(""), b"X: y\r\n".repeat(70)].concat();
+    for input in [method, after_empty_line, header, name, many] {
         let refused = |length: &usize| parse_with(&input[..*length], &policy).1 != Parsed::Partial;
         let decides = (1..input.len()).find(refused).unwrap();
         let mut scanner = HeadScanner::new(&policy);

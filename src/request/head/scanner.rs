@@ -1,6 +1,7 @@
 //! When to parse a head that came in pieces.
 
 use super::HeadPolicy;
+use crate::request::headers::FieldLimits;
 use crate::request::line;
 
 /// Tells cheaply whether it is worth while to parse again after more bytes came, so that a
@@ -13,6 +14,9 @@ pub struct HeadScanner {
     /// Sizes at which a limit is exceeded.
     limits: [usize; 3],
     lines: u32,
+    /// Where the line begins that has no end yet.
+    line_start: usize,
+    field: FieldLimits,
 }
 
 impl HeadScanner {
@@ -23,7 +27,11 @@ impl HeadScanner {
             0 => usize::MAX,
             bytes => bytes.saturating_add(1),
         };
-        Self { limits: [line, line.saturating_add(2), head], ..Self::default() }
+        Self {
+            limits: [line, line.saturating_add(2), head],
+            field: FieldLimits::of(policy),
+            ..Self::default()
+        }
     }
 
     /// `input` is all that is there of the request. True when the new bytes end the head or the
@@ -31,6 +39,7 @@ impl HeadScanner {
     /// as at the last time that it was true (bad bytes are found then).
     pub fn advance(&mut self, input: &[u8]) -> bool {
         let mut parse = input.len() >= self.next_size;
+        let seen = self.looked_at;
         while let Some(offset) = memchr::memchr(b'\n', input.get(self.looked_at..).unwrap_or(&[])) {
             let at = self.looked_at + offset;
             self.looked_at = at + 1;
@@ -38,14 +47,27 @@ impl HeadScanner {
             let ends_head = line.ends_with(b"\r\n\r") || !line.ends_with(b"\r");
             // The first line may be the empty one that is skipped.
             parse |= ends_head || (self.lines < 2 && at > 1);
+            parse |= self.exceeds(&input[self.line_start..=at], seen);
+            self.line_start = at + 1;
             self.lines = self.lines.saturating_add(1);
         }
         self.looked_at = self.looked_at.max(input.len());
+        parse |= self.exceeds(input.get(self.line_start..).unwrap_or(&[]), seen);
         if parse {
             let twice = input.len().saturating_mul(2).max(1);
             let limits = self.limits.iter().filter(|limit| **limit > input.len());
             self.next_size = limits.fold(twice, |next, limit| next.min(*limit));
         }
         parse
+    }
+
+    /// Whether a field has come to be too long since there were `seen` bytes.
+    fn exceeds(&self, line: &[u8], seen: usize) -> bool {
+        let before = seen.saturating_sub(self.line_start);
+        let too_long = |limit: usize| before <= limit && line.len() > limit;
+        let name = |limit: usize| memchr::memchr(b':', &line[..=limit]).is_none();
+        // A line of the full length that has no end yet is as good as one that is longer.
+        too_long(self.field.line.saturating_sub(1))
+            || (too_long(self.field.name) && name(self.field.name))
     }
 }

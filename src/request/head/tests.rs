@@ -248,6 +248,32 @@ fn number_of_fields() {
 }
 
 #[test]
+fn size_of_one_field() {
+    let request = |fields: &str| format!("GET / HTTP/1.0\r\n{fields}\r\n").into_bytes();
+    let limited = HeadPolicy { max_field_bytes: 12, max_field_name: 4, ..policy() };
+    let at = |fields: &str| parse_with(&request(fields), &limited).1;
+    for fits in ["", "Name: 5678\r\n", "A: 1\r\nName: 5678\r\nB: 2\r\n"] {
+        assert_eq!(at(fits), Parsed::Complete { length: request(fits).len() }, "{fits:?}");
+    }
+    for large in [
+        "Name: 56789\r\n",
+        "Name: 567  \r\n",
+        "Name: 56789\r\nB: 2\r\n",
+        "A: 1\r\nName: 56789\r\n",
+        "Names: 1\r\n",
+        "A: 1\r\nNames: 1\r\nB: 1\r\n",
+        "Names\0: 1\r\n",
+        "Name: 567890123\0\r\n",
+    ] {
+        assert_eq!(at(large), Parsed::Refused(TOO_LARGE), "{large:?}");
+    }
+    assert_eq!(at("A B: 1\r\nNames: 1\r\n"), Parsed::Refused(ILLEGAL_LINE));
+    let none = HeadPolicy { max_field_bytes: 0, max_field_name: 0, ..policy() };
+    let long = request(&format!("{}: {}\r\n", "n".repeat(900), "v".repeat(9000)));
+    assert_eq!(parse_with(&long, &none).1, Parsed::Complete { length: long.len() });
+}
+
+#[test]
 fn field_lines() {
     for (fields, refusal) in [
         ("X: 1\n", NO_CRLF),
