@@ -19,8 +19,8 @@ pub(super) enum Scan {
     /// Not at all, or it needs no looking: the length of the body is known.
     #[default]
     None,
-    Head(HeadScanner),
-    /// Apart, so that idle connections are not larger for it.
+    /// Both apart, so that idle connections are not larger for them.
+    Head(Box<HeadScanner>),
     Chunked(Box<ChunkedScanner>),
 }
 
@@ -30,7 +30,7 @@ impl Scan {
         if matches!(self, Self::None) {
             let mut scanner = HeadScanner::new(policy);
             scanner.advance(input);
-            *self = Self::Head(scanner);
+            *self = Self::Head(Box::new(scanner));
         }
     }
 
@@ -55,7 +55,8 @@ impl Scan {
     /// Bytes of memory apart from the connection's own.
     pub(super) fn memory(&self) -> usize {
         match self {
-            Self::None | Self::Head(_) => 0,
+            Self::None => 0,
+            Self::Head(_) => size_of::<HeadScanner>(),
             Self::Chunked(scanner) => scanner.memory(),
         }
     }
