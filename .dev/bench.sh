@@ -14,6 +14,8 @@ bench_main() {
     need_command valgrind valgrind
     need_header microhttpd.h libmicrohttpd-dev
     need_nginx
+    need_command valgrind valgrind
+    need_command strace strace
     bench_build
     exec python3 "$root/benches/run.py" --programs "$target/dev/c" --nginx "$nginx" \
         --output "$target/bench" --docs "$root/docs" "$@"
@@ -26,6 +28,7 @@ bench_build() {
     done
     build_c microhttpd_hello "$root/benches/microhttpd_hello.c" -- -lmicrohttpd
     build_serve c
+    build_c_with_library call_or_pull "$root/benches/call_or_pull.c"
     build_c_with_library app "$root"/benches/app{,_bodies,_pull}.c
 }
 

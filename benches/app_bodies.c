@@ -49,7 +49,7 @@ static wsgi_status take_upload(wsgi_request request, const wsgi_environ *environ
     unsigned long long total = 0;
     int64_t got;
 
-    while ((got = wsgi_request_read(environ->server, request, piece, sizeof piece)) > 0) {
+    while ((got = wsgi_request_read(environ->server, request, piece, sizeof piece, 0)) > 0) {
         total += (unsigned long long)got;
     }
     if (got < 0) {
@@ -65,7 +65,7 @@ static wsgi_status echo(wsgi_request request, const wsgi_environ *environ) {
     int64_t got;
 
     do {
-        got = wsgi_request_read(environ->server, request, body + length, sizeof body - length);
+        got = wsgi_request_read(environ->server, request, body + length, sizeof body - length, 0);
         if (got < 0) {
             return (wsgi_status)got;
         }

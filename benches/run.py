@@ -11,6 +11,7 @@ import sys
 import scenario_bodies
 import scenario_connections
 import scenario_instructions
+import scenario_pull
 import scenario_slow
 import scenario_throughput
 from report import Report, print_table
@@ -32,6 +33,7 @@ SCENARIOS = {
     "stop": scenario_connections.stop,
     "lowrate": scenario_connections.lowrate,
     "statistics": scenario_instructions.statistics,
+    "pull": scenario_pull.pull,
 }
 
 

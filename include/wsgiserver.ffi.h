@@ -25,6 +25,28 @@ enum { WSGI_INTERRUPT = 2 };
 // The event is a request.
 enum { WSGI_EVENT_REQUEST = 1 };
 
+// A read with WSGI_NONBLOCK said WSGI_AGAIN, and may go on: there is something, or the end, or an
+// error.
+enum { WSGI_EVENT_READABLE = 2 };
+
+// A write with WSGI_NONBLOCK said WSGI_AGAIN, and may go on: there is room, or an error.
+enum { WSGI_EVENT_WRITABLE = 3 };
+
+// Asked for by WSGI_WATCH_ABORTED. The code tells: 1 the client has half-closed its connection (it
+// may still read), 2 it has left, 3 the server is about to stop and cuts what is not answered in
+// time.
+enum { WSGI_EVENT_ABORTED = 4 };
+
+// Asked for by WSGI_WATCH_RELEASED: the request has ended, and nothing of it is kept any more. The
+// code is 0 if the last byte of its answer was sent, else WSGI_E_CLIENT: it was cut.
+enum { WSGI_EVENT_RELEASED = 5 };
+
+// For wsgi_request_watch: an event when the client half-closes or leaves, or the server stops.
+enum { WSGI_WATCH_ABORTED = 1 };
+
+// For wsgi_request_watch: an event when the request has ended and its answer was sent.
+enum { WSGI_WATCH_RELEASED = 2 };
+
 // A log level: of interest to whoever looks for an error.
 enum { WSGI_LEVEL_DEBUG = 10 };
 
@@ -523,8 +545,11 @@ typedef void (*wsgi_abort_fn)(void *user_data, wsgi_request request);
 typedef struct wsgi_event {
     // Set by the caller in the first event: the size of this struct.
     size_t struct_size;
-    // WSGI_EVENT_REQUEST.
+    // WSGI_EVENT_REQUEST or one of the others.
     uint32_t kind;
+    // What there is to say beside the kind; 0 for most.
+    int32_t code;
+    // The request that has come, or that this is about.
     wsgi_request request;
 } wsgi_event;
 
@@ -825,19 +850,25 @@ wsgi_status wsgi_request_environ(const struct wsgi_server *server,
                                  struct wsgi_environ *environ);
 
 // Reads the request's body: the number of bytes, 0 at its end, or a negative status. Waits for the
-// client at most the option body_timeout. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
-// WSGI_E_CLIENT (it left, is too slow, or cut its body short), WSGI_E_BODY, WSGI_E_STATE,
-// WSGI_E_MAX_SIZE_EXCEEDED, WSGI_E_STOPPING.
+// client at most the option body_timeout; with WSGI_NONBLOCK in flags (else 0) it does not wait but
+// returns WSGI_AGAIN. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_CLIENT (it
+// left, is too slow, or cut its body short), WSGI_E_BODY, WSGI_E_STATE, WSGI_E_MAX_SIZE_EXCEEDED,
+// WSGI_E_STOPPING, WSGI_E_OPTION (an unknown flag).
 int64_t wsgi_request_read(const struct wsgi_server *server,
                           wsgi_request request,
                           void *buffer,
-                          size_t capacity);
+                          size_t capacity,
+                          uint32_t flags);
 
 // Lets the request live on after the application's call, which then returns WSGI_DETACHED. The
-// answer may come from any thread and ends with wsgi_finish, wsgi_respond or wsgi_abort. To be
-// called in the application's call, before the handle is given to another thread. Errors:
-// WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (detached already).
-wsgi_status wsgi_request_detach(const struct wsgi_server *server, wsgi_request request);
+// answer may come from any thread and ends with wsgi_finish, wsgi_respond or wsgi_abort; after the
+// option detached_timeout, if it is set, the client gets 503 and the request is gone. To be called
+// in the application's call, before the handle is given to another thread. For a pulled request it
+// says that the answer will take a while. What was lent of the request before (environ, view) is
+// good until the application's call returns, of a pulled request until this one does: the memory is
+// given back, and what is needed later has to be asked for again. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (detached already).
+wsgi_status wsgi_request_detach(const struct wsgi_server *server,
+                                wsgi_request request);
 
 // Whether the client is still there: 0 it is, 1 it has half-closed, 2 it has left; or a negative
 // status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
@@ -975,12 +1006,16 @@ wsgi_status wsgi_start_response(const struct wsgi_server *server,
                                 int32_t restart);
 
 // Sends a piece of the body; waits while the client does not take it, at most the option
-// write_timeout without progress. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
-// WSGI_E_STATE, WSGI_E_LENGTH, WSGI_E_CLIENT, WSGI_E_STOPPING.
+// write_timeout without progress. With WSGI_NONBLOCK in flags (else 0) it does not wait: the piece
+// is taken as a whole, and what of it the client does not take at once is copied; but while a part
+// of an earlier piece is kept so, nothing is taken and the call returns WSGI_AGAIN. Any thread.
+// Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE, WSGI_E_LENGTH, WSGI_E_CLIENT,
+// WSGI_E_STOPPING, WSGI_E_OPTION (an unknown flag).
 wsgi_status wsgi_write(const struct wsgi_server *server,
                        wsgi_request request,
                        const void *data,
-                       size_t length);
+                       size_t length,
+                       uint32_t flags);
 
 // Sends the body, or the rest of one, from a file; the answer is complete with that. Comes after
 // wsgi_start_response. The part begins at offset and has length bytes, -1: to the end of the file.
@@ -1094,17 +1129,19 @@ int32_t wsgi_stream_fd(const struct wsgi_stream *stream);
 wsgi_status wsgi_stream_free(struct wsgi_stream *stream);
 
 // wsgi_write of one piece that lies in count parts: together they are one chunk, and go out by one
-// system call as far as the socket takes them. Any thread. Errors: those of wsgi_write.
+// system call as far as the socket takes them. Flags and errors: those of wsgi_write. Any thread.
 wsgi_status wsgi_writev(const struct wsgi_server *server,
                         wsgi_request request,
                         const struct wsgi_str *parts,
-                        size_t count);
+                        size_t count,
+                        uint32_t flags);
 
 // Sends now what is held back: the head, if nothing was written yet, and what the library has
 // kept for the client to take. wsgi_write holds nothing back by itself, but for the last piece of
 // a declared length when the client has sent its next request already. Waits, and fails, as
-// wsgi_write does. Any thread.
-wsgi_status wsgi_flush(const struct wsgi_server *server, wsgi_request request);
+// wsgi_write does; with WSGI_NONBLOCK it returns WSGI_AGAIN while something is still kept. Any
+// thread.
+wsgi_status wsgi_flush(const struct wsgi_server *server, wsgi_request request, uint32_t flags);
 
 // wsgi_write of a buffer that is given away. What the client does not take at once stays in it,
 // uncopied, and is sent when it does (a small buffer may be copied); this call goes on, and the
@@ -1166,15 +1203,33 @@ wsgi_status wsgi_worker_new(const struct wsgi_server *server,
                             struct wsgi_worker **worker,
                             struct wsgi_error **error);
 
-// Works for the server (it accepts, reads and parses here) until there are requests: their number,
-// at most capacity. Waits at most timeout_ms milliseconds, -1: any time. A request that is given
-// out is not tied to the worker or the thread. WSGI_AGAIN: the time is up, or somebody called
-// wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped), WSGI_E_NULL, WSGI_BUSY
-// (another thread is in next with this worker), WSGI_E_STATE (events[0].struct_size is too small).
+// Works for the server (it accepts, reads and parses here) until there are requests or other
+// events: their number, at most capacity. Waits at most timeout_ms milliseconds, -1: any time. A
+// request that is given out is not tied to the worker or the thread. Events about it, which only
+// come if they were asked for, go to whichever worker comes first; of each kind there is one at a
+// time for a request. The events stand events[0].struct_size bytes apart. WSGI_AGAIN: the time is
+// up, or somebody called wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped, and
+// there are no more events), WSGI_E_NULL, WSGI_BUSY (another thread is in next with this worker),
+// WSGI_E_STATE (events[0].struct_size is too small).
 int32_t wsgi_worker_next(const struct wsgi_worker *worker,
                          struct wsgi_event *events,
                          size_t capacity,
                          int32_t timeout_ms);
+
+// Asks for events about a request of a pull server: what is WSGI_WATCH_ABORTED, WSGI_WATCH_RELEASED
+// or both. Each comes once; to hear of a client that half-closed and then leaves, ask again. What
+// happened before is told as well. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
+// WSGI_E_STATE (the server calls its application), WSGI_E_OPTION (what is something else).
+wsgi_status wsgi_request_watch(const struct wsgi_server *server,
+                               wsgi_request request,
+                               uint32_t what);
+
+// Gives a descriptor for a host's own loop, of a pull server that is prepared: it is readable while
+// wsgi_worker_next with a timeout of 0 has something to do. From here on the server relies on the
+// host to do so. The descriptor stays the server's: only to be polled, and to be taken out of the
+// loop before the server is freed. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (not prepared, or
+// not a pull server), WSGI_E_FORKED.
+wsgi_status wsgi_server_event_fd(const struct wsgi_server *server, int32_t *fd);
 
 // Makes wsgi_worker_next of this worker return soon with WSGI_AGAIN, now or when it is called the
 // next time. Any thread. Errors: WSGI_E_NULL.

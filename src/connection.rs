@@ -36,6 +36,7 @@ mod file;
 mod handing_over;
 mod informing;
 mod lines;
+mod nonblocking;
 mod owned;
 mod pace;
 pub(crate) mod peercreds;
@@ -48,6 +49,7 @@ mod telling;
 mod timing;
 pub(crate) mod traffic;
 mod unsent;
+pub(crate) mod watching;
 
 use exchange::Exchange;
 use extras::Extras;
@@ -56,6 +58,7 @@ use services::Services;
 pub(crate) use timing::Expired;
 use traffic::Traffic;
 use unsent::Unsent;
+use watching::Watch;
 
 /// Events that a connection is registered for; `EPOLLOUT` only while an answer is stuck.
 pub(crate) const INTEREST: u32 = epoll::IN | epoll::RDHUP | epoll::EDGE;
@@ -105,6 +108,10 @@ pub(crate) struct HTTPConnection {
     muted: bool,
     /// What only some connections have.
     pub(crate) extras: Option<Box<Extras>>,
+    /// It is counted among those that are out at the host.
+    pub(crate) in_flight: bool,
+    /// What is to be told of the request that is out.
+    pub(crate) watch: Option<Box<Watch>>,
 }
 
 /// What a connection is doing.
@@ -171,6 +178,8 @@ impl HTTPConnection {
             waiting: false,
             muted: false,
             extras: None,
+            in_flight: false,
+            watch: None,
         }
     }
 
@@ -201,6 +210,10 @@ impl HTTPConnection {
         services.budget.change(self.charged, 0);
         self.settle_traffic(services);
         *self = Self::closed();
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        self.token
     }
 
     pub(crate) fn fd(&self) -> RawFd {
@@ -268,12 +281,17 @@ impl HTTPConnection {
         }
         self.turn_requests = 0;
         self.settle_traffic(services);
+        self.charge(services);
+        self.set_deadline(services, now);
+    }
+
+    /// Brings its share of the budget up to date.
+    fn charge(&mut self, services: &Services) {
         let held = self.stored.capacity() + self.unsent.data.capacity() + self.scan.memory();
         if held != self.charged {
             services.budget.change(self.charged, held);
             self.charged = held;
         }
-        self.set_deadline(services, now);
     }
 
     /// Whether nothing of a request has come: such a connection may be closed at any time.

@@ -23,9 +23,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub(crate) mod accept;
+mod attending;
 pub(crate) mod averages;
 pub(crate) mod batch;
 pub(crate) mod deadlines;
+pub(crate) mod events;
+mod flight;
 mod gauges;
 pub(crate) mod handle;
 mod handout;
@@ -47,6 +50,7 @@ pub(crate) mod worker;
 
 use accept::Listener;
 use averages::RouteAverages;
+use handle::RequestId;
 use headcount::Headcount;
 use ownership::{Bits, Ownership, Post, Token};
 use parking::ParkingLot;
@@ -93,6 +97,8 @@ pub(crate) struct Tuning {
     pub(crate) idle_thread_timeout: u64,
     /// Complete requests that may wait for a worker; -1: any number.
     pub(crate) accepted_queue_size: i64,
+    /// Requests that may be out at a time; 0: any number.
+    pub(crate) max_in_flight: usize,
     /// Bytes that connections at rest may hold together.
     pub(crate) max_buffered: usize,
 }
@@ -115,6 +121,11 @@ pub(crate) struct Engine {
     waiting: Mutex<std::collections::VecDeque<Token>>,
     /// Requests whose bodies would make one worker too many wait for a client.
     deferred: TokenQueue,
+    /// What a host that pulls is to be told.
+    events: events::Events,
+    flight: flight::Flight,
+    /// A host waits for the set of descriptors by itself, and comes when it is ready.
+    host_polls: AtomicBool,
     roles: Roles,
     lot: ParkingLot,
     shares: RwLock<Vec<Arc<Share>>>,
@@ -127,8 +138,6 @@ pub(crate) struct Engine {
     pub(crate) service: service::Service,
     /// Workers that were woken and have not noticed yet.
     wakes: AtomicUsize,
-    /// Threads that have, for a moment, a request that belongs to the host.
-    visits: AtomicUsize,
     /// The application wants an environ with each call.
     wants_environ: bool,
     pub(crate) headcount: Headcount,
@@ -167,6 +176,9 @@ impl Engine {
             requests: TokenQueue::new(tuning.accepted_queue_size),
             waiting: Mutex::default(),
             deferred: TokenQueue::new(-1),
+            events: events::Events::default(),
+            flight: flight::Flight::new(tuning.max_in_flight),
+            host_polls: AtomicBool::new(false),
             roles: Roles::new(tuning.pollers, tuning.pollers_fixed),
             lot: ParkingLot::new(tuning.threads),
             shares: RwLock::default(),
@@ -176,7 +188,6 @@ impl Engine {
             leaving: AtomicBool::new(false),
             service: service::Service::new(stopper, tuning.takeover_after > 0),
             wakes: AtomicUsize::new(0),
-            visits: AtomicUsize::new(0),
             wants_environ,
             headcount: Headcount::new(
                 tuning.threads,
@@ -226,7 +237,11 @@ impl Engine {
             let connection = slot.connection.get(&mut own);
             connection.note(bits);
             let _acted = connection.check_deadline(&self.services, bits, now) == Expired::Yes;
-            match connection.advance(&self.services, spare) {
+            let advance = connection.advance(&self.services, spare);
+            if connection.watch.is_some() {
+                self.tell_released(connection, None);
+            }
+            match advance {
                 Advance::Request => return TurnEnd::Request(own),
                 Advance::Close => {
                     self.close(own);
@@ -288,11 +303,18 @@ impl Engine {
 
     /// Ends a connection.
     pub(crate) fn close(&self, mut own: Ownership) {
-        let Some(slot) = self.slots.get(own.token().slot) else { return };
+        let number = own.token().slot;
+        let Some(slot) = self.slots.get(number) else { return };
         // A handle of a request that was out finds it gone.
-        let next = slot.serial.load(Ordering::Relaxed).wrapping_add(1);
-        slot.serial.store(next, Ordering::Release);
-        slot.connection.get(&mut own).teardown(&self.services);
+        let serial = slot.serial.load(Ordering::Relaxed);
+        slot.serial.store(serial.wrapping_add(1), Ordering::Release);
+        let connection = slot.connection.get(&mut own);
+        self.let_go(connection);
+        if connection.watch.is_some() {
+            slot.watched.store(false, Ordering::Relaxed);
+            self.tell_released(connection, Some(RequestId::new(number, serial)));
+        }
+        connection.teardown(&self.services);
         let open = self.slots.close(own);
         if open == 0 && self.services.draining() {
             self.service.wake();
@@ -329,7 +351,7 @@ impl Engine {
         if self.lot.wake_one() {
             return;
         }
-        if self.roles.polling() > 0 {
+        if self.roles.polling() > 0 || self.host_polls() {
             self.wake.signal();
         } else {
             self.service.watch();

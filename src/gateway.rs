@@ -10,6 +10,8 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
+use crate::connection::body::Wait;
+use crate::connection::watching::Watched;
 use crate::engine::Engine;
 use crate::engine::handle::RequestId;
 use crate::error_log::LogLevel;
@@ -186,7 +188,14 @@ impl<'a> Request<'a> {
 
     /// WSGI's `write`: sends a piece of the body. Waits while the client does not take it.
     pub fn write(&self, data: &[u8]) -> Result<(), RequestError> {
-        self.engine.write(self.id, data)
+        self.engine.write(self.id, data, Wait::ForClient)
+    }
+
+    /// [`write`](Self::write) without waiting for the client: the piece is taken as a whole, and
+    /// what of it the client does not take at once is kept. As long as a part of an earlier piece is
+    /// kept nothing is taken, and the error is [`RequestError::Again`].
+    pub fn try_write(&self, data: &[u8]) -> Result<(), RequestError> {
+        self.engine.write(self.id, data, Wait::Never)
     }
 
     /// A whole answer at once; `Content-Length` is added. Never waits for the client.
@@ -217,7 +226,13 @@ impl<'a> Request<'a> {
     /// Reads the request's body into `buffer`: the number of bytes, 0 at the end. Waits for the
     /// client.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, RequestError> {
-        self.engine.read(self.id, buffer)
+        self.engine.read(self.id, buffer, Wait::ForClient)
+    }
+
+    /// [`read`](Self::read) without waiting for the client: [`RequestError::Again`] if nothing has
+    /// come.
+    pub fn try_read(&self, buffer: &mut [u8]) -> Result<usize, RequestError> {
+        self.engine.read(self.id, buffer, Wait::Never)
     }
 
     /// Reads a line of the request's body, its LF included, and appends it to `line`: the number of
@@ -279,6 +294,19 @@ impl<'a> Request<'a> {
     /// answer.
     pub fn try_hijack(&self) -> Result<Stream, RequestError> {
         self.engine.hijack(self.id, false)
+    }
+
+    /// Asks a pull server for an event ([`Happened::Aborted`](crate::Happened::Aborted)) when the
+    /// client half-closes its connection or leaves, or the server is about to stop. There is one
+    /// event for each time that this is asked.
+    pub fn watch_aborted(&self) -> Result<(), RequestError> {
+        self.engine.watch(self.id, Watched::Aborted)
+    }
+
+    /// Asks a pull server for an event ([`Happened::Released`](crate::Happened::Released)) when the
+    /// request has ended and the last byte of its answer was sent, or it was cut.
+    pub fn watch_released(&self) -> Result<(), RequestError> {
+        self.engine.watch(self.id, Watched::Released)
     }
 
     /// Lets the request live on after [`Gateway::respond`] returns (which then returns

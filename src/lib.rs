@@ -61,6 +61,7 @@ mod stream;
 mod sys;
 mod threadpool;
 
+pub use engine::events::Happened;
 pub use engine::handle::RequestId;
 pub use error::{Error, ErrorKind};
 pub use error_log::{LOG_TARGET, LogCode, LogHandler, LogLevel};

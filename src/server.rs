@@ -12,6 +12,7 @@ mod inherited;
 mod listeners;
 pub mod options;
 mod pool;
+mod pull_worker;
 mod settings;
 mod stats;
 mod unix_socket;
@@ -21,16 +22,14 @@ use bind::Bound;
 use current::CurrentEngine;
 use listeners::Listeners;
 use options::Options;
+pub use pull_worker::{PullWorker, Pulled};
 
 use crate::engine::Engine;
 use crate::engine::accept::Listener;
-use crate::engine::handle::RequestId;
 use crate::engine::service::Stopper;
-use crate::engine::share::Share;
-use crate::engine::worker::{Next, Worker};
 use crate::error::{Error, ErrorKind};
 use crate::error_log::LogCode;
-use crate::gateway::{Gateway, Request};
+use crate::gateway::Gateway;
 use crate::handlers::Handlers;
 use crate::statistics::counters::Ledger;
 use crate::sys::thread;
@@ -164,7 +163,7 @@ impl HTTPServer {
         let failed = |error: std::io::Error| Error::system("the server cannot be set up", &error);
         let listeners = make_listeners(bound).map_err(failed)?;
         let engine = Engine::new(
-            settings::settings(&state.options, &addresses),
+            settings::settings(&state.options, &addresses, gateway.is_none()),
             &state.handlers,
             settings::tuning(&state.options),
             listeners,
@@ -408,67 +407,4 @@ fn make_listeners(bound: Vec<Bound>) -> std::io::Result<Vec<Listener>> {
 
 fn forked() -> Error {
     Error::new(ErrorKind::Forked, "this is a forked child; the server's threads are in the parent")
-}
-
-/// A thread of the host that takes requests from a pull server. It may be moved between threads.
-pub struct PullWorker {
-    worker: Worker,
-}
-
-/// What a [`PullWorker`] got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pulled {
-    /// A request, to be answered from any thread.
-    Request(RequestId),
-    /// The time is up, or somebody woke the worker.
-    Nothing,
-    /// The server has stopped.
-    Stopped,
-}
-
-impl PullWorker {
-    /// A worker for a pull server that is prepared.
-    pub fn new(server: &HTTPServer) -> Result<Self, Error> {
-        if !server.is_pull() {
-            let why = "the server has an application of its own; only a pull server has workers";
-            return Err(Error::new(ErrorKind::State, why));
-        }
-        let Some(engine) = server.engine() else {
-            return Err(Error::new(ErrorKind::State, "the server was not prepared"));
-        };
-        if engine.fork_mark.in_child() {
-            return Err(forked());
-        }
-        Ok(Self { worker: Worker::new(&engine, engine.headcount.next_number(), true) })
-    }
-
-    /// Works for the server until there is a request, at most `timeout` milliseconds (`None`: no
-    /// limit).
-    pub fn next(&mut self, timeout: Option<u64>) -> Pulled {
-        match self.worker.next(timeout) {
-            Next::Request(id) => Pulled::Request(id),
-            Next::Nothing => Pulled::Nothing,
-            Next::Stopped => Pulled::Stopped,
-        }
-    }
-
-    /// A further request if one is at hand.
-    pub fn next_at_hand(&mut self) -> Option<RequestId> {
-        self.worker.next_at_hand()
-    }
-
-    /// A request that this or another worker of the same server pulled.
-    pub fn request(&self, id: RequestId) -> Request<'_> {
-        Request::new(self.worker.engine(), id)
-    }
-
-    pub(crate) fn waker(&self) -> (Arc<Engine>, Arc<Share>) {
-        (self.worker.engine().clone(), self.worker.share())
-    }
-}
-
-impl fmt::Debug for PullWorker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PullWorker").finish_non_exhaustive()
-    }
 }

@@ -261,7 +261,7 @@ impl WorkerThread<'_> {
     fn turn(&mut self) -> bool {
         let id = match self.worker.next(None) {
             Next::Request(id) => id,
-            Next::Nothing => return true,
+            Next::Nothing | Next::Event(_) => return true,
             Next::Stopped => return false,
         };
         let engine = self.worker.engine();

@@ -344,7 +344,7 @@ fn pulled_requests_are_counted() {
         loop {
             match worker.next(None) {
                 Pulled::Request(id) => drop(ok(&worker.request(id), b"pulled")),
-                Pulled::Nothing => {}
+                Pulled::Event(..) | Pulled::Nothing => {}
                 Pulled::Stopped => return,
             }
         }

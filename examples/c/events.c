@@ -59,7 +59,7 @@ static void publish(listener **list, const char *text) {
         pthread_mutex_lock(&lock);
         int left = one->left;
         pthread_mutex_unlock(&lock);
-        if (left || (*text && wsgi_write(server, one->request, text, strlen(text)) < 0)) {
+        if (left || (*text && wsgi_write(server, one->request, text, strlen(text), 0) < 0)) {
             *list = one->next;
             wsgi_abort(server, one->request); /* WSGI_GONE if it has ended already */
             let_go(one);
@@ -137,7 +137,7 @@ static int32_t listen_to_events(wsgi_request request) {
     pthread_mutex_unlock(&lock);
     /* The head goes out now, so that the browser knows that it is connected, and not before it will
      * hear everything. WSGI_BUSY: the publisher is sending it just now, with an event. */
-    wsgi_flush(server, request);
+    wsgi_flush(server, request, 0);
     return WSGI_DETACHED;
 }
 

@@ -126,7 +126,7 @@ static int64_t fill(const call *call, char *buffer, size_t capacity) {
     size_t filled = 0;
     while (filled < capacity) {
         int64_t got = wsgi_request_read(call->environ->server, call->request, buffer + filled,
-                                        capacity - filled);
+                                        capacity - filled, 0);
         if (got < 0) return got;
         if (got == 0) break;
         filled += (size_t)got;
@@ -149,7 +149,7 @@ static int32_t echo_body(const call *call) {
     while (status >= 0 && got > 0) {
         status = put(call, window, (size_t)got);
         if (status < 0) break;
-        got = wsgi_request_read(call->environ->server, call->request, window, sizeof window);
+        got = wsgi_request_read(call->environ->server, call->request, window, sizeof window, 0);
     }
     if (status < 0) return status;
     return got < 0 ? (int32_t)got : WSGI_DONE;
@@ -204,7 +204,7 @@ static int32_t echo_headers(const call *call) {
     char rest[4096];
     int64_t got;
     do /* a body that is cut short or malformed is an error here too */
-        got = wsgi_request_read(call->environ->server, call->request, rest, sizeof rest);
+        got = wsgi_request_read(call->environ->server, call->request, rest, sizeof rest, 0);
     while (got > 0);
     return got < 0 ? (int32_t)got : answer_lines(call, 1);
 }

@@ -77,7 +77,7 @@ static int64_t store(wsgi_server *server, wsgi_request request, file *file, cons
         file->error = errno;
         return 0;
     }
-    while (file->error == 0 && (got = wsgi_request_read(server, request, piece, PIECE)) > 0)
+    while (file->error == 0 && (got = wsgi_request_read(server, request, piece, PIECE, 0)) > 0)
         append(file, piece, (size_t)got);
     if (fchmod(file->fd, 0644) < 0 && file->error == 0) file->error = errno;
     if (close(file->fd) < 0 && file->error == 0) file->error = errno;

@@ -15,6 +15,13 @@ use crate::sys::{clock, poll, socket};
 /// Room for so many bytes is made before a read into the exchange's buffer.
 const LEAST_READ: usize = 4096;
 
+/// Whether a call may wait for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    ForClient,
+    Never,
+}
+
 impl HTTPConnection {
     /// Reads the request's body: bytes, or 0 at its end. A body that the client cut short is an
     /// error, not an end.
@@ -22,8 +29,9 @@ impl HTTPConnection {
         &mut self,
         services: &Services,
         output: &mut [u8],
+        wait: Wait,
     ) -> Result<usize, RequestError> {
-        self.read_part(services, output, false)
+        self.read_part(services, output, false, wait)
     }
 
     /// Reads some bytes; in a `line` none behind its LF.
@@ -32,10 +40,14 @@ impl HTTPConnection {
         services: &Services,
         output: &mut [u8],
         line: bool,
+        wait: Wait,
     ) -> Result<usize, RequestError> {
         loop {
             if self.phase != Phase::Request {
-                return Err(RequestError::State("the answer is finished"));
+                return Err(self.finished());
+            }
+            if let Some(lost) = self.lost() {
+                return Err(lost);
             }
             let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
             let before = exchange.input.unread().len();
@@ -46,12 +58,15 @@ impl HTTPConnection {
                 Ok(count) => return Ok(count),
                 Err(error) => return Err(self.body_refused(error)),
             }
-            self.offer_to_continue(services)?;
+            self.offer_to_continue(services, wait)?;
             if let Some(count) = self.fetch_body(output, line)? {
                 if count > 0 {
                     return Ok(count);
                 }
                 continue;
+            }
+            if wait == Wait::Never {
+                return Err(self.nothing_to_read(services));
             }
             self.wait_for(services, Awaited::Body)?;
         }
@@ -80,7 +95,7 @@ impl HTTPConnection {
 
     /// RFC 9110, section 10.1.1: once, when the application wants the body, unless it has begun
     /// its answer.
-    fn offer_to_continue(&mut self, services: &Services) -> Result<(), RequestError> {
+    fn offer_to_continue(&mut self, services: &Services, wait: Wait) -> Result<(), RequestError> {
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         if !exchange.head.expect_continue || exchange.continued {
             return Ok(());
@@ -91,7 +106,7 @@ impl HTTPConnection {
         }
         exchange.output.extend_from_slice(services.settings.protocol);
         exchange.output.extend_from_slice(b" 100 Continue\r\n\r\n");
-        self.send_waiting(services, std::iter::empty())
+        self.send(services, std::iter::empty(), wait)
     }
 
     /// Reads from the socket: a body of known length straight to where the application wants it,
@@ -177,7 +192,7 @@ impl HTTPConnection {
     }
 
     /// A client that made us wait in vain gets no more, unless there is still an error to tell it.
-    fn broken_unless_head_open(&mut self) {
+    pub(super) fn broken_unless_head_open(&mut self) {
         self.close = true;
         let begun = self.exchange.as_ref().is_none_or(|exchange| exchange.framing.is_some());
         if begun {

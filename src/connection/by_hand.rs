@@ -40,6 +40,8 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         log_level: LogLevel::Error,
         environs: vec![EnvironTemplate::new(&info)],
         peercreds: PeerCreds::Off,
+        pull: false,
+        detached_timeout: 0,
     };
     Services::new(settings, &Handlers::default(), usize::MAX, 1, Arc::default())
         .expect("descriptors")

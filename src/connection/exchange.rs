@@ -30,6 +30,10 @@ pub(crate) struct Exchange {
     pub(crate) head: RequestHead,
     /// The size of the head, once it is parsed.
     pub(crate) head_length: Option<usize>,
+    /// It has no more memory than the request that is out needs.
+    compact: bool,
+    /// Something was lent to the host since the request was detached.
+    pub(crate) lent: bool,
     /// `100 Continue` was sent.
     pub(crate) continued: bool,
     pub(crate) rfile: RFile,
@@ -56,6 +60,8 @@ impl Default for Exchange {
             input: Input::default(),
             head: RequestHead::default(),
             head_length: None,
+            compact: false,
+            lent: false,
             continued: false,
             rfile: RFile::Empty,
             environ: Environ::default(),
@@ -74,8 +80,32 @@ impl Default for Exchange {
 }
 
 impl Exchange {
+    /// Gives back what a request that is out for long does not need. What was lent of it, the environ
+    /// too, is lent no more: it is made again when it is asked for.
+    pub(crate) fn compact(&mut self) {
+        self.compact = true;
+        self.input.compact();
+        self.output.shrink_to_fit();
+        self.head.fields.shrink_to_fit();
+        (self.extension, self.raw, self.raw_built) = (None, None, false);
+        if self.environ.is_mounted() {
+            self.environ.shrink();
+        } else {
+            self.environ = Environ::default();
+            self.environ_built = false;
+        }
+    }
+
+    /// The request is over: there is room for others again.
+    pub(super) fn expand(&mut self) {
+        if std::mem::take(&mut self.compact) {
+            self.input.expand();
+        }
+    }
+
     /// Gives back memory that an unusual request made it take.
     pub(crate) fn trim(&mut self) {
+        self.expand();
         self.input.clear();
         self.head_length = None;
         if self.input.buffer.len() > KEEP {
@@ -126,6 +156,18 @@ impl Input {
 
     pub(crate) fn clear(&mut self) {
         (self.start, self.cursor, self.filled) = (0, 0, 0);
+    }
+
+    /// Keeps the current request alone, and no room for more.
+    fn compact(&mut self) {
+        self.buffer = self.request().to_vec();
+        self.cursor -= self.start;
+        self.filled -= self.start;
+        self.start = 0;
+    }
+
+    fn expand(&mut self) {
+        self.buffer.resize(self.buffer.len().max(INPUT), 0);
     }
 
     /// Puts back bytes that were stored while the connection was at rest.

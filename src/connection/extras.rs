@@ -103,6 +103,7 @@ impl HTTPConnection {
 
     /// What is parked goes out as soon as the client takes it, though the request is out.
     pub(super) fn expect_room(&mut self, services: &Services) {
+        self.kept_while_out();
         self.muted = false;
         self.set_interest(services, INTEREST | epoll::OUT);
     }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use super::body::Wait;
 use super::services::Services;
 use super::unsent::{self, FilePart};
 use super::{HTTPConnection, Step};
@@ -39,7 +40,7 @@ impl HTTPConnection {
     ) -> Result<(), RequestError> {
         let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
         if self.over {
-            return Err(RequestError::State("the answer is finished"));
+            return Err(self.finished());
         }
         if !exchange.response.is_started() {
             return Err(RequestError::State("send_file before start_response"));
@@ -114,7 +115,7 @@ impl HTTPConnection {
             if self.send_head(services, length)? == Framing::None {
                 return self.finish(services);
             }
-            self.write(services, &piece[..count])?;
+            self.write(services, &piece[..count], Wait::ForClient)?;
             left -= count as u64;
         }
         if length.is_some() && left > 0 {

@@ -4,6 +4,7 @@
 use std::iter;
 
 use super::HTTPConnection;
+use super::body::Wait;
 use super::services::Services;
 use crate::gateway::RequestError;
 use crate::request::response::write_interim;
@@ -37,14 +38,14 @@ impl HTTPConnection {
             return Ok(());
         }
         exchange.continued |= code == 100;
-        self.send_waiting(services, iter::empty())
+        self.send(services, iter::empty(), Wait::ForClient)
     }
 
     /// Adds a field behind the body. It is sent if the body is chunked, else it is left out.
     pub(crate) fn add_trailer(&mut self, name: &[u8], value: &[u8]) -> Result<(), RequestError> {
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         if self.over {
-            return Err(RequestError::State("the answer is finished"));
+            return Err(self.finished());
         }
         if !exchange.response.is_started() {
             return Err(RequestError::State("a trailer before start_response"));

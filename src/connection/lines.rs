@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::HTTPConnection;
+use super::body::Wait;
 use super::services::Services;
 use crate::gateway::{RequestError, Trailers};
 
@@ -15,7 +16,7 @@ impl HTTPConnection {
     ) -> Result<usize, RequestError> {
         let mut count = 0;
         while count < output.len() {
-            let part = self.read_part(services, &mut output[count..], true)?;
+            let part = self.read_part(services, &mut output[count..], true, Wait::ForClient)?;
             count += part;
             if part == 0 || output[..count].ends_with(b"\n") {
                 break;

@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use std::{io, iter};
 
 use super::HTTPConnection;
+use super::body::Wait;
 use super::sending::{COPY, send_list};
 use super::services::Services;
 use super::unsent::{Sent, Source};
@@ -53,14 +54,15 @@ impl HTTPConnection {
         buffer: &mut Option<B>,
     ) -> Result<(), RequestError> {
         let Some(bytes) = buffer.as_ref().map(AsRef::as_ref) else { return Ok(()) };
-        let (framing, allowed, overrun) = self.begin_write(services, bytes.len() as u64)?;
+        let (framing, allowed, overrun) =
+            self.begin_write(services, bytes.len() as u64, Wait::ForClient)?;
         let length = allowed as usize;
         if length <= COPY {
             let bytes = bytes.get(..length).unwrap_or_default();
-            self.send_pieces(services, framing, iter::once(bytes), allowed)?;
+            self.send_pieces(services, framing, iter::once(bytes), allowed, Wait::ForClient)?;
         } else {
             if !self.unsent.is_empty() {
-                self.send_waiting(services, iter::empty())?;
+                self.send(services, iter::empty(), Wait::ForClient)?;
             }
             self.send_or_park(services, framing, length, buffer)?;
         }
@@ -109,17 +111,5 @@ impl HTTPConnection {
             self.expect_room(services);
         }
         Ok(())
-    }
-
-    /// A request that is still out: more of what was parked may fit into the socket now.
-    pub(crate) fn send_parked(&mut self, services: &Services) {
-        if !self.unsent.is_empty() && self.send_unsent(services) == super::Step::Close {
-            self.broken();
-        }
-    }
-
-    /// Whether something is parked.
-    pub(crate) fn has_parked(&self) -> bool {
-        !self.unsent.is_empty()
     }
 }

@@ -4,6 +4,7 @@
 use std::io::{self, IoSlice};
 use std::iter;
 
+use super::body::Wait;
 use super::reading::{DRAIN_LIMIT, LINGER_LIMIT};
 use super::sending::COPY;
 use super::services::Services;
@@ -31,7 +32,7 @@ impl HTTPConnection {
     ) -> Result<(), RequestError> {
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         if self.over {
-            return Err(RequestError::State("the answer is finished"));
+            return Err(self.finished());
         }
         if restart && exchange.framing.is_some() {
             return Err(RequestError::State("the head was sent before the restart"));
@@ -39,9 +40,15 @@ impl HTTPConnection {
         Ok(exchange.response.start(status, headers, restart)?)
     }
 
-    /// WSGI's `write`: the piece is on its way to the client when this returns.
-    pub(crate) fn write(&mut self, services: &Services, data: &[u8]) -> Result<(), RequestError> {
-        self.write_vectored(services, iter::once(data))
+    /// WSGI's `write`: the piece is on its way to the client when this returns. If it must not wait
+    /// the piece is taken as a whole, or not at all while an earlier one is not sent.
+    pub(crate) fn write(
+        &mut self,
+        services: &Services,
+        data: &[u8],
+        wait: Wait,
+    ) -> Result<(), RequestError> {
+        self.write_vectored(services, iter::once(data), wait)
     }
 
     /// [`write`](Self::write) of a piece in several parts.
@@ -49,15 +56,16 @@ impl HTTPConnection {
         &mut self,
         services: &Services,
         parts: impl Iterator<Item = &'a [u8]> + Clone,
+        wait: Wait,
     ) -> Result<(), RequestError> {
         let length = parts.clone().map(|part| part.len() as u64).sum();
-        let (framing, allowed, overrun) = self.begin_write(services, length)?;
+        let (framing, allowed, overrun) = self.begin_write(services, length, wait)?;
         let allowed_parts = parts.scan(allowed, |left, part| {
             let count = (part.len() as u64).min(*left);
             *left -= count;
             part.get(..count as usize)
         });
-        self.send_pieces(services, framing, allowed_parts, allowed)?;
+        self.send_pieces(services, framing, allowed_parts, allowed, wait)?;
         if overrun { Err(self.cut_at_length(services)) } else { Ok(()) }
     }
 
@@ -67,16 +75,20 @@ impl HTTPConnection {
         &mut self,
         services: &Services,
         length: u64,
+        wait: Wait,
     ) -> Result<(Framing, u64, bool), RequestError> {
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         if self.over {
-            return Err(RequestError::State("the answer is finished"));
+            return Err(self.finished());
         }
         if !exchange.response.is_started() {
             return Err(RequestError::State("write before start_response"));
         }
         if length == 0 {
             return Ok((Framing::None, 0, false));
+        }
+        if wait == Wait::Never {
+            self.make_room(services)?;
         }
         self.check_length(services, length)?;
         let framing = self.send_head(services, None)?;
@@ -245,6 +257,7 @@ impl HTTPConnection {
         }
         let Some(exchange) = self.exchange.as_mut() else { return };
         exchange.head_length = None;
+        exchange.expand();
         exchange.input.next_request();
         let more = !exchange.input.request().is_empty() && self.phase == Phase::Head;
         if !(gather && more && exchange.output.len() < GATHER) {
@@ -367,7 +380,7 @@ impl HTTPConnection {
 
     /// Puts the body of a whole answer behind its head: copied if it is small, else sent from where
     /// it is, and only the rest that does not fit is copied.
-    fn put(&mut self, services: &Services, body: &[u8]) {
+    pub(super) fn put(&mut self, services: &Services, body: &[u8]) {
         let fd = self.fd();
         let Some(exchange) = self.exchange.as_mut() else { return };
         if body.len() <= COPY || !self.unsent.is_empty() {
@@ -400,6 +413,7 @@ impl HTTPConnection {
 
     /// The client is gone: nothing that is still to be sent matters.
     pub(super) fn broken(&mut self) {
+        self.note_loss("the client has left");
         self.unsent = Unsent::default();
         if let Some(exchange) = self.exchange.as_mut() {
             exchange.output.clear();

@@ -6,6 +6,7 @@ use std::io::{self, IoSlice};
 use std::iter;
 use std::os::fd::RawFd;
 
+use super::body::Wait;
 use super::services::Services;
 use super::timing::Awaited;
 use super::{HTTPConnection, Step, Unsent};
@@ -24,17 +25,25 @@ const TOLD_EARLY: u64 = 256 * 1024;
 
 impl HTTPConnection {
     /// Sends now what was held back: the head if nothing was written yet, and whatever was gathered.
-    /// Waits while the client does not take it.
-    pub(crate) fn flush_now(&mut self, services: &Services) -> Result<(), RequestError> {
+    /// If it must not wait, what the client does not take at once stays kept, and it is `Again`.
+    pub(crate) fn flush_now(
+        &mut self,
+        services: &Services,
+        wait: Wait,
+    ) -> Result<(), RequestError> {
         let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
         if self.over {
-            return Err(RequestError::State("the answer is finished"));
+            return Err(self.finished());
         }
         if !exchange.response.is_started() {
             return Err(RequestError::State("flush before start_response"));
         }
         self.send_head(services, None)?;
-        self.send_waiting(services, iter::empty())
+        self.send(services, iter::empty(), wait)?;
+        match self.unsent.is_empty() || wait == Wait::ForClient {
+            true => Ok(()),
+            false => Err(self.nothing_taken(services)),
+        }
     }
 
     /// Sends one piece of a streamed body, `length` bytes in several parts.
@@ -44,6 +53,7 @@ impl HTTPConnection {
         framing: Framing,
         pieces: impl Iterator<Item = &'a [u8]> + Clone,
         length: u64,
+        wait: Wait,
     ) -> Result<(), RequestError> {
         if framing == Framing::None || length == 0 {
             return Ok(());
@@ -55,7 +65,7 @@ impl HTTPConnection {
         }
         if length > COPY as u64 {
             let end: &[u8] = if chunked { b"\r\n" } else { b"" };
-            return self.send_waiting(services, pieces.chain(iter::once(end)));
+            return self.send(services, pieces.chain(iter::once(end)), wait);
         }
         pieces.for_each(|piece| exchange.output.extend_from_slice(piece));
         if chunked {
@@ -66,14 +76,16 @@ impl HTTPConnection {
             self.flush_last(services);
             return Ok(());
         }
-        self.send_waiting(services, iter::empty())
+        self.send(services, iter::empty(), wait)
     }
 
-    /// Sends what is gathered, then the pieces, and waits until the socket has taken all of it.
-    pub(super) fn send_waiting<'a>(
+    /// Sends what is gathered, then the pieces, and waits until the socket has taken all of it, or
+    /// keeps the rest.
+    pub(super) fn send<'a>(
         &mut self,
         services: &Services,
         pieces: impl Iterator<Item = &'a [u8]> + Clone,
+        wait: Wait,
     ) -> Result<(), RequestError> {
         let mut at = 0;
         loop {
@@ -81,7 +93,7 @@ impl HTTPConnection {
                 match self.send_unsent(services) {
                     Step::Again => {}
                     Step::Close => return Err(self.has_left()),
-                    _ if self.may_keep(services) => {
+                    _ if wait == Wait::Never || self.may_keep(services) => {
                         self.keep(services, behind(pieces, at));
                         return Ok(());
                     }
@@ -118,7 +130,7 @@ impl HTTPConnection {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.may_keep(services) {
+                    if wait == Wait::Never || self.may_keep(services) {
                         self.keep(services, behind(pieces, at));
                         return Ok(());
                     }

@@ -43,6 +43,10 @@ pub(crate) struct Settings {
     /// One for each listener.
     pub(crate) environs: Vec<EnvironTemplate>,
     pub(crate) peercreds: PeerCreds,
+    /// The host pulls, and is told of events.
+    pub(crate) pull: bool,
+    /// A detached request has to be answered within so many milliseconds.
+    pub(crate) detached_timeout: u64,
 }
 
 /// Everything a connection shares with the others of its server.

@@ -165,9 +165,7 @@ impl HTTPConnection {
         if !bits.intersects(Bits::TIMER) {
             return Expired::No;
         }
-        if self.timing.entry <= now {
-            self.timing.entry = 0;
-        }
+        self.timer_came(bits, now);
         if self.timing.deadline == 0 || self.timing.deadline > now {
             return Expired::No;
         }
@@ -227,8 +225,22 @@ impl HTTPConnection {
         if std::mem::take(&mut timing.retry) {
             wake = if wake == 0 { now + RETRY } else { wake.min(now + RETRY) };
         }
-        if wake != 0 && (timing.entry == 0 || wake < timing.entry) {
-            timing.entry = services.deadlines.insert(self.token, wake);
+        if wake != 0 {
+            self.wake_by(services, wake);
+        }
+    }
+
+    /// Sees to it that a timer event comes at `when`, or before.
+    pub(super) fn wake_by(&mut self, services: &Services, when: u64) {
+        if self.timing.entry == 0 || when < self.timing.entry {
+            self.timing.entry = services.deadlines.insert(self.token, when);
+        }
+    }
+
+    /// After a timer event the entry that has come due is not there any more.
+    pub(super) fn timer_came(&mut self, bits: Bits, now: u64) {
+        if bits.intersects(Bits::TIMER) && self.timing.entry <= now {
+            self.timing.entry = 0;
         }
     }
 

@@ -5,9 +5,10 @@
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
-use super::ownership::{Bits, Claim, Ownership, Token};
+use super::ownership::{Claim, Ownership, Token};
 use super::slots::Slot;
 use super::{Engine, TurnEnd};
+use crate::connection::body::Wait;
 use crate::connection::exchange::{Exchange, Kept};
 use crate::connection::{HTTPConnection, Phase};
 use crate::error_log::{LogCode, LogLevel};
@@ -16,7 +17,7 @@ use crate::gateway::{RequestError, RequestView, Trailers};
 use crate::sys::clock;
 
 const SERIAL_BITS: u32 = 40;
-const SERIAL_MASK: u64 = (1 << SERIAL_BITS) - 1;
+pub(super) const SERIAL_MASK: u64 = (1 << SERIAL_BITS) - 1;
 
 /// The name of one request: a slot and the number of the request in it. A number is used again
 /// after 2^40 requests in one slot.
@@ -28,7 +29,7 @@ impl RequestId {
         Self(u64::from(slot) << SERIAL_BITS | serial & SERIAL_MASK)
     }
 
-    fn slot(self) -> u32 {
+    pub(super) fn slot(self) -> u32 {
         (self.0 >> SERIAL_BITS) as u32
     }
 
@@ -48,6 +49,7 @@ impl Engine {
         self.with(id, |connection| {
             connection.build_environ(&self.services);
             let exchange = connection.exchange.as_mut().ok_or(RequestError::Gone)?;
+            exchange.lent = true;
             let Exchange { environ, extension, .. } = &mut **exchange;
             Ok(look(environ, extension))
         })
@@ -63,8 +65,8 @@ impl Engine {
         self.with(id, |connection| connection.start_response(status, headers, restart))
     }
 
-    pub(crate) fn write(&self, id: RequestId, data: &[u8]) -> Result<(), RequestError> {
-        self.with(id, |connection| connection.write(&self.services, data))
+    pub(crate) fn write(&self, id: RequestId, data: &[u8], wait: Wait) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.write(&self.services, data, wait))
     }
 
     /// [`write`](Self::write) of one piece in several parts.
@@ -72,12 +74,13 @@ impl Engine {
         &self,
         id: RequestId,
         parts: impl Iterator<Item = &'a [u8]> + Clone,
+        wait: Wait,
     ) -> Result<(), RequestError> {
-        self.with(id, |connection| connection.write_vectored(&self.services, parts))
+        self.with(id, |connection| connection.write_vectored(&self.services, parts, wait))
     }
 
-    pub(crate) fn flush(&self, id: RequestId) -> Result<(), RequestError> {
-        self.with(id, |connection| connection.flush_now(&self.services))
+    pub(crate) fn flush(&self, id: RequestId, wait: Wait) -> Result<(), RequestError> {
+        self.with(id, |connection| connection.flush_now(&self.services, wait))
     }
 
     pub(crate) fn inform<'a>(
@@ -132,8 +135,13 @@ impl Engine {
         self.with(id, |connection| connection.finish(&self.services))
     }
 
-    pub(crate) fn read(&self, id: RequestId, buffer: &mut [u8]) -> Result<usize, RequestError> {
-        self.with(id, |connection| connection.read_body(&self.services, buffer))
+    pub(crate) fn read(
+        &self,
+        id: RequestId,
+        buffer: &mut [u8],
+        wait: Wait,
+    ) -> Result<usize, RequestError> {
+        self.with(id, |connection| connection.read_body(&self.services, buffer, wait))
     }
 
     pub(crate) fn read_line(
@@ -215,13 +223,25 @@ impl Engine {
     }
 
     pub(crate) fn detach(&self, id: RequestId) -> Result<(), RequestError> {
+        let slot = self.slots.get(id.slot()).ok_or(RequestError::Gone)?;
         self.with(id, |connection| {
-            if !connection.attached {
+            let settings = &self.services.settings;
+            let detached = slot.detached.load(Ordering::Relaxed) == id.serial();
+            if detached || !(connection.attached || settings.pull) {
                 return Err(RequestError::State("the request is detached already"));
             }
             connection.attached = false;
-            if let Some(slot) = self.slots.get(id.slot()) {
-                slot.detached.store(id.serial(), Ordering::Release);
+            slot.detached.store(id.serial(), Ordering::Release);
+            if let Some(exchange) = &mut connection.exchange {
+                // An application's own call has still what was lent for it.
+                exchange.lent = false;
+                if settings.pull {
+                    exchange.compact();
+                }
+            }
+            if settings.detached_timeout > 0 && connection.own_deadline().is_none() {
+                let when = clock::monotonic_ms() + settings.detached_timeout;
+                connection.set_own_deadline(&self.services, id, Some(when));
             }
             Ok(())
         })
@@ -231,6 +251,7 @@ impl Engine {
     /// returned. `None`: it was detached and has ended meanwhile, or lives on by itself.
     pub(super) fn take_back(&self, id: RequestId, detached: bool) -> Option<Ownership> {
         if self.slots.get(id.slot())?.detached.load(Ordering::Acquire) == id.serial() {
+            self.compact(id);
             return None;
         }
         loop {
@@ -241,7 +262,7 @@ impl Engine {
                     if connection.over || (was_attached && !detached) {
                         return Some(own);
                     }
-                    slot.word.hold(own, id.serial());
+                    self.give_back(own, slot, id);
                     return None;
                 }
                 // Another thread is in a call on a request that was not detached. The host was told
@@ -262,36 +283,28 @@ impl Engine {
         id: RequestId,
         f: impl FnOnce(&mut HTTPConnection) -> Result<R, RequestError>,
     ) -> Result<R, RequestError> {
-        let (mut own, slot) = self.claim_for_host(id)?;
+        let (mut own, slot) = self.claim(id)?;
         let connection = slot.connection.get(&mut own);
         if connection.is_expired() {
-            slot.word.hold(own, id.serial());
+            self.give_back(own, slot, id);
             return Err(RequestError::Gone);
         }
         let result = f(connection);
         if connection.over && !connection.attached {
             self.go_on(own);
-        } else if connection.has_parked() {
-            let token = slot.word.hold(own, id.serial());
-            if slot.word.is_held_with(Bits::OUT) {
-                // The room came while the call was under way.
-                self.send_parked(token);
-            }
         } else {
-            slot.word.hold(own, id.serial());
+            self.give_back(own, slot, id);
         }
         self.see_to_errands();
         result
     }
 
-    /// [`claim`](Self::claim) for a call of the host's: a library thread that has the request for a
-    /// moment is waited for.
-    pub(super) fn claim_for_host(&self, id: RequestId) -> Result<(Ownership, &Slot), RequestError> {
-        loop {
-            match self.claim(id) {
-                Err(RequestError::Busy) if self.visits_a_request() => std::thread::yield_now(),
-                result => return result,
-            }
+    /// Gives the request back to the host.
+    pub(super) fn give_back(&self, mut own: Ownership, slot: &Slot, id: RequestId) {
+        if slot.connection.get(&mut own).watch.is_some() {
+            self.hold_watched(own, slot, id);
+        } else {
+            slot.word.hold(own, id.serial());
         }
     }
 
@@ -312,6 +325,11 @@ impl Engine {
     /// A finished request that no worker waits for: ends it and drives its connection on.
     pub(super) fn go_on(&self, mut own: Ownership) {
         self.end_request(&mut own, false);
+        self.drive_on(own);
+    }
+
+    /// Drives a connection on whose request has ended.
+    pub(super) fn drive_on(&self, own: Ownership) {
         let mut spare = None;
         match self.run_turn(own, &mut spare, clock::monotonic_ms()) {
             TurnEnd::Rest => {}
@@ -325,12 +343,19 @@ impl Engine {
     /// Ends the request that is out: late calls on it find it gone.
     pub(super) fn end_request(&self, own: &mut Ownership, gather: bool) {
         let Some(slot) = self.slots.get(own.token().slot) else { return };
-        let next = slot.serial.load(Ordering::Relaxed).wrapping_add(1);
+        let serial = slot.serial.load(Ordering::Relaxed);
+        let next = serial.wrapping_add(1);
         slot.serial.store(next, Ordering::Release);
         slot.word.end_request(own, next);
+        let number = own.token().slot;
         let connection = slot.connection.get(own);
         connection.attached = false;
-        connection.end_request(&self.services, gather);
+        self.let_go(connection);
+        let watched = connection.watch.is_some();
+        if watched {
+            self.end_watch(connection, RequestId::new(number, serial));
+        }
+        connection.end_request(&self.services, gather && !watched);
     }
 
     /// Puts a connection whose next request is complete at the end of the ready tokens.

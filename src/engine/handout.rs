@@ -1,12 +1,14 @@
 //! Handing out: what the queues have for a worker, and what goes into them.
 #![forbid(unsafe_code)]
 
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 
-use super::Engine;
 use super::ownership::{Ownership, Token};
 use super::share::Share;
+use super::{Engine, TurnEnd};
+use crate::connection::HTTPConnection;
 use crate::connection::exchange::Exchange;
 
 impl Engine {
@@ -55,9 +57,30 @@ impl Engine {
         }
     }
 
+    /// The host waits by itself for the set of descriptors, which is returned. From here on its calls
+    /// do what the service thread would: that reads and accepts no more.
+    pub(crate) fn let_host_poll(&self) -> RawFd {
+        self.host_polls.store(true, Ordering::SeqCst);
+        if self.has_queued() {
+            self.signal_host();
+        }
+        self.services.epoll.as_raw_fd()
+    }
+
+    pub(crate) fn host_polls(&self) -> bool {
+        self.host_polls.load(Ordering::SeqCst)
+    }
+
+    /// Makes the set of descriptors ready.
+    pub(crate) fn signal_host(&self) {
+        self.wake.signal();
+    }
+
     /// Takes the next connection out of the queues.
     pub(super) fn next_queued(&self) -> Option<Ownership> {
-        if let Some(token) = self.requests.pop() {
+        if !self.flight.is_full()
+            && let Some(token) = self.requests.pop()
+        {
             self.move_waiting();
             if let Some(own) = self.dequeue(token) {
                 return Some(own);
@@ -81,7 +104,7 @@ impl Engine {
     /// Whether the queues have something for a worker.
     pub(super) fn has_queued(&self) -> bool {
         !self.ready.is_empty()
-            || !self.requests.is_empty()
+            || (!self.requests.is_empty() && !self.flight.is_full())
             || (!self.deferred.is_empty() && !self.services.waiters.is_full())
     }
 
@@ -102,6 +125,43 @@ impl Engine {
         if let Some(slot) = self.slots.get(own.token().slot) {
             let token = slot.word.enqueue(own);
             self.push_ready(token);
+        }
+    }
+
+    /// A request goes out to the host. False if too many are out already.
+    pub(super) fn may_go_out(&self, connection: &mut HTTPConnection) -> bool {
+        if self.flight.is_limited() {
+            connection.in_flight = self.flight.enter();
+            return connection.in_flight;
+        }
+        true
+    }
+
+    /// The host is done with its request: another one may go out.
+    pub(super) fn let_go(&self, connection: &mut HTTPConnection) {
+        if connection.in_flight {
+            connection.in_flight = false;
+            self.flight.leave();
+            if !self.requests.is_empty() {
+                self.call_somebody();
+            }
+        }
+    }
+
+    /// Puts a request that may not go out yet where it waits, or refuses it if there is no queue.
+    pub(super) fn keep_back(&self, mut own: Ownership, spare: &mut Option<Box<Exchange>>) {
+        let Some(slot) = self.slots.get(own.token().slot) else { return };
+        if self.tuning.accepted_queue_size == 0 {
+            slot.connection.get(&mut own).refuse_unavailable(&self.services);
+            if let TurnEnd::Request(own) = self.run_turn(own, spare, super::now_ms()) {
+                self.requeue(own, spare);
+            }
+            return;
+        }
+        self.queue_request(own, spare, super::now_ms());
+        // A place that became free before it was in the queue was offered to nobody.
+        if !self.flight.is_full() {
+            self.call_somebody();
         }
     }
 

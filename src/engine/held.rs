@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use super::Engine;
-use super::handle::RequestId;
+use super::handle::{RequestId, SERIAL_MASK};
 use super::ownership::{Bits, Token};
 use super::watches::Call;
 use crate::connection::exchange::Exchange;
@@ -60,6 +60,7 @@ impl Engine {
         self.with(id, |connection| {
             let remote = connection.remote;
             let exchange = connection.exchange.as_mut().ok_or(RequestError::Gone)?;
+            exchange.lent = true;
             let built = std::mem::replace(&mut exchange.raw_built, true);
             let Exchange { raw, input, head, .. } = &mut **exchange;
             let table = raw.get_or_insert_with(|| Box::new(T::default()));
@@ -155,65 +156,33 @@ impl Engine {
             let serial = slot.serial.load(Ordering::Acquire);
             self.tell_watcher(RequestId::new(token.slot, serial));
         }
-        if held && bits.intersects(Bits::OUT) {
-            self.send_parked(token);
-        }
-    }
-
-    /// The client of a request that is out takes more: what was parked goes on.
-    pub(super) fn send_parked(&self, token: Token) {
-        let Some(slot) = self.slots.get(token.slot) else { return };
-        loop {
-            let id = RequestId::new(token.slot, slot.serial.load(Ordering::Acquire));
-            self.visits.fetch_add(1, Ordering::SeqCst);
-            // One that is in a call looks for itself when the call is over.
-            if let Ok((mut own, slot)) = self.claim(id) {
-                let bits = slot.word.take_bits(&own);
-                let connection = slot.connection.get(&mut own);
-                connection.note(bits);
-                connection.check_deadline(&self.services, bits, clock::monotonic_ms());
-                connection.send_parked(&self.services);
-                if connection.over && !connection.attached {
-                    self.go_on(own);
-                } else {
-                    slot.word.hold(own, id.serial());
-                }
-            }
-            self.visits.fetch_sub(1, Ordering::SeqCst);
-            let token_now = slot.word.generation() == token.generation;
-            if !(token_now && slot.word.is_held_with(Bits::OUT)) {
-                return;
-            }
+        if held && slot.watched.load(Ordering::Relaxed) {
+            self.attend(token);
         }
     }
 
     /// The time of a request is up.
     pub(super) fn expire_request(&self, id: RequestId) {
-        self.visits.fetch_add(1, Ordering::SeqCst);
-        match self.claim(id) {
-            Ok((mut own, slot)) => {
-                let connection = slot.connection.get(&mut own);
-                if connection.is_late() {
-                    connection.expire(&self.services);
-                }
-                if connection.over && !connection.attached {
-                    self.go_on(own);
-                } else {
-                    slot.word.hold(own, id.serial());
-                }
-            }
-            Err(RequestError::Busy) => {
-                // The call itself ends at the deadline if it waits for the client.
+        let Some(slot) = self.slots.get(id.slot()) else { return };
+        let token = Token { slot: id.slot(), generation: slot.word.generation() };
+        let lives = || slot.serial.load(Ordering::Acquire) & SERIAL_MASK == id.serial();
+        let Some(mut own) = slot.word.attend(token) else {
+            if lives() {
+                // A call is under way; it ends at the deadline if it waits for the client.
                 self.services.deadlines.insert_request(id, clock::monotonic_ms() + AGAIN);
             }
-            Err(_) => {}
+            return;
+        };
+        let connection = slot.connection.get(&mut own);
+        if lives() && connection.is_late() {
+            connection.expire(&self.services);
+            if !connection.attached {
+                self.end_request(&mut own, false);
+                slot.word.keep(&own);
+                return self.drive_on(own);
+            }
         }
-        self.visits.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    /// Whether a library thread has, for a moment, a request that belongs to the host.
-    pub(super) fn visits_a_request(&self) -> bool {
-        self.visits.load(Ordering::SeqCst) > 0
+        self.look_after(own, slot);
     }
 
     fn tell_watcher(&self, id: RequestId) {

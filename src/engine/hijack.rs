@@ -18,7 +18,7 @@ impl Engine {
     /// Ends the request by giving its connection to the host; the slot is free from here on. If it
     /// may not `wait`, an answer that is still on its way before it is `Again`.
     pub(crate) fn hijack(&self, id: RequestId, wait: bool) -> Result<Stream, RequestError> {
-        let (mut own, slot) = self.claim_for_host(id)?;
+        let (mut own, slot) = self.claim(id)?;
         let connection = slot.connection.get(&mut own);
         match connection.hand_over(&self.services, wait) {
             Ok((socket, ahead)) => {
@@ -35,7 +35,7 @@ impl Engine {
                 if connection.over && !connection.attached {
                     self.go_on(own);
                 } else {
-                    slot.word.hold(own, id.serial());
+                    self.give_back(own, slot, id);
                 }
                 Err(error)
             }

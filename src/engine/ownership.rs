@@ -12,7 +12,9 @@
 //! | owned  | OWNED        | the holder of an `Ownership` | `release` → idle, `enqueue` → queued,|
 //! |        |              |                              | `hold` → held, `close` → closed      |
 //! | queued | QUEUED       | the queue                    | `dequeue` → owned                    |
-//! | held   | OWNED, HELD  | the request at the host      | `claim` → owned                      |
+//! | held   | OWNED, HELD  | the request at the host      | `claim` → owned,                     |
+//! |        |              |                              | `attend` → attended                  |
+//! | attended | OWNED, QUEUED | the engine, for a moment   | `hold_again` → held, `keep` → owned  |
 //!
 //! `post` sets event bits in every state but closed. It changes the state only from idle, in the
 //! same step, so an event is either seen by an owner or makes its poster the owner.
@@ -28,7 +30,7 @@
 //! or swap does it, whatever arrives meanwhile.
 #![forbid(unsafe_code)]
 
-use crate::engine::sync::{AtomicU64, Ordering};
+use crate::engine::sync::{AtomicU64, Ordering, thread};
 
 #[cfg(all(loom, test))]
 mod models;
@@ -39,6 +41,8 @@ const OWNED: u64 = 1 << 0;
 const QUEUED: u64 = 1 << 1;
 const HELD: u64 = 1 << 2;
 const CLOSED: u64 = 1 << 3;
+/// Owned, for a moment, by an engine thread that looks after a request that is out.
+const ATTENDED: u64 = OWNED | QUEUED;
 const EVENTS: u64 = 0xf0;
 const STATE: u64 = OWNED | QUEUED | HELD | CLOSED;
 const SERIAL_SHIFT: u32 = 8;
@@ -275,7 +279,48 @@ impl Word {
         owner.token
     }
 
-    /// Held → owned, for a handle of the request that is out.
+    /// Held → attended. `None` if it is not held: whoever is in a call on the request looks for bits
+    /// when that is over.
+    pub(crate) fn attend(&self, token: Token) -> Option<Ownership> {
+        let mut seen = self.0.load(Ordering::Relaxed);
+        while generation_of(seen) == token.generation && seen & STATE == OWNED | HELD {
+            match self.swap(seen, seen ^ (HELD | QUEUED)) {
+                Ok(()) => return Some(Ownership { token }),
+                Err(now) => seen = now,
+            }
+        }
+        None
+    }
+
+    /// Attended → held, unless there are bits: then the owner has to look again.
+    pub(crate) fn hold_again(&self, owner: Ownership) -> Result<(), Ownership> {
+        let mut seen = self.0.load(Ordering::Relaxed);
+        debug_assert!(owned_by(seen, &owner));
+        while seen & EVENTS == 0 {
+            let next = seen ^ (HELD | QUEUED);
+            match self.0.compare_exchange(seen, next, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(now) => seen = now,
+            }
+        }
+        Err(owner)
+    }
+
+    /// Attended → owned. The request has ended before, so that its handles are gone and none finds
+    /// another call under way.
+    pub(crate) fn keep(&self, owner: &Ownership) {
+        debug_assert!(owned_by(self.0.load(Ordering::Relaxed), owner));
+        self.0.fetch_xor(QUEUED, Ordering::Relaxed);
+    }
+
+    /// Whether there are bits that nobody has looked at. To be asked after `hold` of a request that
+    /// is watched: who posted before it found nobody to tell.
+    pub(crate) fn has_bits(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & EVENTS != 0
+    }
+
+    /// Held → owned, for a handle of the request that is out. Where it is attended this waits: that
+    /// takes a moment.
     ///
     /// Only 24 bits of the serial are compared. A host that may keep a handle over 16,777,216
     /// requests on one connection needs the whole serial compared by whoever has claimed.
@@ -285,6 +330,11 @@ impl Word {
             let same = generation_of(seen) == token.generation && serial_change(seen, serial) == 0;
             if !same || seen & CLOSED != 0 {
                 return Claim::Gone;
+            }
+            if seen & STATE == ATTENDED {
+                thread::yield_now();
+                seen = self.0.load(Ordering::Acquire);
+                continue;
             }
             if seen & HELD == 0 {
                 return Claim::Busy;
@@ -312,12 +362,6 @@ impl Word {
         // that comes after it fails its compare and finds the new generation.
         let next = owner.token.generation.wrapping_add(1);
         self.0.swap((u64::from(next) << GENERATION_SHIFT) | CLOSED, Ordering::Release);
-    }
-
-    /// Whether the request is out, nobody is in a call on it, and any of these events has come.
-    pub(crate) fn is_held_with(&self, bits: Bits) -> bool {
-        let seen = self.0.load(Ordering::Acquire);
-        seen & HELD != 0 && Bits::of_word(seen).intersects(bits)
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -354,5 +398,5 @@ const fn serial_change(word: u64, serial: u64) -> u64 {
 }
 
 fn owned_by(word: u64, owner: &Ownership) -> bool {
-    word & STATE == OWNED && generation_of(word) == owner.token.generation
+    matches!(word & STATE, OWNED | ATTENDED) && generation_of(word) == owner.token.generation
 }

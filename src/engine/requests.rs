@@ -31,9 +31,7 @@ impl Engine {
             return;
         }
         match self.requests.push(token) {
-            Ok(()) => {
-                self.lot.wake_one();
-            }
+            Ok(()) => self.call_for_request(),
             Err(token) => {
                 if let Some(own) = self.dequeue(token) {
                     self.wait_for_place(own);
@@ -65,8 +63,15 @@ impl Engine {
                 }
                 continue;
             }
-            self.lot.wake_one();
+            self.call_for_request();
             return;
+        }
+    }
+
+    /// A request is in the queue: whoever is free comes for it.
+    fn call_for_request(&self) {
+        if !self.lot.wake_one() && self.host_polls() {
+            self.signal_host();
         }
     }
 

@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::events::EVENT;
 use super::ownership::{Ownership, Token};
 use super::share::Share;
 use super::worker::waiting::BUSY_INTERVAL;
@@ -231,7 +232,7 @@ impl Watch {
             self.rob_the_stuck();
         }
         self.grow_if_wanted(now / 1_000_000, grow);
-        let attended = engine.roles.polling() > 0;
+        let attended = engine.roles.polling() > 0 || engine.host_polls();
         let visits = engine.roles.visits();
         // A worker that comes by between two looks is enough: no need to stand in its way.
         let came_by = visits.wrapping_sub(std::mem::replace(&mut self.visits, visits));
@@ -327,7 +328,7 @@ impl Watch {
         }
         engine.service.watching.store(false, Ordering::SeqCst);
         // Somebody may have gone away between the look and the store.
-        let unattended = !self.polls && engine.roles.polling() == 0;
+        let unattended = !self.polls && engine.roles.polling() == 0 && !engine.host_polls();
         if unattended || engine.has_queued() || engine.has_remainder() {
             self.quiet = 0;
             engine.service.watching.store(true, Ordering::SeqCst);
@@ -368,6 +369,10 @@ impl Watch {
         let now = clock::monotonic_ms();
         for _ in 0..engine.ready.len() {
             let Some(token) = engine.ready.pop() else { return };
+            if token == EVENT {
+                let _never_full = engine.ready.push(token);
+                continue;
+            }
             if engine.is_own_event(token, now) {
                 continue;
             }

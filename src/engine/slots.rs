@@ -2,9 +2,10 @@
 //! finds a slot with a newer generation and is dropped: it never finds freed memory.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::events::Untold;
 use super::ownership::{Ownership, Token, Word};
 use crate::connection::HTTPConnection;
 use crate::sys::cell::OwnedCell;
@@ -22,6 +23,10 @@ pub(crate) struct Slot {
     pub(crate) serial: AtomicU64,
     /// The number of the last request that the application detached.
     pub(crate) detached: AtomicU64,
+    /// The host wants to be told something about the request that is out.
+    pub(crate) watched: AtomicBool,
+    /// What of it the host has been told and has not fetched.
+    pub(crate) untold: Untold,
     /// Since when the connection is idle (milliseconds), for choosing the oldest; 0 while it isn't.
     pub(crate) idle_since: AtomicU64,
     pub(crate) connection: OwnedCell<HTTPConnection>,
@@ -109,6 +114,8 @@ fn make_chunk(chunk: usize) -> Box<[Slot]> {
                 word: Word::new(),
                 serial: AtomicU64::new(1),
                 detached: AtomicU64::new(0),
+                watched: AtomicBool::new(false),
+                untold: Untold::default(),
                 idle_since: AtomicU64::new(0),
                 connection: OwnedCell::new(number, HTTPConnection::closed()),
             }

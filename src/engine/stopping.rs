@@ -65,8 +65,11 @@ impl Engine {
 
     fn cut_everything(&self) {
         self.services.cut_all();
-        while let Some(own) = self.next_queued() {
-            self.cut_one(own);
+        self.flight.open();
+        while self.has_queued() {
+            if let Some(own) = self.next_queued() {
+                self.cut_one(own);
+            }
         }
         let mut cut = 0;
         for token in self.slots.open_tokens() {

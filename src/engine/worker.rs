@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::events::Event;
 use super::handle::RequestId;
 use super::ownership::{Ownership, Token};
 use super::share::Share;
@@ -29,6 +30,8 @@ const TURN: u32 = 16;
 pub(crate) enum Next {
     /// A request for the application.
     Request(RequestId),
+    /// Something for a host that pulls.
+    Event(Event),
     /// The time is up, or somebody called [`Worker::wake`].
     Nothing,
     /// The server has stopped, or the pool shrinks and this worker goes: the thread is to end.
@@ -104,16 +107,28 @@ impl Worker {
     }
 
     /// A further request if one is at hand, without going to fetch events.
-    pub(crate) fn next_at_hand(&mut self) -> Option<RequestId> {
+    pub(crate) fn next_at_hand(&mut self) -> Option<Next> {
         self.come_back();
+        if let Some(event) = self.take_event() {
+            return Some(Next::Event(event));
+        }
         while self.share.batch.remaining() > 0 || self.engine.has_queued() {
             if let Some(own) = self.take_work()
                 && let Some(id) = self.turn(own)
             {
-                return Some(id);
+                return Some(Next::Request(id));
             }
         }
         None
+    }
+
+    /// Whether there is more for the one who was given something just now.
+    pub(crate) fn has_more(&self) -> bool {
+        self.share.batch.remaining() > 0 || self.engine.has_queued()
+    }
+
+    fn take_event(&self) -> Option<Event> {
+        if self.pull { self.engine.next_event() } else { None }
     }
 
     /// Works until there is a request for the application. `timeout` in milliseconds, `None`: no
@@ -126,6 +141,9 @@ impl Worker {
                 && let Some(id) = self.turn(own)
             {
                 return Next::Request(id);
+            }
+            if let Some(event) = self.take_event() {
+                return Next::Event(event);
             }
             if self.engine.headcount.take_leave() || self.is_over() {
                 return Next::Stopped;
@@ -236,6 +254,10 @@ impl Worker {
         }
         if engine.services.waiters.is_full() && connection.wants_client() {
             engine.defer(own, &mut self.spare);
+            return None;
+        }
+        if !engine.may_go_out(connection) {
+            engine.keep_back(own, &mut self.spare);
             return None;
         }
         let route = connection.route();

@@ -10,6 +10,7 @@ use super::guard::{Failure, bytes, guard, items};
 use super::handlers::thread_data;
 use super::server::wsgi_server;
 use super::types::*;
+use crate::connection::body::Wait;
 use crate::engine::Engine;
 use crate::engine::handle::RequestId;
 use crate::gateway::environ::Environ;
@@ -190,7 +191,7 @@ unsafe extern "C" fn write(
         let context = context.ok_or(Failure::Null("context"))?;
         // SAFETY: the caller lends the data for this call.
         let data = unsafe { bytes(data, length)? };
-        Ok(context.engine.write(context.id, data)?)
+        Ok(context.engine.write(context.id, data, Wait::ForClient)?)
     })
 }
 

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::wsgi_error;
 use super::types::*;
+use crate::connection::body::Wait;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::RequestError;
 use crate::stream::StreamError;
@@ -116,6 +117,15 @@ pub(super) unsafe fn guard_with(
         unsafe { *error = wsgi_error::new(status, &failure.message()) };
     }
     status
+}
+
+/// Whether a call with these flags may wait for the client.
+pub(super) fn wait_of(flags: u32) -> Result<Wait, Failure> {
+    match flags {
+        0 => Ok(Wait::ForClient),
+        WSGI_NONBLOCK => Ok(Wait::Never),
+        _ => Err(Failure::Status(WSGI_E_OPTION)),
+    }
 }
 
 /// A C string that has to be there and to be text.

@@ -72,7 +72,7 @@ fn layouts() -> String {
         text,
         wsgi_handlers { struct_size, thread_start, thread_stop, app, gateway, error_log }
     );
-    layout!(text, wsgi_event { struct_size, kind, request });
+    layout!(text, wsgi_event { struct_size, kind, code, request });
     layout!(
         text,
         wsgi_stats {

@@ -6,7 +6,10 @@ use super::error::wsgi_error;
 use super::guard::{Failure, guard, guard_count, guard_with};
 use super::server::wsgi_server;
 use super::types::*;
+use crate::connection::watching::Watched;
 use crate::engine::Engine;
+use crate::engine::events::Happened;
+use crate::engine::handle::RequestId;
 use crate::engine::share::Share;
 use crate::engine::worker::Worker;
 use crate::server::{PullWorker, Pulled};
@@ -46,14 +49,17 @@ pub unsafe extern "C" fn wsgi_worker_new(
     unsafe { guard_with(error, body) }
 }
 
-/// Works for the server (it accepts, reads and parses here) until there are requests: their number,
-/// at most capacity. Waits at most timeout_ms milliseconds, -1: any time. A request that is given
-/// out is not tied to the worker or the thread. WSGI_AGAIN: the time is up, or somebody called
-/// wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped), WSGI_E_NULL, WSGI_BUSY
-/// (another thread is in next with this worker), WSGI_E_STATE (events[0].struct_size is too small).
+/// Works for the server (it accepts, reads and parses here) until there are requests or other
+/// events: their number, at most capacity. Waits at most timeout_ms milliseconds, -1: any time. A
+/// request that is given out is not tied to the worker or the thread. Events about it, which only
+/// come if they were asked for, go to whichever worker comes first; of each kind there is one at a
+/// time for a request. The events stand events[0].struct_size bytes apart. WSGI_AGAIN: the time is
+/// up, or somebody called wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped, and
+/// there are no more events), WSGI_E_NULL, WSGI_BUSY (another thread is in next with this worker),
+/// WSGI_E_STATE (events[0].struct_size is too small).
 ///
 /// # Safety
-/// events may be read and written to for capacity items.
+/// events may be read and written to for capacity items of the size that the first one says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsgi_worker_next(
     worker: Option<&wsgi_worker>,
@@ -66,9 +72,9 @@ pub unsafe extern "C" fn wsgi_worker_next(
         if events.is_null() || capacity == 0 {
             return Err(Failure::Null("events"));
         }
-        // SAFETY: not NULL, and an array by the caller's word.
-        let events = unsafe { std::slice::from_raw_parts_mut(events, capacity) };
-        if events[0].struct_size < size_of::<wsgi_event>() {
+        // SAFETY: not NULL, and readable by the caller's word.
+        let stride = unsafe { (*events).struct_size };
+        if stride < size_of::<wsgi_event>() || stride % align_of::<wsgi_event>() != 0 {
             return Err(Failure::Status(WSGI_E_STATE));
         }
         let mut pull = match worker.worker.try_lock() {
@@ -76,25 +82,96 @@ pub unsafe extern "C" fn wsgi_worker_next(
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Err(Failure::Status(WSGI_BUSY)),
         };
+        let mut pulled = pull.next(u64::try_from(timeout_ms).ok());
         let mut count = 0;
-        for event in events {
-            let id = if count > 0 {
-                // More only if it is there already.
-                let Some(id) = pull.next_at_hand() else { break };
-                id
-            } else {
-                match pull.next(u64::try_from(timeout_ms).ok()) {
-                    Pulled::Request(id) => id,
-                    Pulled::Nothing => return Err(Failure::Status(WSGI_AGAIN)),
-                    Pulled::Stopped => return Err(Failure::Status(WSGI_E_STOPPING)),
-                }
+        loop {
+            let event = event_of(pulled)?;
+            // SAFETY: fewer than `capacity` of them are filled, each as far from the next as the
+            // caller says.
+            unsafe {
+                *events.byte_add(count * stride) = wsgi_event { struct_size: stride, ..event }
             };
-            event.struct_size = size_of::<wsgi_event>();
-            event.kind = WSGI_EVENT_REQUEST;
-            event.request = id.0;
             count += 1;
+            if count == capacity {
+                break;
+            }
+            // More only if it is there already.
+            let Some(next) = pull.next_at_hand() else { break };
+            pulled = next;
         }
-        Ok(count)
+        pull.rest();
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    })
+}
+
+fn event_of(pulled: Pulled) -> Result<wsgi_event, Failure> {
+    let event = |kind, request: RequestId, code| wsgi_event {
+        struct_size: size_of::<wsgi_event>(),
+        kind,
+        code,
+        request: request.0,
+    };
+    Ok(match pulled {
+        Pulled::Request(id) => event(WSGI_EVENT_REQUEST, id, 0),
+        Pulled::Event(id, Happened::Readable) => event(WSGI_EVENT_READABLE, id, 0),
+        Pulled::Event(id, Happened::Writable) => event(WSGI_EVENT_WRITABLE, id, 0),
+        Pulled::Event(id, Happened::Aborted(how)) => event(WSGI_EVENT_ABORTED, id, how.into()),
+        Pulled::Event(id, Happened::Released(whole)) => {
+            event(WSGI_EVENT_RELEASED, id, if whole { 0 } else { WSGI_E_CLIENT })
+        }
+        Pulled::Nothing => return Err(Failure::Status(WSGI_AGAIN)),
+        Pulled::Stopped => return Err(Failure::Status(WSGI_E_STOPPING)),
+    })
+}
+
+/// Asks for events about a request of a pull server: what is WSGI_WATCH_ABORTED, WSGI_WATCH_RELEASED
+/// or both. Each comes once; to hear of a client that half-closed and then leaves, ask again. What
+/// happened before is told as well. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
+/// WSGI_E_STATE (the server calls its application), WSGI_E_OPTION (what is something else).
+#[unsafe(no_mangle)]
+pub extern "C" fn wsgi_request_watch(
+    server: Option<&wsgi_server>,
+    request: wsgi_request,
+    what: u32,
+) -> wsgi_status {
+    guard(|| {
+        let server = server.ok_or(Failure::Null("server"))?;
+        if what == 0 || what & !(WSGI_WATCH_ABORTED | WSGI_WATCH_RELEASED) != 0 {
+            return Err(Failure::Status(WSGI_E_OPTION));
+        }
+        let kinds =
+            [(WSGI_WATCH_RELEASED, Watched::Released), (WSGI_WATCH_ABORTED, Watched::Aborted)];
+        server.with_engine(|engine| {
+            for (_, kind) in kinds.into_iter().filter(|(flag, _)| what & flag != 0) {
+                engine.watch(RequestId(request), kind)?;
+            }
+            Ok(())
+        })
+    })
+}
+
+/// Gives a descriptor for a host's own loop, of a pull server that is prepared: it is readable while
+/// wsgi_worker_next with a timeout of 0 has something to do. From here on the server relies on the
+/// host to do so. The descriptor stays the server's: only to be polled, and to be taken out of the
+/// loop before the server is freed. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (not prepared, or
+/// not a pull server), WSGI_E_FORKED.
+///
+/// # Safety
+/// fd is NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsgi_server_event_fd(
+    server: Option<&wsgi_server>,
+    fd: *mut i32,
+) -> wsgi_status {
+    guard(|| {
+        let server = server.ok_or(Failure::Null("server"))?;
+        if fd.is_null() {
+            return Err(Failure::Null("fd"));
+        }
+        let event_fd = server.http().event_fd()?;
+        // SAFETY: not NULL, so it may be written to by the caller's word.
+        unsafe { *fd = event_fd };
+        Ok(())
     })
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use super::application::{empty_environ, fill_environ};
-use super::guard::{Failure, guard, guard_count, room};
+use super::guard::{Failure, guard, guard_count, room, wait_of};
 use super::server::wsgi_server;
 use super::types::*;
 use crate::engine::handle::RequestId;
@@ -41,9 +41,10 @@ pub unsafe extern "C" fn wsgi_request_environ(
 }
 
 /// Reads the request's body: the number of bytes, 0 at its end, or a negative status. Waits for the
-/// client at most the option body_timeout. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
-/// WSGI_E_CLIENT (it left, is too slow, or cut its body short), WSGI_E_BODY, WSGI_E_STATE,
-/// WSGI_E_MAX_SIZE_EXCEEDED, WSGI_E_STOPPING.
+/// client at most the option body_timeout; with WSGI_NONBLOCK in flags (else 0) it does not wait but
+/// returns WSGI_AGAIN. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_CLIENT (it
+/// left, is too slow, or cut its body short), WSGI_E_BODY, WSGI_E_STATE, WSGI_E_MAX_SIZE_EXCEEDED,
+/// WSGI_E_STOPPING, WSGI_E_OPTION (an unknown flag).
 ///
 /// # Safety
 /// buffer may be written to for capacity bytes.
@@ -53,19 +54,24 @@ pub unsafe extern "C" fn wsgi_request_read(
     request: wsgi_request,
     buffer: *mut c_void,
     capacity: usize,
+    flags: u32,
 ) -> i64 {
     guard_count(|| {
         let server = server.ok_or(Failure::Null("server"))?;
+        let wait = wait_of(flags)?;
         // SAFETY: writable by the caller's word.
         let buffer = unsafe { room(buffer, capacity)? };
-        server.with_engine(|engine| Ok(engine.read(RequestId(request), buffer)? as i64))
+        server.with_engine(|engine| Ok(engine.read(RequestId(request), buffer, wait)? as i64))
     })
 }
 
 /// Lets the request live on after the application's call, which then returns WSGI_DETACHED. The
-/// answer may come from any thread and ends with wsgi_finish, wsgi_respond or wsgi_abort. To be
-/// called in the application's call, before the handle is given to another thread. Errors:
-/// WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (detached already).
+/// answer may come from any thread and ends with wsgi_finish, wsgi_respond or wsgi_abort; after the
+/// option detached_timeout, if it is set, the client gets 503 and the request is gone. To be called
+/// in the application's call, before the handle is given to another thread. For a pulled request it
+/// says that the answer will take a while. What was lent of the request before (environ, view) is
+/// good until the application's call returns, of a pulled request until this one does: the memory is
+/// given back, and what is needed later has to be asked for again. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (detached already).
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_request_detach(
     server: Option<&wsgi_server>,

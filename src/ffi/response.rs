@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use super::application::{header_slices, lent_bytes, start};
-use super::guard::{Failure, bytes, guard};
+use super::guard::{Failure, bytes, guard, wait_of};
 use super::server::wsgi_server;
 use super::types::*;
 use crate::engine::handle::RequestId;
@@ -32,8 +32,11 @@ pub unsafe extern "C" fn wsgi_start_response(
 }
 
 /// Sends a piece of the body; waits while the client does not take it, at most the option
-/// write_timeout without progress. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY,
-/// WSGI_E_STATE, WSGI_E_LENGTH, WSGI_E_CLIENT, WSGI_E_STOPPING.
+/// write_timeout without progress. With WSGI_NONBLOCK in flags (else 0) it does not wait: the piece
+/// is taken as a whole, and what of it the client does not take at once is copied; but while a part
+/// of an earlier piece is kept so, nothing is taken and the call returns WSGI_AGAIN. Any thread.
+/// Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE, WSGI_E_LENGTH, WSGI_E_CLIENT,
+/// WSGI_E_STOPPING, WSGI_E_OPTION (an unknown flag).
 ///
 /// # Safety
 /// data is readable for length bytes during the call.
@@ -43,12 +46,14 @@ pub unsafe extern "C" fn wsgi_write(
     request: wsgi_request,
     data: *const c_void,
     length: usize,
+    flags: u32,
 ) -> wsgi_status {
     guard(|| {
         let server = server.ok_or(Failure::Null("server"))?;
+        let wait = wait_of(flags)?;
         // SAFETY: readable by the caller's word.
         let data = unsafe { bytes(data, length)? };
-        server.with_engine(|engine| Ok(engine.write(RequestId(request), data)?))
+        server.with_engine(|engine| Ok(engine.write(RequestId(request), data, wait)?))
     })
 }
 

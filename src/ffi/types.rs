@@ -200,13 +200,38 @@ pub struct wsgi_option_info {
 /// The event is a request.
 pub const WSGI_EVENT_REQUEST: u32 = 1;
 
+/// A read with WSGI_NONBLOCK said WSGI_AGAIN, and may go on: there is something, or the end, or an
+/// error.
+pub const WSGI_EVENT_READABLE: u32 = 2;
+
+/// A write with WSGI_NONBLOCK said WSGI_AGAIN, and may go on: there is room, or an error.
+pub const WSGI_EVENT_WRITABLE: u32 = 3;
+
+/// Asked for by WSGI_WATCH_ABORTED. The code tells: 1 the client has half-closed its connection (it
+/// may still read), 2 it has left, 3 the server is about to stop and cuts what is not answered in
+/// time.
+pub const WSGI_EVENT_ABORTED: u32 = 4;
+
+/// Asked for by WSGI_WATCH_RELEASED: the request has ended, and nothing of it is kept any more. The
+/// code is 0 if the last byte of its answer was sent, else WSGI_E_CLIENT: it was cut.
+pub const WSGI_EVENT_RELEASED: u32 = 5;
+
+/// For wsgi_request_watch: an event when the client half-closes or leaves, or the server stops.
+pub const WSGI_WATCH_ABORTED: u32 = 1;
+
+/// For wsgi_request_watch: an event when the request has ended and its answer was sent.
+pub const WSGI_WATCH_RELEASED: u32 = 2;
+
 /// What wsgi_worker_next gives.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wsgi_event {
     /// Set by the caller in the first event: the size of this struct.
     pub struct_size: usize,
-    /// WSGI_EVENT_REQUEST.
+    /// WSGI_EVENT_REQUEST or one of the others.
     pub kind: u32,
+    /// What there is to say beside the kind; 0 for most.
+    pub code: i32,
+    /// The request that has come, or that this is about.
     pub request: wsgi_request,
 }

@@ -3,6 +3,7 @@
 use std::net::Shutdown;
 
 use crate::connection::Advance;
+use crate::connection::body::Wait;
 use crate::connection::by_hand::{Pair, services};
 use crate::connection::services::Services;
 use crate::engine::ownership::Bits;
@@ -71,7 +72,7 @@ fn answer(pair: &mut Pair<'_>) {
     if !head.expect_continue {
         // Everything has been read ahead: this never waits.
         loop {
-            match pair.connection.read_body(pair.services, &mut buffer) {
+            match pair.connection.read_body(pair.services, &mut buffer, Wait::ForClient) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => body.extend_from_slice(&buffer[..count]),
             }

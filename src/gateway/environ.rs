@@ -101,6 +101,7 @@ pub struct Environ {
     pub server_count: usize,
     /// The next so many are the same for the connection.
     pub connection_count: usize,
+    mounted: bool,
 }
 
 impl Environ {
@@ -138,6 +139,7 @@ impl Environ {
         head: &RequestHead,
     ) {
         self.all.clear();
+        self.mounted = false;
         self.all.arena.extend_from_slice(&template.pairs.arena);
         self.all.pairs.extend_from_slice(&template.pairs.pairs);
         self.server_count = template.common;

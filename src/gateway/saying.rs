@@ -1,18 +1,19 @@
 //! The less usual ways to answer.
 
 use super::{Request, RequestError};
+use crate::connection::body::Wait;
 use crate::request::response::flat_head;
 
 impl Request<'_> {
     /// [`write`](Self::write) of one piece in several parts: one system call, one chunk.
     pub fn write_vectored(&self, parts: &[&[u8]]) -> Result<(), RequestError> {
-        self.engine().write_vectored(self.request_id(), parts.iter().copied())
+        self.engine().write_vectored(self.request_id(), parts.iter().copied(), Wait::ForClient)
     }
 
     /// Sends what was held back: the head, if nothing was written yet, and what was kept for the
     /// client to take. A write is not held back by itself. Waits like [`write`](Self::write).
     pub fn flush(&self) -> Result<(), RequestError> {
-        self.engine().flush(self.request_id())
+        self.engine().flush(self.request_id(), Wait::ForClient)
     }
 
     /// Sends an interim answer (`103 Early Hints`, `102 Processing`, `100 Continue`) before the

@@ -127,6 +127,11 @@ options! {
         "Complete requests that may wait for a worker; -1: any number, 0: none, 503 at once.";
     "accepted_queue_timeout" OptionKind::Seconds(0.0, DAY), "10",
         "How long a request waits for a place in a full queue before its 503; 0: no limit.";
+    "max_in_flight" OptionKind::Number(0, i64::MAX), "0",
+        "Requests that may be at the application at a time, detached and pulled ones too; more wait \
+         in the queue. 0: any number.";
+    "detached_timeout" OptionKind::Seconds(0.0, DAY), "0",
+        "In what time a detached request has to be answered, else its client gets 503; 0: no limit.";
     "max_request_header_size" BYTES, "65536", "Bytes of a request head; 0: no limit.";
     "max_request_header_fields" OptionKind::Number(1, 128), "128", "Fields of a request head.";
     "max_request_line_size" BYTES, "8192", "Bytes of a request line; 0: no limit of its own.";

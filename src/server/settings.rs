@@ -19,7 +19,7 @@ const MOST_POLLERS: usize = 4;
 /// `grow` without a `max`; the options take no more either.
 const MOST_THREADS: usize = 10_000;
 
-pub(super) fn settings(options: &Options, bound: &[Address]) -> Settings {
+pub(super) fn settings(options: &Options, bound: &[Address], pull: bool) -> Settings {
     let http10 = options.text("protocol") == "HTTP/1.0";
     Settings {
         policy: HeadPolicy {
@@ -46,6 +46,8 @@ pub(super) fn settings(options: &Options, bound: &[Address]) -> Settings {
         log_level: LogLevel::named(&options.text("log_level")),
         environs: environs(options, bound),
         peercreds: peercreds(options),
+        pull,
+        detached_timeout: options.milliseconds("detached_timeout"),
     }
 }
 
@@ -66,6 +68,7 @@ pub(super) fn tuning(options: &Options) -> Tuning {
         max_threads_for_load: max.max(threads),
         idle_thread_timeout: options.milliseconds("idle_thread_timeout"),
         accepted_queue_size: options.number("accepted_queue_size"),
+        max_in_flight: options.number("max_in_flight") as usize,
         max_buffered: options.number("max_buffered") as usize,
     }
 }

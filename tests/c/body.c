@@ -15,13 +15,13 @@ static int32_t echo(void *user_data, wsgi_request request, const wsgi_environ *e
     int64_t got;
     (void)user_data, (void)responder;
     CHECK(body != NULL);
-    while ((got = wsgi_request_read(environ->server, request, body + length, 1021)) > 0) {
+    while ((got = wsgi_request_read(environ->server, request, body + length, 1021, 0)) > 0) {
         CHECK(got <= 1021);
         length += (size_t)got;
         CHECK(length + 1021 <= capacity);
     }
     /* at its end a body stays there */
-    if (got == 0) CHECK_INT(wsgi_request_read(environ->server, request, body, 1), 0);
+    if (got == 0) CHECK_INT(wsgi_request_read(environ->server, request, body, 1, 0), 0);
     read_ended = got;
     wsgi_header type = {{"Content-Type", 12}, {"application/octet-stream", 24}};
     int32_t result = (int32_t)got;

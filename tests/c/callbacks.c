@@ -312,7 +312,7 @@ static void a_late_handle_is_gone(void) {
         reply_free(&reply);
         char buffer[4];
         WAIT_FOR(wsgi_request_aborted(host.server, kept) == WSGI_GONE);
-        CHECK_INT(wsgi_request_read(host.server, kept, buffer, 4), WSGI_GONE);
+        CHECK_INT(wsgi_request_read(host.server, kept, buffer, 4, 0), WSGI_GONE);
         CHECK_INT(say(host.server, kept, "again"), WSGI_GONE);
         CHECK_INT(wsgi_finish(host.server, kept), WSGI_GONE);
         CHECK_INT(wsgi_request_detach(host.server, kept), WSGI_GONE);

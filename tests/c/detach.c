@@ -113,10 +113,10 @@ static void streamed_in_pieces(void) {
     client_get(&client, "/later");
     WAIT_FOR(count_detached() == 1);
     wsgi_request request = detached[0].request;
-    CHECK_INT(wsgi_write(host.server, request, "early", 5), WSGI_E_STATE);
+    CHECK_INT(wsgi_write(host.server, request, "early", 5, 0), WSGI_E_STATE);
     CHECK_INT(wsgi_start_response(host.server, request, str("200 OK"), &type, 1, 0), WSGI_OK);
-    CHECK_INT(wsgi_write(host.server, request, "one ", 4), WSGI_OK);
-    CHECK_INT(wsgi_write(host.server, request, "two", 3), WSGI_OK);
+    CHECK_INT(wsgi_write(host.server, request, "one ", 4, 0), WSGI_OK);
+    CHECK_INT(wsgi_write(host.server, request, "two", 3, 0), WSGI_OK);
     CHECK_INT(wsgi_finish(host.server, request), WSGI_OK);
     CHECK_INT(wsgi_finish(host.server, request), WSGI_GONE);
     reply reply = client_reply(&client, 0);

@@ -50,13 +50,13 @@ static void null_is_an_error(void) {
     CHECK_INT(length, 77); /* outputs are written on success only */
 
     CHECK_INT(wsgi_request_environ(NULL, NO_REQUEST, &environ), WSGI_E_NULL);
-    CHECK_INT(wsgi_request_read(NULL, NO_REQUEST, buffer, sizeof buffer), WSGI_E_NULL);
+    CHECK_INT(wsgi_request_read(NULL, NO_REQUEST, buffer, sizeof buffer, 0), WSGI_E_NULL);
     CHECK_INT(wsgi_request_readline(NULL, NO_REQUEST, buffer, sizeof buffer), WSGI_E_NULL);
     CHECK_INT(wsgi_request_trailers(NULL, NO_REQUEST, &trailers, &length), WSGI_E_NULL);
     CHECK_INT(wsgi_request_detach(NULL, NO_REQUEST), WSGI_E_NULL);
     CHECK_INT(wsgi_request_aborted(NULL, NO_REQUEST), WSGI_E_NULL);
     CHECK_INT(wsgi_start_response(NULL, NO_REQUEST, str("200 OK"), NULL, 0, 0), WSGI_E_NULL);
-    CHECK_INT(wsgi_write(NULL, NO_REQUEST, "x", 1), WSGI_E_NULL);
+    CHECK_INT(wsgi_write(NULL, NO_REQUEST, "x", 1, 0), WSGI_E_NULL);
     CHECK_INT(wsgi_finish(NULL, NO_REQUEST), WSGI_E_NULL);
     CHECK_INT(wsgi_respond(NULL, NO_REQUEST, str("200 OK"), NULL, 0, "x", 1), WSGI_E_NULL);
     CHECK_INT(wsgi_abort(NULL, NO_REQUEST), WSGI_E_NULL);
@@ -255,13 +255,16 @@ static void a_handle_that_never_was_is_gone(void) {
     for (size_t i = 0; i < COUNT(handles); i++) {
         wsgi_request handle = handles[i];
         CHECK_INT(wsgi_request_environ(host.server, handle, &environ), WSGI_GONE);
-        CHECK_INT(wsgi_request_read(host.server, handle, buffer, sizeof buffer), WSGI_GONE);
+        CHECK_INT(wsgi_request_read(host.server, handle, buffer, sizeof buffer, 0), WSGI_GONE);
+        CHECK_INT(wsgi_request_read(host.server, handle, buffer, sizeof buffer, 2), WSGI_E_OPTION);
         CHECK_INT(wsgi_request_readline(host.server, handle, buffer, sizeof buffer), WSGI_GONE);
         CHECK_INT(wsgi_request_trailers(host.server, handle, &trailers, &count), WSGI_GONE);
         CHECK_INT(wsgi_request_detach(host.server, handle), WSGI_GONE);
         CHECK_INT(wsgi_request_aborted(host.server, handle), WSGI_GONE);
         CHECK_INT(wsgi_start_response(host.server, handle, str("200 OK"), NULL, 0, 0), WSGI_GONE);
-        CHECK_INT(wsgi_write(host.server, handle, "x", 1), WSGI_GONE);
+        CHECK_INT(wsgi_write(host.server, handle, "x", 1, 0), WSGI_GONE);
+        CHECK_INT(wsgi_write(host.server, handle, "x", 1, WSGI_NONBLOCK), WSGI_GONE);
+        CHECK_INT(wsgi_write(host.server, handle, "x", 1, 2), WSGI_E_OPTION);
         CHECK_INT(wsgi_finish(host.server, handle), WSGI_GONE);
         CHECK_INT(say(host.server, handle, "x"), WSGI_GONE);
         CHECK_INT(wsgi_abort(host.server, handle), WSGI_GONE);

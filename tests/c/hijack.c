@@ -41,10 +41,10 @@ static void check_gone(wsgi_server *server, wsgi_request request) {
     CHECK_INT(wsgi_request_hijack(server, request, 0, &again), WSGI_GONE);
     CHECK(again == NULL);
     CHECK_INT(wsgi_request_environ(server, request, &environ), WSGI_GONE);
-    CHECK_INT(wsgi_request_read(server, request, &byte, 1), WSGI_GONE);
+    CHECK_INT(wsgi_request_read(server, request, &byte, 1, 0), WSGI_GONE);
     CHECK_INT(wsgi_request_detach(server, request), WSGI_GONE);
     CHECK_INT(wsgi_request_aborted(server, request), WSGI_GONE);
-    CHECK_INT(wsgi_write(server, request, "x", 1), WSGI_GONE);
+    CHECK_INT(wsgi_write(server, request, "x", 1, 0), WSGI_GONE);
     CHECK_INT(wsgi_finish(server, request), WSGI_GONE);
     CHECK_INT(say(server, request, "late"), WSGI_GONE);
 }

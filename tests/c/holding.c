@@ -81,14 +81,14 @@ static int32_t app(void *user_data, wsgi_request request, const wsgi_environ *en
         char byte[1];
         out = request;
         count(&arrived);
-        CHECK_INT(wsgi_request_read(server_here, request, byte, 1), 1);
+        CHECK_INT(wsgi_request_read(server_here, request, byte, 1, 0), 1);
         return say(server_here, request, "read");
     }
     if (path_is(environ, "/read")) { /* waits for a client that sends nothing more */
         char byte[1];
         out = request;
         CHECK_INT(wsgi_request_set_deadline(server_here, request, 100), WSGI_OK);
-        int64_t got = wsgi_request_read(server_here, request, byte, 1);
+        int64_t got = wsgi_request_read(server_here, request, byte, 1, 0);
         CHECK_INT(got, WSGI_GONE);
         count(&arrived);
         return WSGI_DONE;
@@ -200,13 +200,13 @@ static void a_deadline_ends_a_detached_request(void) {
     /* one that has begun is cut; one whose deadline was taken back is not */
     client = ask(&host, "/later");
     CHECK_INT(start(out, NULL), WSGI_OK);
-    CHECK_INT(wsgi_write(server, out, "begun", 5), WSGI_OK);
+    CHECK_INT(wsgi_write(server, out, "begun", 5, 0), WSGI_OK);
     CHECK_INT(wsgi_request_set_deadline(server, out, 50), WSGI_OK);
     reply = client_reply(&client, 0);
     CHECK_INT(reply.complete, 0);
     reply_free(&reply);
     client_close(&client);
-    CHECK_INT(wsgi_write(server, out, "late", 4), WSGI_GONE);
+    CHECK_INT(wsgi_write(server, out, "late", 4, 0), WSGI_GONE);
 
     client = ask(&host, "/later");
     CHECK_INT(wsgi_request_set_deadline(server, out, 30), WSGI_OK);
@@ -275,8 +275,8 @@ static void a_second_thread_finds_it_busy(void) {
     CHECK_INT(wsgi_request_get(server, out, WSGI_KEY_HTTP_HOST, &value), WSGI_BUSY);
     CHECK_INT(wsgi_request_peer_addr(server, out, text, sizeof text, NULL), WSGI_BUSY);
     CHECK_INT(wsgi_request_id(server, out, text, sizeof text, NULL), WSGI_BUSY);
-    CHECK_INT(wsgi_writev(server, out, &part, 1), WSGI_BUSY);
-    CHECK_INT(wsgi_flush(server, out), WSGI_BUSY);
+    CHECK_INT(wsgi_writev(server, out, &part, 1, 0), WSGI_BUSY);
+    CHECK_INT(wsgi_flush(server, out, 0), WSGI_BUSY);
     CHECK_INT(wsgi_inform(server, out, str("102"), NULL, 0), WSGI_BUSY);
     CHECK_INT(wsgi_add_trailer(server, out, str("A"), str("1")), WSGI_BUSY);
     CHECK_INT(wsgi_respond_flat(server, out, "200 OK", 6, "", 0), WSGI_BUSY);

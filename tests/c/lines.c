@@ -153,7 +153,7 @@ static int32_t show_trailers(void *user_data, wsgi_request request, const wsgi_e
     wsgi_server *server = environ->server;
     CHECK_INT(wsgi_request_trailers(server, request, &trailers, &count), WSGI_E_STATE);
     CHECK(trailers == NULL && count == 77); /* outputs are written on success only */
-    while (wsgi_request_read(server, request, body, 3) > 0) {
+    while (wsgi_request_read(server, request, body, 3, 0) > 0) {
     }
     CHECK_INT(wsgi_request_trailers(server, request, NULL, &count), WSGI_E_NULL);
     CHECK_INT(wsgi_request_trailers(server, request, &trailers, NULL), WSGI_E_NULL);

@@ -14,14 +14,14 @@ static int32_t writes_parts(wsgi_server *server, wsgi_request request) {
     wsgi_str parts[100];
     for (size_t i = 0; i < COUNT(parts); i++) parts[i] = str(i % 10 == 9 ? "\n" : "x");
     wsgi_str null_part[] = {{NULL, 1}}, odd[] = {{"one ", 4}, {NULL, 0}, {"two", 3}};
-    CHECK_INT(wsgi_writev(server, request, odd, 3), WSGI_E_STATE);
+    CHECK_INT(wsgi_writev(server, request, odd, 3, 0), WSGI_E_STATE);
     CHECK_INT(wsgi_start_response(server, request, str("200 OK"), &plain, 1, 0), WSGI_OK);
-    CHECK_INT(wsgi_writev(NULL, request, odd, 3), WSGI_E_NULL);
-    CHECK_INT(wsgi_writev(server, request, NULL, 3), WSGI_E_NULL);
-    CHECK_INT(wsgi_writev(server, request, null_part, 1), WSGI_E_NULL);
-    CHECK_INT(wsgi_writev(server, request, NULL, 0), WSGI_OK);
-    CHECK_INT(wsgi_writev(server, request, odd, 3), WSGI_OK);
-    CHECK_INT(wsgi_writev(server, request, parts, COUNT(parts)), WSGI_OK);
+    CHECK_INT(wsgi_writev(NULL, request, odd, 3, 0), WSGI_E_NULL);
+    CHECK_INT(wsgi_writev(server, request, NULL, 3, 0), WSGI_E_NULL);
+    CHECK_INT(wsgi_writev(server, request, null_part, 1, 0), WSGI_E_NULL);
+    CHECK_INT(wsgi_writev(server, request, NULL, 0, 0), WSGI_OK);
+    CHECK_INT(wsgi_writev(server, request, odd, 3, 0), WSGI_OK);
+    CHECK_INT(wsgi_writev(server, request, parts, COUNT(parts), 0), WSGI_OK);
     return WSGI_DONE;
 }
 
@@ -30,7 +30,7 @@ static int32_t writes_large_parts(wsgi_server *server, wsgi_request request) {
     wsgi_str parts[100];
     for (size_t i = 0; i < COUNT(parts); i++) parts[i].ptr = megabyte, parts[i].len = 10000;
     CHECK_INT(wsgi_start_response(server, request, str("200 OK"), &plain, 1, 0), WSGI_OK);
-    CHECK_INT(wsgi_writev(server, request, parts, COUNT(parts)), WSGI_OK);
+    CHECK_INT(wsgi_writev(server, request, parts, COUNT(parts), 0), WSGI_OK);
     return WSGI_DONE;
 }
 
@@ -38,21 +38,21 @@ static int32_t writes_too_much(wsgi_server *server, wsgi_request request) {
     wsgi_str parts[] = {{"abc", 3}, {"def", 3}, {"ghi", 3}};
     wsgi_header length = {{"Content-Length", 14}, {"8", 1}};
     CHECK_INT(wsgi_start_response(server, request, str("200 OK"), &length, 1, 0), WSGI_OK);
-    CHECK_INT(wsgi_write(server, request, "_", 1), WSGI_OK);
-    CHECK_INT(wsgi_writev(server, request, parts, 3), WSGI_E_LENGTH);
-    CHECK_INT(wsgi_writev(server, request, parts, 3), WSGI_E_STATE);
+    CHECK_INT(wsgi_write(server, request, "_", 1, 0), WSGI_OK);
+    CHECK_INT(wsgi_writev(server, request, parts, 3, 0), WSGI_E_LENGTH);
+    CHECK_INT(wsgi_writev(server, request, parts, 3, 0), WSGI_E_STATE);
     return WSGI_DONE;
 }
 
 static int32_t flushes(wsgi_server *server, wsgi_request request) {
-    CHECK_INT(wsgi_flush(NULL, request), WSGI_E_NULL);
-    CHECK_INT(wsgi_flush(server, request), WSGI_E_STATE);
+    CHECK_INT(wsgi_flush(NULL, request, 0), WSGI_E_NULL);
+    CHECK_INT(wsgi_flush(server, request, 0), WSGI_E_STATE);
     CHECK_INT(wsgi_start_response(server, request, str("200 OK"), &plain, 1, 0), WSGI_OK);
-    CHECK_INT(wsgi_flush(server, request), WSGI_OK);
+    CHECK_INT(wsgi_flush(server, request, 0), WSGI_OK);
     WAIT_FOR(__atomic_load_n(&let_go, __ATOMIC_SEQ_CST));
-    CHECK_INT(wsgi_flush(server, request), WSGI_OK);
+    CHECK_INT(wsgi_flush(server, request, 0), WSGI_OK);
     CHECK_INT(wsgi_finish(server, request), WSGI_OK);
-    CHECK_INT(wsgi_flush(server, request), WSGI_E_STATE);
+    CHECK_INT(wsgi_flush(server, request, 0), WSGI_E_STATE);
     return WSGI_DONE;
 }
 
@@ -79,7 +79,7 @@ static int32_t starts_flat(wsgi_server *server, wsgi_request request) {
     CHECK_INT(wsgi_start_response_flat(server, request, first, sizeof first - 1, 0), WSGI_OK);
     CHECK_INT(wsgi_start_response_flat(server, request, second, sizeof second - 1, 0), WSGI_E_STATE);
     CHECK_INT(wsgi_start_response_flat(server, request, second, sizeof second - 1, 1), WSGI_OK);
-    CHECK_INT(wsgi_write(server, request, "flat", 4), WSGI_OK);
+    CHECK_INT(wsgi_write(server, request, "flat", 4, 0), WSGI_OK);
     return WSGI_DONE;
 }
 
@@ -98,7 +98,7 @@ static int32_t informs(wsgi_server *server, wsgi_request request) {
     CHECK_INT(wsgi_inform(server, request, str("103 Early Hints"), &link, 1), WSGI_OK);
     CHECK_INT(wsgi_start_response(server, request, str("200 OK"), &plain, 1, 0), WSGI_OK);
     CHECK_INT(wsgi_inform(server, request, str("102 Processing"), NULL, 0), WSGI_OK);
-    CHECK_INT(wsgi_write(server, request, "done", 4), WSGI_OK);
+    CHECK_INT(wsgi_write(server, request, "done", 4, 0), WSGI_OK);
     CHECK_INT(wsgi_inform(server, request, str("102 Processing"), NULL, 0), WSGI_E_STATE);
     return WSGI_DONE;
 }
@@ -120,7 +120,7 @@ static int32_t adds_trailers(wsgi_server *server, wsgi_request request) {
     CHECK_INT(trailer(server, request, "X Sum", "1"), WSGI_E_HEADER);
     CHECK_INT(trailer(server, request, "X-Sum", "1\r\nX-More: 2"), WSGI_E_HEADER);
     CHECK_INT(trailer(server, request, "X-First", "before the body"), WSGI_OK);
-    CHECK_INT(wsgi_write(server, request, "body", 4), WSGI_OK);
+    CHECK_INT(wsgi_write(server, request, "body", 4, 0), WSGI_OK);
     CHECK_INT(trailer(server, request, "X-Sum", "4"), WSGI_OK);
     CHECK_INT(wsgi_finish(server, request), WSGI_OK);
     CHECK_INT(trailer(server, request, "X-Sum", "late"), WSGI_E_STATE);
@@ -233,8 +233,8 @@ static void a_request_that_is_gone(void) {
     host host = new_host(app, NULL, "1");
     wsgi_str part = {"x", 1};
     wsgi_request never = 12345;
-    CHECK_INT(wsgi_writev(host.server, never, &part, 1), WSGI_GONE);
-    CHECK_INT(wsgi_flush(host.server, never), WSGI_GONE);
+    CHECK_INT(wsgi_writev(host.server, never, &part, 1, 0), WSGI_GONE);
+    CHECK_INT(wsgi_flush(host.server, never, 0), WSGI_GONE);
     CHECK_INT(flat(host.server, never, "200 OK"), WSGI_GONE);
     CHECK_INT(wsgi_start_response_flat(host.server, never, "200 OK", 6, 0), WSGI_GONE);
     CHECK_INT(wsgi_inform(host.server, never, str("103"), NULL, 0), WSGI_GONE);

@@ -37,11 +37,11 @@ static int32_t app(void *user_data, wsgi_request request, const wsgi_environ *en
     const char *status = path_is(environ, "/204") ? "204 No Content"
                          : path_is(environ, "/304") ? "304 Not Modified" : "200 OK";
     char skipped[KIB];
-    while (wsgi_request_read(server, request, skipped, sizeof skipped) > 0) {
+    while (wsgi_request_read(server, request, skipped, sizeof skipped, 0) > 0) {
     }
     CHECK_INT(start_with(server, request, status, asked.declared), WSGI_OK);
     if (asked.first)
-        CHECK_INT(wsgi_write(server, request, asked.first, strlen(asked.first)), WSGI_OK);
+        CHECK_INT(wsgi_write(server, request, asked.first, strlen(asked.first), 0), WSGI_OK);
     int fd = dup(asked.fd);
     wsgi_status result = wsgi_send_file(server, request, fd < 0 ? asked.fd : fd, asked.offset,
                                         asked.length);
@@ -53,11 +53,11 @@ static int32_t app(void *user_data, wsgi_request request, const wsgi_environ *en
             wsgi_start_response(server, request, str("404 Not Found"), &type, 1, 1);
         if (other == WSGI_E_STATE) return result; /* a pipe that ended too early */
         CHECK_INT(other, WSGI_OK);
-        CHECK_INT(wsgi_write(server, request, "instead", 7), WSGI_OK);
+        CHECK_INT(wsgi_write(server, request, "instead", 7, 0), WSGI_OK);
         return WSGI_DONE;
     }
     if (result == WSGI_OK) /* the answer is complete */
-        CHECK_INT(wsgi_write(server, request, "more", 4), WSGI_E_STATE);
+        CHECK_INT(wsgi_write(server, request, "more", 4, 0), WSGI_E_STATE);
     return result < 0 ? result : WSGI_DONE;
 }
 

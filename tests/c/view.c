@@ -43,7 +43,7 @@ static void looks_at_the_view(wsgi_request request) {
     wsgi_view again = {0};
     char rest[16];
     again.struct_size = sizeof again;
-    CHECK_INT(wsgi_request_read(server, request, rest, sizeof rest), 5);
+    CHECK_INT(wsgi_request_read(server, request, rest, sizeof rest, 0), 5);
     CHECK_INT(wsgi_request_view(server, request, &again), WSGI_OK);
     CHECK(again.fields == view.fields && again.method.ptr == view.method.ptr);
 }

@@ -280,3 +280,67 @@ fn a_late_handle_does_not_end_the_next_request() {
         site.assert_quiet(token);
     });
 }
+
+#[test]
+fn a_watched_request_is_attended_or_its_caller_looks() {
+    model(3, || {
+        let (site, owner) = Site::owned();
+        let token = site.word.hold(owner, 1);
+        let host = |site: &Site, token| {
+            let Claim::Claimed(owner) = site.word.claim(token, 1) else {
+                panic!("no other call is under way, and who attends is waited for");
+            };
+            site.touch();
+            assert_eq!(site.word.hold(owner, 1), token);
+            if site.word.has_bits() {
+                site.attend(token);
+            }
+        };
+        let poller = |site: &Site, token| {
+            site.arrive();
+            if site.fetch_edge()
+                && let Post::Held = site.word.post(token, Bits::IN)
+            {
+                site.attend(token);
+            }
+        };
+        together(&site, token, host, [poller, poller]);
+        assert!(!site.word.has_bits(), "nobody has looked");
+        assert!(site.claim_and_end(token, 1));
+        site.assert_quiet(token);
+    });
+}
+
+#[test]
+fn who_attends_may_end_the_request() {
+    model(3, || {
+        let (site, owner) = Site::owned();
+        let token = site.word.hold(owner, 1);
+        let timer = |site: &Site, token| {
+            if let Post::Held = site.word.post(token, Bits::TIMER)
+                && let Some(owner) = site.word.attend(token)
+            {
+                site.word.take_bits(&owner);
+                site.touch();
+                site.end(&owner, 1);
+                site.word.keep(&owner);
+                site.serve(owner);
+            }
+        };
+        let host = |site: &Site, token| {
+            match site.word.claim(token, 1) {
+                Claim::Claimed(owner) => {
+                    site.touch();
+                    site.end(&owner, 1);
+                    site.serve(owner);
+                }
+                Claim::Gone => {}
+                Claim::Busy => panic!("no other call is under way"),
+            }
+            assert!(matches!(site.word.claim(token, 1), Claim::Gone));
+        };
+        together(&site, token, timer, [host, Site::arrive_and_poll]);
+        assert_eq!(site.ended(), 1);
+        site.assert_quiet(token);
+    });
+}

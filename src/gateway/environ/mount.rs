@@ -16,6 +16,7 @@ impl Environ {
     /// the new ones behind them, the arena is copied, and what comes back is the old one, to be
     /// kept until the request ends.
     pub(crate) fn mount(&mut self, script_name: &[u8], path_info: &[u8]) -> Option<Vec<u8>> {
+        self.mounted = true;
         let arena = &mut self.all.arena;
         let needed = script_name.len() + path_info.len() + 2;
         let mut old = None;
@@ -28,6 +29,16 @@ impl Environ {
             self.replace(id, value);
         }
         old
+    }
+
+    pub(crate) fn is_mounted(&self) -> bool {
+        self.mounted
+    }
+
+    /// Gives back room that is not used. What was lent may move.
+    pub(crate) fn shrink(&mut self) {
+        self.all.arena.shrink_to_fit();
+        self.all.pairs.shrink_to_fit();
     }
 
     fn replace(&mut self, id: u32, value: &[u8]) {

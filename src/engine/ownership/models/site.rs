@@ -104,6 +104,22 @@ impl Site {
         }
     }
 
+    /// Looks after a request that is out, unless a call on it is under way.
+    pub(super) fn attend(&self, token: Token) {
+        let Some(mut owner) = self.word.attend(token) else { return };
+        loop {
+            let bits = self.word.take_bits(&owner);
+            self.touch();
+            if bits.contains(Bits::IN) {
+                self.read();
+            }
+            match self.word.hold_again(owner) {
+                Ok(()) => return,
+                Err(kept) => owner = kept,
+            }
+        }
+    }
+
     /// An owner that does not read: it looks after its own bit and leaves the rest to the queue.
     pub(super) fn serve_timer(&self, owner: Ownership) {
         let bits = self.word.take_bits(&owner);
