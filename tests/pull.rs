@@ -156,7 +156,7 @@ fn a_connection_goes_on_after_a_detached_request() {
     let mut client = pull.client();
     for round in 0..3 {
         let pipelined = "GET / HTTP/1.1\r\nHost: test\r\nX-Long: ".to_owned()
-            + &"x".repeat(3000 * (round + 1))
+            + &"x".repeat(2000 * (round + 1))
             + "\r\n\r\nGET /next HTTP/1.1\r\nHost: test\r\n\r\n";
         client.write_all(pipelined.as_bytes()).unwrap();
         let id = pull.next_request();
