@@ -47,6 +47,21 @@ enum { WSGI_WATCH_ABORTED = 1 };
 // For wsgi_request_watch: an event when the request has ended and its answer was sent.
 enum { WSGI_WATCH_RELEASED = 2 };
 
+// All of the answer was given to the kernel.
+enum { WSGI_ENDED_SENT = 0 };
+
+// The answer was cut by this side: the application failed in the middle, or the server was stopped.
+enum { WSGI_ENDED_CUT = 1 };
+
+// The client left.
+enum { WSGI_ENDED_ABORTED = 2 };
+
+// The client took nothing for too long.
+enum { WSGI_ENDED_TIMED_OUT = 3 };
+
+// The connection went to the application (wsgi_request_hijack).
+enum { WSGI_ENDED_HANDED_OVER = 4 };
+
 // A log level: of interest to whoever looks for an error.
 enum { WSGI_LEVEL_DEBUG = 10 };
 
@@ -474,6 +489,45 @@ typedef struct wsgi_option_info {
     const char *help;
 } wsgi_option_info;
 
+// What access_log is told; lent for the call. The strings are not followed by a NUL; they are what
+// the client sent, so they may hold any byte but CR, LF and NUL.
+typedef struct wsgi_access_record {
+    // The size of this struct; it grows at the end only.
+    size_t struct_size;
+    // The request, 0 if it did not reach the application.
+    wsgi_request request;
+    // The client's address, like 127.0.0.1; empty for a UNIX socket.
+    struct wsgi_str remote_addr;
+    // Empty, like the next four, if the head was refused or did not come.
+    struct wsgi_str method;
+    // As it was sent.
+    struct wsgi_str target;
+    // Like HTTP/1.1.
+    struct wsgi_str protocol;
+    // Empty if there is none.
+    struct wsgi_str user_agent;
+    // Empty if there is none.
+    struct wsgi_str referer;
+    // Bytes of the response body, without head and chunk sizes; of an answer that was not sent to
+    // its end those that the kernel took, give or take chunk sizes.
+    uint64_t sent;
+    // Bytes of the request, head and body, that were read before the answer was complete.
+    uint64_t received;
+    // When the head was complete (without a head: when the request was refused), in nanoseconds
+    // since 1970.
+    uint64_t arrived_ns;
+    // From then until the last byte of the answer was given to the kernel, in nanoseconds.
+    uint64_t duration_ns;
+    // The client's port.
+    uint16_t remote_port;
+    // Of the answer; 0 if none was begun.
+    uint16_t status;
+    // Whether the connection is kept for another request: 1 or 0.
+    uint32_t keep_alive;
+    // How the answer ended, a WSGI_ENDED_... .
+    uint32_t ended;
+} wsgi_access_record;
+
 // What a server calls; NULL: not called. None of these may throw or longjmp out of the call, and no
 // lock of the library is held during one. user_data is the one of wsgi_server_set_handlers.
 typedef struct wsgi_handlers {
@@ -510,6 +564,19 @@ typedef struct wsgi_handlers {
     // everything but what waits for the server (wsgi_server_stop, _wait, _free); the request that
     // is worked on is WSGI_BUSY meanwhile.
     void (*error_log)(void *user_data, int32_t level, uint32_t code, const char *text, size_t length);
+    // A request that reached the application is done with: exactly once for each, after the last
+    // byte of its answer was given to the kernel or the connection was cut. The place to free what
+    // is kept for it; calls with it are WSGI_GONE. how is a WSGI_ENDED_... . On the thread that
+    // finished it: a worker, the listening thread, or one of the host's inside a call. To be short,
+    // as clients wait meanwhile; it must not wait for the server. An application that still runs
+    // after a stop has cut its request may end later than this.
+    void (*request_done)(void *user_data,
+                         struct wsgi_server *server,
+                         wsgi_request request,
+                         uint32_t how);
+    // A line for the access log: for each request that was answered, by the server itself too (like
+    // 400, 408, 503), and each that was cut; before its request_done, and like that.
+    void (*access_log)(void *user_data, const struct wsgi_access_record *record);
 } wsgi_handlers;
 
 // A request as it was sent. All strings are lent until the request ends, each is followed by a NUL.

@@ -27,6 +27,7 @@ use crate::gateway::environ::Pairs;
 use crate::request::head::Refusal;
 use crate::sys::{epoll, socket};
 
+mod account;
 pub(crate) mod body;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod by_hand;
@@ -202,6 +203,9 @@ impl HTTPConnection {
         if let Some(socket) = self.socket.take() {
             let _not_registered = services.epoll.delete(socket.as_raw_fd());
             socket::shutdown_both(socket.as_raw_fd());
+        }
+        if self.has_account() {
+            self.report_end(services);
         }
         if let Some(mut exchange) = self.exchange.take() {
             exchange.trim();

@@ -289,6 +289,9 @@ impl Engine {
         let connection = slot.connection.get(&mut own);
         let fd = socket.as_raw_fd();
         connection.open(socket, remote, listener, token);
+        if self.services.listeners.is_some() {
+            connection.open_account();
+        }
         if let Err(error) = self.services.epoll.add(fd, INTEREST, token.pack()) {
             self.close(own);
             let text = format!("epoll_ctl: {error}: a connection is refused");

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::access_log::{AccessLog, RequestDone};
 use crate::error_log::LogHandler;
 use crate::gateway::Gateway;
 
@@ -16,6 +17,8 @@ pub struct Handlers {
     pub(crate) gateway: Option<Arc<dyn Gateway>>,
     pub(crate) threads: Option<Arc<dyn ThreadHooks>>,
     pub(crate) error_log: Option<Arc<dyn LogHandler>>,
+    pub(crate) access_log: Option<Arc<dyn AccessLog>>,
+    pub(crate) request_done: Option<Arc<dyn RequestDone>>,
     /// Lives as long as these handlers are set.
     pub(crate) owner: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -43,6 +46,18 @@ impl Handlers {
         self.error_log = Some(Arc::new(handler));
         self
     }
+
+    /// Takes a record of each request when it is done with.
+    pub fn access_log(mut self, handler: impl AccessLog) -> Self {
+        self.access_log = Some(Arc::new(handler));
+        self
+    }
+
+    /// Is told when a request that reached the application is done with.
+    pub fn request_done(mut self, handler: impl RequestDone) -> Self {
+        self.request_done = Some(Arc::new(handler));
+        self
+    }
 }
 
 impl fmt::Debug for Handlers {
@@ -51,6 +66,8 @@ impl fmt::Debug for Handlers {
             .field("gateway", &self.gateway.is_some())
             .field("threads", &self.threads.is_some())
             .field("error_log", &self.error_log.is_some())
+            .field("access_log", &self.access_log.is_some())
+            .field("request_done", &self.request_done.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -40,6 +40,7 @@
 #![deny(missing_debug_implementations)]
 #![allow(clippy::upper_case_acronyms)]
 
+mod access_log;
 mod connection;
 mod date;
 pub mod decode;
@@ -61,6 +62,7 @@ mod stream;
 mod sys;
 mod threadpool;
 
+pub use access_log::{AccessLog, AccessRecord, Ended, RequestDone};
 pub use engine::events::Happened;
 pub use engine::handle::RequestId;
 pub use error::{Error, ErrorKind};

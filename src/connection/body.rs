@@ -8,6 +8,7 @@ use super::reading::CUT_SHORT;
 use super::services::Services;
 use super::timing::{Awaited, REQUEST_TIMEOUT};
 use super::{HTTPConnection, Phase};
+use crate::access_log::Ended;
 use crate::gateway::RequestError;
 use crate::request::chunked::ChunkError;
 use crate::sys::{clock, poll, socket};
@@ -185,17 +186,19 @@ impl HTTPConnection {
         self.timing.thread_waited(awaited, clock::monotonic_ms());
         match result {
             Err(RequestError::Gone) => self.expire(services),
-            Err(_) => self.broken_unless_head_open(),
+            Err(RequestError::Stopping) => self.broken_unless_head_open(Ended::Cut),
+            Err(_) => self.broken_unless_head_open(Ended::TimedOut),
             Ok(()) => {}
         }
         result
     }
 
     /// A client that made us wait in vain gets no more, unless there is still an error to tell it.
-    pub(super) fn broken_unless_head_open(&mut self) {
+    pub(super) fn broken_unless_head_open(&mut self, ended: Ended) {
         self.close = true;
         let begun = self.exchange.as_ref().is_none_or(|exchange| exchange.framing.is_some());
         if begun {
+            self.account_loss(ended);
             self.broken();
         } else {
             self.refusal = Some(REQUEST_TIMEOUT);

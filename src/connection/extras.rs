@@ -4,6 +4,7 @@
 
 use std::any::Any;
 
+use super::account::Account;
 use super::services::Services;
 use super::timing::UNAVAILABLE;
 use super::{HTTPConnection, INTEREST, Phase};
@@ -32,6 +33,8 @@ pub(crate) struct Extras {
     expired: bool,
     /// Somebody wants to hear that the client has left.
     watched: Option<RequestId>,
+    /// Somebody wants to hear of requests that are done with.
+    pub(super) account: Option<Box<Account>>,
 }
 
 impl HTTPConnection {
@@ -119,7 +122,7 @@ impl HTTPConnection {
         }
         extras.request_data = None;
         extras.expired = false;
-        if extras.connection_data.is_none() {
+        if extras.connection_data.is_none() && extras.account.is_none() {
             self.extras = None;
         }
     }

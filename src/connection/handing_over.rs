@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use super::services::Services;
 use super::timing::Awaited;
 use super::{HTTPConnection, Phase, Step};
+use crate::access_log::Ended;
 use crate::gateway::RequestError;
 
 impl HTTPConnection {
@@ -39,6 +40,7 @@ impl HTTPConnection {
         let ahead = exchange.input.unread().to_vec();
         let socket = self.socket.take().ok_or(RequestError::Gone)?;
         let _not_registered = services.epoll.delete(socket.as_raw_fd());
+        self.conclude(Some(Ended::HandedOver));
         Ok((socket, ahead))
     }
 

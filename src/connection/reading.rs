@@ -60,6 +60,13 @@ impl HTTPConnection {
                 Parsed::Complete { length } => {
                     exchange.begin_request(length, &settings.policy);
                     self.timing.begin_request(settings);
+                    if services.listeners.is_some() {
+                        self.extras
+                            .get_or_insert_default()
+                            .account
+                            .get_or_insert_default()
+                            .arrival(services, exchange);
+                    }
                 }
                 Parsed::Refused(refusal) => return self.refuse(services, refusal),
                 Parsed::Partial => {
@@ -243,6 +250,12 @@ impl HTTPConnection {
         let asked = space.len().min(usize::try_from(most).unwrap_or(usize::MAX));
         let result = socket::receive(fd, &mut space[..asked]);
         self.traffic.note_read(&result);
+        // Of no request any more.
+        if let (Some(account), Ok(count)) =
+            (self.extras.as_mut().and_then(|extras| extras.account.as_mut()), &result)
+        {
+            account.forget_read(*count as u64);
+        }
         self.received(result, asked)
     }
 

@@ -9,6 +9,7 @@ use super::reading::{DRAIN_LIMIT, LINGER_LIMIT};
 use super::sending::COPY;
 use super::services::Services;
 use super::{HTTPConnection, INTEREST, Phase, Step, Unsent};
+use crate::access_log::Ended;
 use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::RequestError;
 use crate::request::head::{Body, Refusal};
@@ -147,11 +148,13 @@ impl HTTPConnection {
     /// How many bytes of a piece may be sent, and whether that is fewer than there are.
     pub(super) fn allowed(&mut self, length: u64) -> Result<(u64, bool), RequestError> {
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
-        match exchange.response.account(length) {
-            Ok(allowed) => Ok((allowed, false)),
-            Err(AppError::Length { allowed }) => Ok((allowed, true)),
-            Err(error) => Err(error.into()),
-        }
+        let (allowed, overrun) = match exchange.response.account(length) {
+            Ok(allowed) => (allowed, false),
+            Err(AppError::Length { allowed }) => (allowed, true),
+            Err(error) => return Err(error.into()),
+        };
+        self.account_body(allowed);
+        Ok((allowed, overrun))
     }
 
     /// The application is done with its answer.
@@ -206,6 +209,7 @@ impl HTTPConnection {
 
     /// Ends the connection without another byte.
     pub(crate) fn cut(&mut self) {
+        self.account_end(Ended::Cut);
         self.close = true;
         self.over = true;
         self.phase = Phase::Closing;
@@ -236,6 +240,9 @@ impl HTTPConnection {
         exchange.head_length = None;
         self.close = true;
         self.phase = Phase::Lingering { left: LINGER_LIMIT };
+        if services.listeners.is_some() {
+            self.account_refusal(&refusal);
+        }
         self.flush(services);
         Step::Again
     }
@@ -255,6 +262,9 @@ impl HTTPConnection {
         if self.phase == Phase::Request {
             self.choose_next_phase();
         }
+        if self.has_account() {
+            self.conclude(None);
+        }
         let Some(exchange) = self.exchange.as_mut() else { return };
         exchange.head_length = None;
         exchange.expand();
@@ -263,6 +273,7 @@ impl HTTPConnection {
         if !(gather && more && exchange.output.len() < GATHER) {
             self.flush(services);
         }
+        self.report(services);
     }
 
     fn choose_next_phase(&mut self) {
@@ -306,13 +317,13 @@ impl HTTPConnection {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => {
-                exchange.output.clear();
                 self.broken();
                 return false;
             }
         };
         if sent == exchange.output.len() {
             exchange.output.clear();
+            self.report(services);
             return true;
         }
         self.unsent.append(&exchange.output[sent..]);
@@ -414,6 +425,7 @@ impl HTTPConnection {
     /// The client is gone: nothing that is still to be sent matters.
     pub(super) fn broken(&mut self) {
         self.note_loss("the client has left");
+        self.account_loss(Ended::Aborted);
         self.unsent = Unsent::default();
         if let Some(exchange) = self.exchange.as_mut() {
             exchange.output.clear();

@@ -115,7 +115,10 @@ impl HTTPConnection {
             let first = ahead.len();
             let rest = behind(pieces.clone(), at);
             let sent = match rest.clone().next() {
-                None if first == 0 => return Ok(()),
+                None if first == 0 => {
+                    self.report(services);
+                    return Ok(());
+                }
                 None => socket::send(fd, ahead),
                 Some(_) => send_list(fd, ahead, rest),
             };
@@ -134,9 +137,15 @@ impl HTTPConnection {
                         self.keep(services, behind(pieces, at));
                         return Ok(());
                     }
-                    self.wait_for(services, Awaited::Room)?;
+                    if let Err(error) = self.wait_for(services, Awaited::Room) {
+                        self.account_unsent(behind(pieces, at));
+                        return Err(error);
+                    }
                 }
-                Err(_) => return Err(self.has_left()),
+                Err(_) => {
+                    self.account_unsent(behind(pieces, at));
+                    return Err(self.has_left());
+                }
             }
         }
     }

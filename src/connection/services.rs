@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::exchange::Exchange;
 use super::peercreds::PeerCreds;
+use crate::access_log::Listeners;
 use crate::engine::deadlines::Deadlines;
 use crate::engine::watches::Watches;
 use crate::errands::Errands;
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
 pub(crate) struct Services {
     pub(crate) settings: Settings,
     pub(crate) log: Arc<ErrorLog>,
+    /// Who wants to hear of requests that are done with, if anybody does.
+    pub(crate) listeners: Option<Listeners>,
     pub(crate) epoll: Epoll,
     pub(crate) deadlines: Deadlines,
     pub(crate) budget: Budget,
@@ -76,8 +79,11 @@ impl Services {
         statistics: Arc<Ledger>,
     ) -> io::Result<Self> {
         let log = Arc::new(ErrorLog::new(handlers.error_log.clone(), settings.log_level));
+        let (access, done) = (handlers.access_log.clone(), handlers.request_done.clone());
+        let listens = access.is_some() || done.is_some();
         Ok(Self {
             settings,
+            listeners: listens.then_some(Listeners { access, done }),
             epoll: Epoll::new()?,
             deadlines: Deadlines::new(log.clone())?,
             log,

@@ -5,6 +5,7 @@
 use super::pace::{Pace, Paces};
 use super::services::{Services, Settings};
 use super::{HTTPConnection, Phase};
+use crate::access_log::Ended;
 use crate::engine::ownership::Bits;
 use crate::request::head::Refusal;
 
@@ -182,6 +183,7 @@ impl HTTPConnection {
             WaitsFor::Worker | WaitsFor::Nothing => {}
             // An idle keep-alive ends in silence, a client that does not read our answer too.
             WaitsFor::NextRequest | WaitsFor::Room | WaitsFor::Goodbye => {
+                self.account_loss(Ended::TimedOut);
                 self.unsent = super::Unsent::default();
                 self.phase = Phase::Closing;
             }

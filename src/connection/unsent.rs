@@ -36,6 +36,13 @@ impl Unsent {
         self.tail.is_some()
     }
 
+    /// Bytes that are still to go.
+    pub(super) fn left(&self) -> u64 {
+        let tails = std::iter::successors(self.tail.as_deref(), |tail| tail.next.as_deref());
+        let behind: u64 = tails.map(|tail| tail.source.left() + tail.after.len() as u64).sum();
+        self.rest().len() as u64 + behind
+    }
+
     pub(super) fn rest(&self) -> &[u8] {
         &self.data[self.at..]
     }
@@ -135,6 +142,7 @@ impl HTTPConnection {
             (self.unsent.data, self.unsent.at) = (Vec::new(), 0);
             let Some(tail) = &mut self.unsent.tail else {
                 self.set_interest(services, self.interest & !epoll::OUT);
+                self.report(services);
                 return Step::Again;
             };
             let before = tail.source.left();

@@ -7,6 +7,7 @@
 
 use super::services::Services;
 use super::{HTTPConnection, INTEREST, Step};
+use crate::access_log::Ended;
 use crate::engine::events::Happened;
 use crate::engine::handle::RequestId;
 use crate::engine::ownership::Bits;
@@ -202,11 +203,12 @@ impl HTTPConnection {
         if passed(watch.write_by) {
             watch.write_by = 0;
             watch.lost = Some("the client is too slow");
+            self.account_loss(Ended::TimedOut);
             self.broken();
         } else if passed(watch.read_by) {
             watch.read_by = 0;
             watch.lost = Some("the client is too slow");
-            self.broken_unless_head_open();
+            self.broken_unless_head_open(Ended::TimedOut);
         }
     }
 

@@ -272,6 +272,9 @@ impl Worker {
         }
         let serial = slot.serial.load(Ordering::Relaxed);
         let id = RequestId::new(own.token().slot, serial);
+        if engine.services.listeners.is_some() {
+            slot.connection.get(&mut own).account_request(id);
+        }
         slot.word.hold(own, serial);
         Some(id)
     }

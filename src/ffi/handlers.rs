@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicPtr;
+use std::time::SystemTime;
 
 use super::application::{Application, UserData, outcome_of};
 use super::error::wsgi_error;
@@ -11,6 +12,8 @@ use super::guard::{Failure, guard_with};
 use super::log::{code_number, level_number};
 use super::server::wsgi_server;
 use super::types::*;
+use crate::access_log::{AccessLog, AccessRecord, Ended, RequestDone};
+use crate::engine::handle::RequestId;
 use crate::error::{Error, ErrorKind};
 use crate::error_log::{LogCode, LogHandler, LogLevel};
 use crate::gateway::{Gateway, Outcome, Request};
@@ -71,6 +74,75 @@ pub struct wsgi_handlers {
             length: usize,
         ),
     >,
+    /// A request that reached the application is done with: exactly once for each, after the last
+    /// byte of its answer was given to the kernel or the connection was cut. The place to free what
+    /// is kept for it; calls with it are WSGI_GONE. how is a WSGI_ENDED_... . On the thread that
+    /// finished it: a worker, the listening thread, or one of the host's inside a call. To be short,
+    /// as clients wait meanwhile; it must not wait for the server. An application that still runs
+    /// after a stop has cut its request may end later than this.
+    pub request_done: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wsgi_server,
+            request: wsgi_request,
+            how: u32,
+        ),
+    >,
+    /// A line for the access log: for each request that was answered, by the server itself too (like
+    /// 400, 408, 503), and each that was cut; before its request_done, and like that.
+    pub access_log:
+        Option<unsafe extern "C" fn(user_data: *mut c_void, record: *const wsgi_access_record)>,
+}
+
+/// All of the answer was given to the kernel.
+pub const WSGI_ENDED_SENT: u32 = 0;
+/// The answer was cut by this side: the application failed in the middle, or the server was stopped.
+pub const WSGI_ENDED_CUT: u32 = 1;
+/// The client left.
+pub const WSGI_ENDED_ABORTED: u32 = 2;
+/// The client took nothing for too long.
+pub const WSGI_ENDED_TIMED_OUT: u32 = 3;
+/// The connection went to the application (wsgi_request_hijack).
+pub const WSGI_ENDED_HANDED_OVER: u32 = 4;
+
+/// What access_log is told; lent for the call. The strings are not followed by a NUL; they are what
+/// the client sent, so they may hold any byte but CR, LF and NUL.
+#[repr(C)]
+pub struct wsgi_access_record {
+    /// The size of this struct; it grows at the end only.
+    pub struct_size: usize,
+    /// The request, 0 if it did not reach the application.
+    pub request: wsgi_request,
+    /// The client's address, like 127.0.0.1; empty for a UNIX socket.
+    pub remote_addr: wsgi_str,
+    /// Empty, like the next four, if the head was refused or did not come.
+    pub method: wsgi_str,
+    /// As it was sent.
+    pub target: wsgi_str,
+    /// Like HTTP/1.1.
+    pub protocol: wsgi_str,
+    /// Empty if there is none.
+    pub user_agent: wsgi_str,
+    /// Empty if there is none.
+    pub referer: wsgi_str,
+    /// Bytes of the response body, without head and chunk sizes; of an answer that was not sent to
+    /// its end those that the kernel took, give or take chunk sizes.
+    pub sent: u64,
+    /// Bytes of the request, head and body, that were read before the answer was complete.
+    pub received: u64,
+    /// When the head was complete (without a head: when the request was refused), in nanoseconds
+    /// since 1970.
+    pub arrived_ns: u64,
+    /// From then until the last byte of the answer was given to the kernel, in nanoseconds.
+    pub duration_ns: u64,
+    /// The client's port.
+    pub remote_port: u16,
+    /// Of the answer; 0 if none was begun.
+    pub status: u16,
+    /// Whether the connection is kept for another request: 1 or 0.
+    pub keep_alive: u32,
+    /// How the answer ended, a WSGI_ENDED_... .
+    pub ended: u32,
 }
 
 /// Sets the handlers, in the place of those that were set before. handlers is copied. Before the
@@ -127,6 +199,8 @@ unsafe fn copy_table(handlers: *const wsgi_handlers) -> Result<wsgi_handlers, Fa
         app: None,
         gateway: None,
         error_log: None,
+        request_done: None,
+        access_log: None,
     };
     let size = size.min(size_of::<wsgi_handlers>());
     // SAFETY: both are that long, and any bytes that the caller has there are its functions.
@@ -164,6 +238,12 @@ impl Table {
         }
         if functions.error_log.is_some() {
             handlers = handlers.error_log(Log(self.clone()));
+        }
+        if functions.request_done.is_some() {
+            handlers = handlers.request_done(Done(self.clone()));
+        }
+        if functions.access_log.is_some() {
+            handlers = handlers.access_log(Access(self.clone()));
         }
         handlers
     }
@@ -249,5 +329,56 @@ impl LogHandler for Log {
         unsafe {
             error_log(self.0.user(), level_number(level), code_number(code), text, length);
         };
+    }
+}
+
+struct Done(Arc<Table>);
+
+impl RequestDone for Done {
+    fn request_done(&self, request: RequestId, ended: Ended) {
+        let Some(done) = self.0.functions.request_done else { return };
+        // SAFETY: the host's function, given for this.
+        unsafe { done(self.0.user(), self.0.server(), request.0, ended_number(ended)) };
+    }
+}
+
+struct Access(Arc<Table>);
+
+impl AccessLog for Access {
+    fn access(&self, from: &AccessRecord<'_>) {
+        let Some(access_log) = self.0.functions.access_log else { return };
+        let lent = |bytes: &[u8]| wsgi_str { ptr: bytes.as_ptr().cast(), len: bytes.len() };
+        let address = from.remote.map(|remote| remote.ip().to_string()).unwrap_or_default();
+        let since_1970 = from.arrived.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let record = wsgi_access_record {
+            struct_size: size_of::<wsgi_access_record>(),
+            request: from.request.map_or(0, |request| request.0),
+            remote_addr: lent(address.as_bytes()),
+            method: lent(from.method),
+            target: lent(from.target),
+            protocol: lent(from.protocol),
+            user_agent: lent(from.user_agent),
+            referer: lent(from.referer),
+            sent: from.sent,
+            received: from.received,
+            arrived_ns: since_1970.as_nanos() as u64,
+            duration_ns: from.duration.as_nanos() as u64,
+            remote_port: from.remote.map_or(0, |remote| remote.port()),
+            status: from.status,
+            keep_alive: u32::from(from.keep_alive),
+            ended: ended_number(from.ended),
+        };
+        // SAFETY: the host's function; the record and what it points to live through the call.
+        unsafe { access_log(self.0.user(), &record) };
+    }
+}
+
+fn ended_number(ended: Ended) -> u32 {
+    match ended {
+        Ended::Sent => WSGI_ENDED_SENT,
+        Ended::Cut => WSGI_ENDED_CUT,
+        Ended::Aborted => WSGI_ENDED_ABORTED,
+        Ended::TimedOut => WSGI_ENDED_TIMED_OUT,
+        Ended::HandedOver => WSGI_ENDED_HANDED_OVER,
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::mem::{offset_of, size_of};
 use std::{env, fs};
 
-use super::handlers::wsgi_handlers;
+use super::handlers::{wsgi_access_record, wsgi_handlers};
 use super::statistics::{wsgi_stats, wsgi_worker_stats};
 use super::types::*;
 
@@ -70,7 +70,37 @@ fn layouts() -> String {
     layout!(text, wsgi_option_info { struct_size, name, r#type, default_value, accepts, help });
     layout!(
         text,
-        wsgi_handlers { struct_size, thread_start, thread_stop, app, gateway, error_log }
+        wsgi_handlers {
+            struct_size,
+            thread_start,
+            thread_stop,
+            app,
+            gateway,
+            error_log,
+            request_done,
+            access_log
+        }
+    );
+    layout!(
+        text,
+        wsgi_access_record {
+            struct_size,
+            request,
+            remote_addr,
+            method,
+            target,
+            protocol,
+            user_agent,
+            referer,
+            sent,
+            received,
+            arrived_ns,
+            duration_ns,
+            remote_port,
+            status,
+            keep_alive,
+            ended
+        }
     );
     layout!(text, wsgi_event { struct_size, kind, code, request });
     layout!(

@@ -162,7 +162,6 @@ impl Response {
     }
 
     /// 0 before `start`.
-    #[cfg(test)]
     pub fn code(&self) -> u16 {
         self.code
     }

@@ -151,6 +151,8 @@ options! {
     "proxy_mode" OptionKind::Flag, "0", "Passes CONNECT on to the application.";
     "preread" OptionKind::Number(0, 16_777_216), "65536",
         "Bytes of a request body that are read before the application is called.";
+    "deliver_at_head" OptionKind::Flag, "0",
+        "Calls the application when the head is there: it refuses the body, or waits for it.";
     "max_buffered" OptionKind::Number(65_536, i64::MAX), "268435456",
         "Bytes that all connections together may hold while nobody works on them.";
     "pollers" OptionKind::Number(0, 64), "0",

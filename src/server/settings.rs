@@ -42,7 +42,12 @@ pub(super) fn settings(options: &Options, bound: &[Address], pull: bool) -> Sett
         min_body_rate: options.number("min_body_rate") as u64,
         min_write_rate: options.number("min_write_rate") as u64,
         accepted_queue_timeout: options.milliseconds("accepted_queue_timeout"),
-        preread: options.number("preread") as usize,
+        // What is not read ahead is there to be read, or refused.
+        preread: if options.flag("deliver_at_head") {
+            0
+        } else {
+            options.number("preread") as usize
+        },
         log_level: LogLevel::named(&options.text("log_level")),
         environs: environs(options, bound),
         peercreds: peercreds(options),

@@ -220,6 +220,95 @@ static void data_goes_through_a_dispatcher(void) {
     end_host(&host);
 }
 
+typedef struct book {
+    pthread_mutex_t lock;
+    int lines, ends;
+    wsgi_request asked, ended;
+    uint32_t how;
+    wsgi_access_record record;
+    char text[512];
+} book;
+
+static void on_access(void *user_data, const wsgi_access_record *record) {
+    book *book = user_data;
+    pthread_mutex_lock(&book->lock);
+    book->lines++;
+    book->record = *record;
+    snprintf(book->text, sizeof book->text, "%.*s \"%.*s %.*s %.*s\" %d \"%.*s\" \"%.*s\"",
+             (int)record->remote_addr.len, record->remote_addr.ptr, (int)record->method.len,
+             record->method.ptr, (int)record->target.len, record->target.ptr,
+             (int)record->protocol.len, record->protocol.ptr, record->status,
+             (int)record->referer.len, record->referer.ptr, (int)record->user_agent.len,
+             record->user_agent.ptr);
+    pthread_mutex_unlock(&book->lock);
+}
+
+static void on_done(void *user_data, wsgi_server *server, wsgi_request request, uint32_t how) {
+    book *book = user_data;
+    CHECK_INT(wsgi_abort(server, request), WSGI_GONE);
+    pthread_mutex_lock(&book->lock);
+    book->ends++;
+    book->ended = request, book->how = how;
+    pthread_mutex_unlock(&book->lock);
+}
+
+static int32_t note_request(void *user_data, wsgi_request request, const wsgi_environ *environ,
+                            const wsgi_responder *responder) {
+    (void)responder;
+    ((book *)user_data)->asked = request;
+    return say(environ->server, request, "noted");
+}
+
+static int ends_of(book *book) {
+    pthread_mutex_lock(&book->lock);
+    int ends = book->ends;
+    pthread_mutex_unlock(&book->lock);
+    return ends;
+}
+
+static void requests_are_written_down(void) {
+    book book = {PTHREAD_MUTEX_INITIALIZER, 0, 0, 0, 0, 99, {0}, ""};
+    wsgi_handlers handlers = {0};
+    handlers.struct_size = sizeof handlers;
+    handlers.app = note_request;
+    handlers.access_log = on_access;
+    handlers.request_done = on_done;
+    wsgi_server *server = new_server(NULL, NULL);
+    CHECK_INT(wsgi_server_set_handlers(server, &handlers, &book, NULL, NULL), WSGI_OK);
+    host host = start_host(server);
+
+    client client = client_open(host.address);
+    const char request[] = "GET /a?b HTTP/1.1\r\nHost: h\r\nUser-Agent: me\r\nReferer: /x\r\n\r\n";
+    client_send(&client, request, sizeof request - 1);
+    reply reply = client_reply(&client, 0);
+    CHECK_STR(reply.body, "noted");
+    reply_free(&reply);
+    WAIT_FOR(ends_of(&book) == 1);
+    CHECK_INT(book.lines, 1);
+    CHECK_STR(book.text, "127.0.0.1 \"GET /a?b HTTP/1.1\" 200 \"/x\" \"me\"");
+    CHECK(book.asked != 0 && book.record.request == book.asked && book.ended == book.asked);
+    CHECK_INT(book.record.struct_size, sizeof(wsgi_access_record));
+    CHECK_INT(book.record.sent, 5);
+    CHECK_INT(book.record.received, sizeof request - 1);
+    CHECK_INT(book.record.keep_alive, 1);
+    CHECK_INT(book.record.ended, WSGI_ENDED_SENT);
+    CHECK_INT(book.how, WSGI_ENDED_SENT);
+    CHECK(book.record.remote_port != 0 && book.record.duration_ns < 20000000000u);
+    uint64_t now = (uint64_t)time(NULL) * 1000000000u;
+    CHECK(book.record.arrived_ns > now - 60000000000u && book.record.arrived_ns < now + 2000000000u);
+
+    client_send(&client, "bad\r\n\r\n", 7);
+    reply = client_reply(&client, 0);
+    CHECK_INT(reply.status, 400);
+    reply_free(&reply);
+    client_close(&client);
+    end_host(&host);
+    CHECK_INT(book.lines, 2);
+    CHECK_INT(book.ends, 1);
+    CHECK_STR(book.text, "127.0.0.1 \"  \" 400 \"\" \"\"");
+    CHECK_INT(book.record.request, 0);
+}
+
 static const test tests[] = {
     {"threads start and stop", threads_start_and_stop},
     {"a gateway needs no environ", a_gateway_needs_no_environ},
@@ -227,6 +316,7 @@ static const test tests[] = {
     {"user data is freed exactly once", user_data_is_freed_exactly_once},
     {"a newer table is taken as far as it is known", a_newer_table_is_taken_as_far_as_it_is_known},
     {"data goes through a dispatcher", data_goes_through_a_dispatcher},
+    {"requests are written down", requests_are_written_down},
 };
 
 int main(void) {
