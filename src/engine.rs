@@ -325,6 +325,7 @@ impl Engine {
     }
 
     /// Notes an event, and owns the connection if nobody did.
+    #[inline]
     fn post(&self, token: Token, bits: Bits) -> Option<Ownership> {
         match self.slots.get(token.slot)?.word.post(token, bits) {
             Post::Acquired(own) => Some(own),

@@ -162,10 +162,17 @@ pub(crate) enum Expired {
 
 impl HTTPConnection {
     /// Looks at the deadline after a timer event, and acts if it has passed.
+    #[inline]
     pub(crate) fn check_deadline(&mut self, services: &Services, bits: Bits, now: u64) -> Expired {
-        if !bits.intersects(Bits::TIMER) {
-            return Expired::No;
+        if bits.intersects(Bits::TIMER) {
+            self.deadline_due(services, bits, now)
+        } else {
+            Expired::No
         }
+    }
+
+    #[cold]
+    fn deadline_due(&mut self, services: &Services, bits: Bits, now: u64) -> Expired {
         self.timer_came(bits, now);
         if self.timing.deadline == 0 || self.timing.deadline > now {
             return Expired::No;

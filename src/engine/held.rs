@@ -150,6 +150,7 @@ impl Engine {
     }
 
     /// An event of a connection that somebody has.
+    #[cold]
     pub(super) fn note_event(&self, token: Token, bits: Bits, held: bool) {
         let Some(slot) = self.slots.get(token.slot) else { return };
         if bits.intersects(Bits::HUP) && self.services.watches.any() {

@@ -109,6 +109,17 @@ impl FieldLimits {
         }
     }
 
+    /// Whether all these fields are within the limits. A line goes from its name to the next one's.
+    #[cold]
+    fn are_kept_by(self, headers: &[httparse::Header], end: usize) -> bool {
+        let start = |header: &httparse::Header| header.name.as_ptr() as usize;
+        let ends = headers.iter().skip(1).map(start).chain([end]);
+        headers
+            .iter()
+            .zip(ends)
+            .all(|(header, end)| header.name.len() <= self.name && end - start(header) <= self.line)
+    }
+
     /// The length of a field line with its CRLF; `Ok(None)` if it has no end yet and may still
     /// come to a good one. What decides is the first byte that is one too many.
     fn field_line(self, line: &[u8]) -> Result<Option<usize>, Refusal> {
@@ -135,14 +146,13 @@ fn take(
 ) -> Result<Option<usize>, Refusal> {
     let base = view.as_ptr() as usize;
     let limits = FieldLimits::of(policy);
-    let mut strict = true;
-    let mut line = from;
+    // Where the whole block is within what one field may have, no field has too much.
+    let mut strict =
+        end - from <= limits.line.min(limits.name) || limits.are_kept_by(headers, base + end - 2);
     for (index, header) in headers.iter().enumerate() {
         let name = header.name.as_bytes();
         let start = name.as_ptr() as usize - base;
         strict &= index == 0 || view.get(start.wrapping_sub(2)) == Some(&b'\r');
-        strict &= name.len() <= limits.name && start - line <= limits.line;
-        line = start;
         let value = header.value.as_ptr() as usize - base;
         let known = Known::of(name);
         fields.push(Field {
@@ -154,7 +164,6 @@ fn take(
     }
     let block = view.get(from..end).unwrap_or(&[]);
     let closing: &[u8] = if headers.is_empty() { b"\r\n" } else { b"\r\n\r\n" };
-    strict &= headers.is_empty() || end - line - 2 <= limits.line;
     if strict && block.ends_with(closing) { Ok(Some(end)) } else { doubtful(view, from, policy) }
 }
 
