@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust models c examples wire headers package demo"
+test_parts="lint rust models c examples docs wire headers package demo"
 
 # shellcheck source=.dev/test-headers.sh
 . "$root/.dev/test-headers.sh"
@@ -46,7 +46,7 @@ test_needs() { # PART
     need_command cc gcc libc6-dev
     case $1 in
         lint) need_rust rustfmt clippy ;;
-        examples | wire) need_rust && need_command python3 python3 ;;
+        examples | docs | wire) need_rust && need_command python3 python3 ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;
         *) need_rust ;;
@@ -125,6 +125,15 @@ test_examples() {
         timeout 120 python3 "$script" "$target/dev/c/$name" || failed=1
     done
     return $failed
+}
+
+# The programs in the documents are as good as those in examples/.
+test_docs() {
+    local flags
+    build_library
+    mapfile -t flags < <(library_flags)
+    python3 tests/docs/run.py "$target/dev/docs" -O1 -std=c99 -Wall -Wextra -Wno-unused-parameter \
+        -Werror -pthread -Iinclude "${flags[@]}" -- README.md docs/*.md
 }
 
 # The same bytes must give the same answers however they are cut.

@@ -494,6 +494,12 @@ typedef struct wsgi_option_info {
     // What values it takes, in words.
     const char *accepts;
     const char *help;
+    // Of "number" and "seconds": the smallest value.
+    double minimum;
+    // The same: the largest value, infinity if there is none.
+    double maximum;
+    // 1: may be set while the server runs; 0: only before it is prepared.
+    int32_t while_running;
 } wsgi_option_info;
 
 // What access_log is told; lent for the call. The strings are not followed by a NUL; they are what

@@ -72,7 +72,7 @@ pub use gateway::{
     WSGIPathInfoDispatcher,
 };
 pub use handlers::{Handlers, ThreadData, ThreadHooks};
-pub use server::options::{OptionSpec, option_specs};
+pub use server::options::{OptionKind, OptionSpec, option_specs};
 pub use server::{Address, HTTPServer, PullWorker, Pulled};
 pub use statistics::{Stats, WorkerStats};
 pub use stream::{Direction, Stream, StreamError};

@@ -116,7 +116,7 @@ impl HTTPServer {
     pub fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         let mut state = self.lock();
         if !matches!(state.stage, Stage::Idle | Stage::Stopped)
-            && !settings::WHILE_RUNNING.contains(&name)
+            && !options::WHILE_RUNNING.contains(&name)
         {
             return Err(settings::not_while_running(name));
         }

@@ -1,4 +1,5 @@
-//! The service thread: the seed's listening thread. It never calls the host.
+//! The service thread: the seed's listening thread. It calls no application, and of the host's other
+//! functions only errands that no worker is free for.
 //!
 //! While a worker waits in epoll it only watches, and while nothing needs watching it sleeps. When
 //! no worker is free it takes the poller's place for input and output alone: it accepts, reads,

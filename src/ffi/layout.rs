@@ -67,7 +67,20 @@ fn layouts() -> String {
         }
     );
     layout!(text, wsgi_responder { struct_size, context, start_response, write });
-    layout!(text, wsgi_option_info { struct_size, name, r#type, default_value, accepts, help });
+    layout!(
+        text,
+        wsgi_option_info {
+            struct_size,
+            name,
+            r#type,
+            default_value,
+            accepts,
+            help,
+            minimum,
+            maximum,
+            while_running
+        }
+    );
     layout!(
         text,
         wsgi_handlers {

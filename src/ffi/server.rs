@@ -160,6 +160,9 @@ pub unsafe extern "C" fn wsgi_server_option_info(
         info.default_value = texts[2].as_ptr();
         info.accepts = texts[3].as_ptr();
         info.help = texts[4].as_ptr();
+        let spec = option_specs()[index];
+        (info.minimum, info.maximum) = spec.kind.bounds().unwrap_or_default();
+        info.while_running = spec.is_for_running_servers().into();
         Ok(())
     })
 }
@@ -170,7 +173,7 @@ static OPTION_TEXTS: LazyLock<Vec<[CString; 5]>> = LazyLock::new(|| {
     option_specs()
         .iter()
         .map(|spec| {
-            let default = spec.default.replace("VERSION", crate::VERSION);
+            let default = spec.default_value();
             let accepts = spec.kind.accepts();
             [spec.name, spec.kind.name(), &default, &accepts, spec.help].map(text)
         })

@@ -195,6 +195,12 @@ pub struct wsgi_option_info {
     /// What values it takes, in words.
     pub accepts: *const c_char,
     pub help: *const c_char,
+    /// Of "number" and "seconds": the smallest value.
+    pub minimum: f64,
+    /// The same: the largest value, infinity if there is none.
+    pub maximum: f64,
+    /// 1: may be set while the server runs; 0: only before it is prepared.
+    pub while_running: i32,
 }
 
 /// The event is a request.

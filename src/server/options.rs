@@ -11,10 +11,22 @@ pub struct OptionSpec {
     pub name: &'static str,
     /// What kind of value it takes.
     pub kind: OptionKind,
-    /// The default, as it would be written.
+    /// The default; VERSION stands for the library's.
     pub default: &'static str,
     /// One line about it.
     pub help: &'static str,
+}
+
+impl OptionSpec {
+    /// Whether it may be set while the server runs; the others only before it is prepared.
+    pub fn is_for_running_servers(&self) -> bool {
+        WHILE_RUNNING.contains(&self.name)
+    }
+
+    /// The default, as it would be written.
+    pub fn default_value(&self) -> String {
+        self.default.replace("VERSION", crate::VERSION)
+    }
 }
 
 /// What values an option takes.
@@ -60,6 +72,17 @@ impl OptionKind {
         }
     }
 
+    /// The smallest and the largest number that it takes, infinity where there is no largest; `None`
+    /// if it takes no number.
+    pub fn bounds(self) -> Option<(f64, f64)> {
+        match self {
+            Self::Number(low, i64::MAX) => Some((low as f64, f64::INFINITY)),
+            Self::Number(low, high) => Some((low as f64, high as f64)),
+            Self::Seconds(low, high) => Some((low, high)),
+            Self::Flag | Self::Text | Self::Mode | Self::Choice(_) => None,
+        }
+    }
+
     fn check(self, value: &str) -> bool {
         match self {
             Self::Number(low, high) => {
@@ -75,6 +98,9 @@ impl OptionKind {
         }
     }
 }
+
+/// Options that may be changed while the server runs.
+pub(super) const WHILE_RUNNING: &[&str] = &["shutdown_timeout", "statistics"];
 
 const DAY: f64 = 86_400.0;
 const BYTES: OptionKind = OptionKind::Number(0, i64::MAX);
@@ -207,7 +233,7 @@ impl Options {
         let spec = spec(name)?;
         let name = canonical(spec.name);
         let set = self.set.iter().find(|(other, _)| *other == name);
-        Ok(set.map_or_else(|| default_of(spec), |(_, value)| value.clone()))
+        Ok(set.map_or_else(|| spec.default_value(), |(_, value)| value.clone()))
     }
 
     pub(crate) fn text(&self, name: &str) -> String {
@@ -260,10 +286,6 @@ fn canonical(name: &'static str) -> &'static str {
     }
 }
 
-fn default_of(spec: &OptionSpec) -> String {
-    spec.default.replace("VERSION", crate::VERSION)
-}
-
 fn mode(value: &str) -> Option<u32> {
     let is_octal = value.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
     u32::from_str_radix(value, 8).ok().filter(|mode| is_octal && *mode <= 0o777)
@@ -284,7 +306,7 @@ mod tests {
     #[test]
     fn every_default_is_a_value_that_the_option_takes() {
         for spec in option_specs() {
-            let value = default_of(spec);
+            let value = spec.default_value();
             assert!(value.is_empty() || spec.kind.check(&value), "{}", spec.name);
             assert_eq!(Options::default().get(spec.name).unwrap(), value);
         }

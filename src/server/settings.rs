@@ -78,10 +78,7 @@ pub(super) fn tuning(options: &Options) -> Tuning {
     }
 }
 
-/// Options that may be changed while the server runs.
-pub(super) const WHILE_RUNNING: &[&str] = &["shutdown_timeout", "statistics"];
-
-/// The error for all others.
+/// The error for all options but those that may be changed while the server runs.
 pub(super) fn not_while_running(name: &str) -> Error {
     let hint = match name {
         "numthreads" | "minthreads" | "max" | "maxthreads" => "; grow and shrink change the pool",

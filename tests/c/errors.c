@@ -119,6 +119,24 @@ static void unknown_options_are_named(void) {
     CHECK_INT(wsgi_server_free(server), WSGI_OK);
 }
 
+/* A binding can check a number by itself, and knows what it may set while it serves. */
+static void option_info_has_bounds_as_numbers(void) {
+    wsgi_option_info info = {0};
+    info.struct_size = sizeof info;
+    for (size_t i = 0; i < wsgi_server_option_count(); i++) {
+        CHECK_INT(wsgi_server_option_info(i, &info), WSGI_OK);
+        int number = !strcmp(info.type, "number") || !strcmp(info.type, "seconds");
+        if (number ? info.minimum >= info.maximum : info.minimum != 0 || info.maximum != 0)
+            FAIL("%s is from %g to %g", info.name, info.minimum, info.maximum);
+        if (!strcmp(info.name, "numthreads")) {
+            CHECK(info.minimum == 1 && info.maximum == 10000);
+            CHECK_INT(info.while_running, 0);
+        }
+        if (!strcmp(info.name, "max_request_body_size")) CHECK(info.maximum > 1e300);
+        if (!strcmp(info.name, "statistics")) CHECK_INT(info.while_running, 1);
+    }
+}
+
 /* No option takes a value that holds a line end; the message says what it takes instead. */
 static void bad_values_name_the_option_and_what_it_accepts(void) {
     wsgi_server *server = new_server(hello, NULL);
@@ -281,6 +299,7 @@ int main(void) {
         {"unknown options are named", unknown_options_are_named},
         {"bad values name the option and what it accepts",
          bad_values_name_the_option_and_what_it_accepts},
+        {"option info has bounds as numbers", option_info_has_bounds_as_numbers},
         {"numbers out of range are refused", numbers_out_of_range_are_refused},
         {"each option takes its default", each_option_takes_its_default},
         {"bad addresses are named", bad_addresses_are_named},
