@@ -822,8 +822,8 @@ wsgi_status wsgi_server_prepare(const struct wsgi_server *server,
                                 struct wsgi_error **error);
 
 // Accepts and serves until the server is stopped; the calling thread is its listening thread.
-// Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application asked for
-// the end).
+// Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application or
+// wsgi_server_interrupt asked for the end).
 wsgi_status wsgi_server_serve(const struct wsgi_server *server, struct wsgi_error **error);
 
 // wsgi_server_prepare and wsgi_server_serve, with the errors of both.
@@ -835,10 +835,12 @@ wsgi_status wsgi_server_start_background(const struct wsgi_server *server,
                                          struct wsgi_error **error);
 
 // Stops: no new connections, the option shutdown_timeout (seconds) for the requests in work, then
-// the rest is cut; requests_cut, if not NULL, is told how many. From a worker thread of the server
-// it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL,
+// the rest is cut; requests_cut, if not NULL, is told how many. Requests in work can know of it by
+// wsgi_request_aborted and wsgi_request_on_abort. From a worker thread of the server, or inside
+// wsgi_server_tick, it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL,
 // WSGI_E_FORKED.
-wsgi_status wsgi_server_stop(const struct wsgi_server *server, uint32_t *requests_cut);
+wsgi_status wsgi_server_stop(const struct wsgi_server *server,
+                             uint32_t *requests_cut);
 
 // Asks for the stop and returns at once: wsgi_server_serve drains and returns WSGI_OK. May be
 // called in a signal handler. Errors: WSGI_E_NULL.
@@ -853,6 +855,47 @@ wsgi_status wsgi_server_wait(const struct wsgi_server *server);
 // the stop; then nothing is freed and the handle is good for another try. WSGI_E_FORKED: this is a
 // forked child of the process that runs the server; nothing is freed here either.
 wsgi_status wsgi_server_free(struct wsgi_server *server);
+
+// Whether connections are accepted and served: 1 or 0; or a negative status. Any thread. Errors:
+// WSGI_E_NULL.
+int32_t wsgi_server_ready(const struct wsgi_server *server);
+
+// Takes no more connections: the listeners are closed, clients that come find nobody. Connections
+// that are there are served on, each until its next answer, which says Connection: close, or until
+// it has been idle for keep_alive_timeout. The server goes on until it is stopped. A second time it
+// does nothing. Any thread, a worker's too. Errors: WSGI_E_NULL, WSGI_E_STATE (it does not serve),
+// WSGI_E_FORKED.
+wsgi_status wsgi_server_quiesce(const struct wsgi_server *server);
+
+// Asks for the stop and returns at once: wsgi_server_serve, wsgi_server_start or wsgi_server_tick
+// ends with WSGI_E_INTERRUPTED, and wsgi_server_interrupt_code gives code, any number that means
+// something to the host. The first code counts. Any thread, a worker's too; not from a signal
+// handler. Errors: WSGI_E_NULL, WSGI_E_STATE (it does not serve), WSGI_E_FORKED.
+wsgi_status wsgi_server_interrupt(const struct wsgi_server *server, int32_t code);
+
+// Tells the code that the present or last run was interrupted with; 0 if an application returned
+// WSGI_INTERRUPT. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (it was not interrupted).
+wsgi_status wsgi_server_interrupt_code(const struct wsgi_server *server, int32_t *code);
+
+// One turn of a server that runs inside the host's own loop: waits for something to do, at most
+// timeout_ms milliseconds (-1: no limit, 0: not at all), does what is there on the calling thread,
+// the calls of the application included, and returns how many requests that were. The server is to
+// be prepared; it begins to serve with the first tick. With the option numthreads 0 the application
+// is called on no other thread; else the caller is one more worker. The hooks of worker threads are
+// not called for this thread. Errors: WSGI_E_NULL, WSGI_E_STATE (not prepared, or a pull server),
+// WSGI_BUSY (a thread is inside tick, maybe this one), WSGI_E_STOPPING (the server has stopped),
+// WSGI_E_INTERRUPTED (it has, as wsgi_server_interrupt or the application wanted), WSGI_E_SYSTEM,
+// WSGI_E_FORKED.
+int32_t wsgi_server_tick(const struct wsgi_server *server, int32_t timeout_ms);
+
+// Gives a descriptor for a host's own loop, of a server that is prepared: it is readable while
+// wsgi_server_tick with a timeout of 0 has something to do, or wsgi_worker_next of a pull server.
+// From here on the server relies on the host to come; it begins to serve with this. The descriptor
+// stays the server's: only to be polled, and to be taken out of the loop before the server is freed.
+// Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (not prepared, or it has threads of its own:
+// numthreads is not 0), WSGI_E_STOPPING, WSGI_E_INTERRUPTED, WSGI_E_FORKED.
+wsgi_status wsgi_server_event_fd(const struct wsgi_server *server,
+                                 int32_t *fd);
 
 // Adds an address to listen on beside bind_addr, in the same forms. Before the server is prepared,
 // which is when names are resolved and sockets made: all of them, or none. Errors: WSGI_E_NULL,
@@ -943,9 +986,10 @@ int64_t wsgi_request_read(const struct wsgi_server *server,
 wsgi_status wsgi_request_detach(const struct wsgi_server *server,
                                 wsgi_request request);
 
-// Whether the client is still there: 0 it is, 1 it has half-closed, 2 it has left; or a negative
-// status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
-int32_t wsgi_request_aborted(const struct wsgi_server *server, wsgi_request request);
+// Whether the client is still there: 0 it is, 1 it has half-closed, 2 it has left, 3 it is there but
+// the server is stopping, and what takes long should come to an end; or a negative status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
+int32_t wsgi_request_aborted(const struct wsgi_server *server,
+                             wsgi_request request);
 
 // Fills view with the request as it was sent; view->struct_size is to be set before. Nothing is
 // put together as for an environ, so this is the cheaper way for who needs none. A dispatcher changes
@@ -1296,13 +1340,6 @@ int32_t wsgi_worker_next(const struct wsgi_worker *worker,
 wsgi_status wsgi_request_watch(const struct wsgi_server *server,
                                wsgi_request request,
                                uint32_t what);
-
-// Gives a descriptor for a host's own loop, of a pull server that is prepared: it is readable while
-// wsgi_worker_next with a timeout of 0 has something to do. From here on the server relies on the
-// host to do so. The descriptor stays the server's: only to be polled, and to be taken out of the
-// loop before the server is freed. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (not prepared, or
-// not a pull server), WSGI_E_FORKED.
-wsgi_status wsgi_server_event_fd(const struct wsgi_server *server, int32_t *fd);
 
 // Makes wsgi_worker_next of this worker return soon with WSGI_AGAIN, now or when it is called the
 // next time. Any thread. Errors: WSGI_E_NULL.

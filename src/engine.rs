@@ -166,7 +166,8 @@ impl Engine {
         wants_environ: bool,
         statistics: Arc<Ledger>,
     ) -> io::Result<Arc<Self>> {
-        let waiters = most_waiters(tuning.threads);
+        let threads = tuning.threads.max(1);
+        let waiters = most_waiters(threads);
         let engine = Self {
             services: Services::new(settings, handlers, tuning.max_buffered, waiters, statistics)?,
             slots: Slots::new(),
@@ -180,7 +181,7 @@ impl Engine {
             flight: flight::Flight::new(tuning.max_in_flight),
             host_polls: AtomicBool::new(false),
             roles: Roles::new(tuning.pollers, tuning.pollers_fixed),
-            lot: ParkingLot::new(tuning.threads),
+            lot: ParkingLot::new(threads),
             shares: RwLock::default(),
             averages: RouteAverages::new(),
             wake: EventFd::new()?,

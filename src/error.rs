@@ -9,6 +9,8 @@ use std::fmt;
 pub enum ErrorKind {
     /// The address cannot be listened on.
     Bind,
+    /// Another thread, or this one, is inside the same call.
+    Busy,
     /// This process is a forked child; the server's threads are in the parent.
     Forked,
     /// The application asked for the server to stop.

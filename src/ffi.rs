@@ -19,6 +19,7 @@ mod keys;
 #[cfg(test)]
 mod layout;
 mod library;
+mod life;
 mod limits;
 mod listening;
 mod log;

@@ -264,7 +264,8 @@ impl<'a> Request<'a> {
         self.engine.view(self.id, look)
     }
 
-    /// Whether the client has half-closed its connection (1) or left (2).
+    /// Whether the client has half-closed its connection (1) or left (2), or else the server is
+    /// stopping (3), and what takes long should come to an end.
     pub fn aborted(&self) -> Result<u8, RequestError> {
         self.engine.aborted(self.id)
     }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,12 +10,14 @@ mod address;
 mod bind;
 mod current;
 mod inherited;
+mod life;
 mod listeners;
 pub mod options;
 mod pool;
 mod pull_worker;
 mod settings;
 mod stats;
+mod ticking;
 mod unix_socket;
 
 pub use address::Address;
@@ -27,6 +30,7 @@ pub use pull_worker::{PullWorker, Pulled};
 use crate::engine::Engine;
 use crate::engine::accept::Listener;
 use crate::engine::service::Stopper;
+use crate::engine::worker::Worker;
 use crate::error::{Error, ErrorKind};
 use crate::error_log::LogCode;
 use crate::gateway::Gateway;
@@ -47,6 +51,8 @@ pub struct HTTPServer {
     pub(crate) current: CurrentEngine,
     state: Mutex<State>,
     changed: Condvar,
+    /// The thread that is inside `tick`, or 0.
+    ticking: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -61,6 +67,8 @@ struct State {
     roll: Option<Arc<Roll>>,
     /// The listening thread of the library's own.
     service: Option<std::thread::JoinHandle<()>>,
+    /// What the last run was interrupted with.
+    interrupted: Option<i32>,
 }
 
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -74,10 +82,21 @@ enum Stage {
     Stopped,
 }
 
+/// Who calls the application of a server that begins to serve.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Workers {
+    /// Its own threads, or those of a host that pulls.
+    Threads,
+    /// Whoever comes.
+    Any,
+}
+
 /// What exists between `prepare` and the end of a stop.
 struct Running {
     engine: Arc<Engine>,
     pool: Option<ThreadPool>,
+    /// The worker of the thread that calls `tick`.
+    ticker: Mutex<Option<Worker>>,
 }
 
 impl HTTPServer {
@@ -106,6 +125,7 @@ impl HTTPServer {
             current: CurrentEngine::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
+            ticking: AtomicUsize::new(0),
         };
         server.set("bind_addr", bind_addr)?;
         Ok(server)
@@ -148,7 +168,7 @@ impl HTTPServer {
     }
 
     /// Binds, listens and starts the worker threads. Connections wait until
-    /// [`serve`](Self::serve).
+    /// [`serve`](Self::serve). Privileges that are needed for it may be given up after this.
     pub fn prepare(&self) -> Result<(), Error> {
         let mut state = self.lock();
         match state.stage {
@@ -157,50 +177,67 @@ impl HTTPServer {
                 return Err(Error::new(ErrorKind::State, "the server is prepared already"));
             }
         }
-        let bound = state.listeners.bind_all(&state.options)?;
+        let before = std::mem::replace(&mut state.stage, Stage::Preparing);
+        state.roll = None;
+        let result = self.set_up(state);
+        let mut state = self.lock();
+        self.changed.notify_all();
+        match result {
+            Ok((running, bound)) => {
+                self.current.set(Some(running.engine.clone()));
+                state.running = Some(Arc::new(running));
+                state.bound = bound;
+                state.interrupted = None;
+                state.stage = Stage::Prepared;
+                Ok(())
+            }
+            Err(error) => {
+                state.stage = before;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes what a run needs. Without the lock while names are resolved and hooks are called.
+    fn set_up(&self, mut state: MutexGuard<'_, State>) -> Result<(Running, Vec<Address>), Error> {
+        let (options, handlers) = (state.options.clone(), state.handlers.clone());
+        let listeners = std::mem::take(&mut state.listeners);
+        drop(state);
+        let bound = listeners.bind_all(&options);
+        self.lock().listeners = listeners;
+        let bound = bound?;
         let addresses: Vec<_> = bound.iter().map(|bound| bound.address.clone()).collect();
-        let gateway = state.handlers.gateway.clone().or_else(|| self.gateway.clone());
+        let gateway = handlers.gateway.clone().or_else(|| self.gateway.clone());
         let failed = |error: std::io::Error| Error::system("the server cannot be set up", &error);
-        let listeners = make_listeners(bound).map_err(failed)?;
         let engine = Engine::new(
-            settings::settings(&state.options, &addresses, gateway.is_none()),
-            &state.handlers,
-            settings::tuning(&state.options),
-            listeners,
+            settings::settings(&options, &addresses, gateway.is_none()),
+            &handlers,
+            settings::tuning(&options),
+            make_listeners(bound).map_err(failed)?,
             self.stopper.clone(),
             gateway.as_ref().is_some_and(|gateway| gateway.wants_environ()),
             self.statistics.clone(),
         )
         .map_err(failed)?;
-        settings::set_shutdown_timeout(&engine, &state.options);
-        let stack = state.options.number("thread_stack_size") as usize;
-        let hooks = state.handlers.threads.clone();
+        settings::set_shutdown_timeout(&engine, &options);
+        let stack = options.number("thread_stack_size") as usize;
+        let hooks = handlers.threads.clone();
         let pool = gateway.map(|gateway| ThreadPool::new(engine.clone(), gateway, stack, hooks));
-        let before = std::mem::replace(&mut state.stage, Stage::Preparing);
-        state.roll = pool.as_ref().map(ThreadPool::roll);
-        drop(state);
-        let threads = engine.tuning.threads;
-        let started = pool.as_ref().map_or(Ok(()), |pool| pool.start(threads));
-        let mut state = self.lock();
-        self.changed.notify_all();
-        if let Err(error) = started {
-            state.stage = before;
-            return Err(error);
+        self.lock().roll = pool.as_ref().map(ThreadPool::roll);
+        if let Some(pool) = &pool {
+            pool.start(engine.tuning.threads)?;
         }
-        self.current.set(Some(engine.clone()));
-        state.running = Some(Arc::new(Running { engine, pool }));
-        state.bound = addresses;
-        state.stage = Stage::Prepared;
-        Ok(())
+        Ok((Running { engine, pool, ticker: Mutex::default() }, addresses))
     }
 
     /// Accepts connections and serves until the server is stopped. This thread is the seed's
     /// listening thread.
     ///
     /// # Errors
-    /// `Interrupted` if the application asked for the end.
+    /// `Interrupted` if the application, or [`interrupt`](Self::interrupt), asked for the end.
+    /// `State` if it is not prepared, or serves already, or has no worker threads (`numthreads` 0).
     pub fn serve(&self) -> Result<(), Error> {
-        let running = self.begin_to_serve()?;
+        let running = self.begin_to_serve(Workers::Threads)?;
         self.serve_to_the_end(running)
     }
 
@@ -210,10 +247,15 @@ impl HTTPServer {
         self.serve()
     }
 
-    /// [`start`](Self::start) with a listening thread of the library's own.
+    /// [`start`](Self::start) with a listening thread of the library's own, which keeps the server
+    /// alive until it is stopped.
     pub fn start_background(self: &Arc<Self>) -> Result<(), Error> {
         self.prepare()?;
-        let running = self.begin_to_serve()?;
+        self.serve_in_background(Workers::Threads)
+    }
+
+    fn serve_in_background(self: &Arc<Self>, workers: Workers) -> Result<(), Error> {
+        let running = self.begin_to_serve(workers)?;
         let (server, serving) = (self.clone(), running.clone());
         let log = running.engine.services.log.clone();
         let spawned = thread::spawn("WSGI Service".into(), 0, move || {
@@ -256,13 +298,13 @@ impl HTTPServer {
             return 0;
         }
         running.engine.service.ask_to_stop();
-        if running.is_a_worker_here() {
+        if self.is_a_worker_here() {
             // At once: the answer that this worker is about to give says that the connection closes.
             running.engine.services.drain();
             return 0;
         }
         if stage == Stage::Prepared
-            && let Ok(running) = self.begin_to_serve()
+            && let Ok(running) = self.begin_to_serve(Workers::Any)
         {
             // Nobody serves: this thread does, to the end that has been asked for.
             let _not_interrupted = self.serve_to_the_end(running);
@@ -296,12 +338,16 @@ impl HTTPServer {
         }
     }
 
-    fn begin_to_serve(&self) -> Result<Arc<Running>, Error> {
+    fn begin_to_serve(&self, workers: Workers) -> Result<Arc<Running>, Error> {
         let mut state = self.lock();
         match (state.stage, state.running.clone()) {
             (Stage::Prepared, Some(running)) => {
                 if running.engine.fork_mark.in_child() {
                     return Err(forked());
+                }
+                if running.has_no_threads() && workers == Workers::Threads {
+                    let why = "numthreads is 0: such a server is driven by tick";
+                    return Err(Error::new(ErrorKind::State, why));
                 }
                 running
                     .engine
@@ -328,7 +374,7 @@ impl HTTPServer {
                 engine.services.log.warning(LogCode::Stuck, text);
             }
         }
-        let interrupted = engine.service.was_interrupted();
+        let interrupted = engine.service.interruption();
         self.current.set(None);
         engine.run_errands();
         self.stopper.reset();
@@ -337,12 +383,10 @@ impl HTTPServer {
         drop((self.lock().running.take(), running));
         let mut state = self.lock();
         state.roll = roll;
+        state.interrupted = interrupted;
         state.stage = Stage::Stopped;
         self.changed.notify_all();
-        if interrupted {
-            return Err(Error::new(ErrorKind::Interrupted, "the application stopped the server"));
-        }
-        Ok(())
+        interrupted.map_or(Ok(()), |code| Err(life::interrupted(code)))
     }
 
     /// Whether requests are pulled from it.
@@ -355,7 +399,8 @@ impl HTTPServer {
         let state = self.lock();
         let running =
             state.running.is_some() || matches!(state.stage, Stage::Preparing | Stage::Serving);
-        running || state.roll.as_ref().is_some_and(|roll| !roll.is_empty())
+        let ticking = self.ticking.load(Ordering::SeqCst) != 0;
+        running || ticking || state.roll.as_ref().is_some_and(|roll| !roll.is_empty())
     }
 
     /// Whether this is a forked child, which has none of the server's threads.
@@ -363,8 +408,11 @@ impl HTTPServer {
         self.engine().is_some_and(|engine| engine.fork_mark.in_child())
     }
 
-    /// Whether the calling thread is a worker of this server.
+    /// Whether the calling thread is a worker of this server, or inside its `tick`.
     pub(crate) fn is_a_worker_here(&self) -> bool {
+        if self.ticking.load(Ordering::SeqCst) == thread::local_id() {
+            return true;
+        }
         let running = self.lock().running.clone();
         running.is_some_and(|running| running.is_a_worker_here())
     }
@@ -398,6 +446,11 @@ impl Drop for HTTPServer {
 impl Running {
     fn is_a_worker_here(&self) -> bool {
         self.pool.as_ref().is_some_and(ThreadPool::is_here)
+    }
+
+    /// Whether the host's `tick` is what calls the application.
+    fn has_no_threads(&self) -> bool {
+        self.pool.is_some() && self.engine.tuning.threads == 0
     }
 }
 

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{JoinHandle, ThreadId};
@@ -10,16 +9,18 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::engine::headcount::Reason;
-use crate::engine::worker::{Next, Worker};
+use crate::engine::worker::Worker;
 use crate::error::{Error, ErrorKind};
 use crate::error_log::LogCode;
-use crate::gateway::{Gateway, Outcome, Request};
-use crate::handlers::{ThreadData, ThreadHooks};
+use crate::gateway::Gateway;
+use crate::handlers::ThreadHooks;
 use crate::sys::thread;
 
 mod hooks;
+pub(crate) mod worker_thread;
 
 use hooks::Attended;
+use worker_thread::WorkerThread;
 
 /// After a start hook has failed the pool does not try to grow for so long.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -151,6 +152,10 @@ impl ThreadPool {
         }
     }
 
+    pub(crate) fn gateway(&self) -> &dyn Gateway {
+        &*self.gateway
+    }
+
     pub(crate) fn roll(&self) -> Arc<Roll> {
         self.roll.clone()
     }
@@ -174,9 +179,11 @@ impl ThreadPool {
         let handle = thread::spawn(name, self.stack, move || {
             match Attended::start(hooks, index) {
                 Ok(thread) => {
-                    let worker = worker.unwrap_or_else(|| Worker::new(&engine, number, false));
+                    let mut worker = worker.unwrap_or_else(|| Worker::new(&engine, number, false));
                     let _gone = tell.map(|tell| tell.send(Ok(())));
-                    WorkerThread { worker, gateway: &*gateway, data: thread.data() }.run();
+                    let data = thread.data();
+                    WorkerThread { worker: &mut worker, gateway: &*gateway, data }.run();
+                    drop(worker);
                     roll.in_hooks.fetch_add(1, Ordering::SeqCst);
                     thread.stop(&engine.services.log);
                     roll.in_hooks.fetch_sub(1, Ordering::SeqCst);
@@ -236,61 +243,6 @@ impl Roll {
         drop(engine);
         self.left.notify_all();
     }
-}
-
-/// One thread of the pool: a loop around the engine's `next`.
-struct WorkerThread<'a> {
-    worker: Worker,
-    gateway: &'a dyn Gateway,
-    data: Option<&'a ThreadData>,
-}
-
-impl WorkerThread<'_> {
-    fn run(&mut self) {
-        loop {
-            // A panic here would be our own fault; the thread is kept all the same.
-            match catch_unwind(AssertUnwindSafe(|| self.turn())) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(panic) => self.tell(panic),
-            }
-        }
-    }
-
-    /// One request. False when the thread is to end.
-    fn turn(&mut self) -> bool {
-        let id = match self.worker.next(None) {
-            Next::Request(id) => id,
-            Next::Nothing | Next::Event(_) => return true,
-            Next::Stopped => return false,
-        };
-        let engine = self.worker.engine();
-        let call = || self.gateway.respond(&Request::new(engine, id).on_thread(self.data));
-        let (outcome, panic) = match catch_unwind(AssertUnwindSafe(call)) {
-            Ok(outcome) => (outcome, None),
-            Err(panic) => (Outcome::Failed, Some(text_taken(panic))),
-        };
-        self.worker.complete(id, outcome, panic);
-        if outcome == Outcome::Interrupt {
-            self.worker.engine().service.interrupt();
-        }
-        true
-    }
-
-    fn tell(&self, panic: Box<dyn Any + Send>) {
-        let text = format_args!("a worker panicked: {}", text_taken(panic));
-        self.worker.engine().services.log.error(LogCode::Panic, text);
-    }
-}
-
-/// The text of a panic, which ends here: what it carries is the application's, and may panic once
-/// more when it is dropped.
-fn text_taken(panic: Box<dyn Any + Send>) -> String {
-    let text = text_of(&*panic).to_owned();
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        std::mem::forget(again);
-    }
-    text
 }
 
 /// The text of a panic.

@@ -15,6 +15,7 @@ const FILES: &[&str] = &[
     "library",
     "error",
     "server",
+    "life",
     "listening",
     "handlers",
     "log",

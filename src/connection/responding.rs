@@ -351,8 +351,11 @@ impl HTTPConnection {
                 && left.saturating_sub(exchange.input.unread().len() as u64) > DRAIN_LIMIT
         });
         let date = exchange.date.now();
-        let keep_alive =
-            head.keep_alive && !self.close && !offer_refused && !too_long && !services.draining();
+        let keep_alive = head.keep_alive
+            && !self.close
+            && !offer_refused
+            && !too_long
+            && !services.ends_connections();
         let context = HeadContext {
             protocol: settings.protocol,
             request_minor: head.version_minor,

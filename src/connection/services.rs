@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -50,6 +50,11 @@ pub(crate) struct Settings {
     pub(crate) detached_timeout: u64,
 }
 
+/// How far the server is on its way to the end.
+const GOES_ON: u8 = 0;
+const QUIESCED: u8 = 1;
+const DRAINS: u8 = 2;
+
 /// Everything a connection shares with the others of its server.
 pub(crate) struct Services {
     pub(crate) settings: Settings,
@@ -66,7 +71,7 @@ pub(crate) struct Services {
     /// Readable once `stop` has run out of time: threads that wait for a client give up.
     pub(crate) cut: EventFd,
     pub(crate) statistics: Arc<Ledger>,
-    draining: AtomicBool,
+    ending: AtomicU8,
     exchanges: (Sender<Box<Exchange>>, Receiver<Box<Exchange>>),
 }
 
@@ -93,18 +98,28 @@ impl Services {
             watches: Watches::default(),
             cut: EventFd::new()?,
             statistics,
-            draining: AtomicBool::new(false),
+            ending: AtomicU8::new(GOES_ON),
             exchanges: bounded(64),
         })
     }
 
-    /// Whether the server is stopping: no connection is kept alive any more.
+    /// Whether the server is stopping: what is not in work ends now.
     pub(crate) fn draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
+        self.ending.load(Ordering::SeqCst) == DRAINS
     }
 
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
+        self.ending.store(DRAINS, Ordering::SeqCst);
+    }
+
+    /// Whether no connection is kept alive behind its next answer.
+    pub(crate) fn ends_connections(&self) -> bool {
+        self.ending.load(Ordering::SeqCst) != GOES_ON
+    }
+
+    /// From now on no connection is kept alive behind its next answer.
+    pub(crate) fn quiesce(&self) {
+        self.ending.fetch_max(QUIESCED, Ordering::SeqCst);
     }
 
     /// `stop` has run out of time.

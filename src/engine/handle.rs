@@ -198,7 +198,7 @@ impl Engine {
     }
 
     pub(crate) fn aborted(&self, id: RequestId) -> Result<u8, RequestError> {
-        self.with(id, |connection| Ok(connection.aborted()))
+        self.with(id, |connection| Ok(self.aborted_or_stopping(connection)))
     }
 
     /// The application's own words, for the error log.

@@ -10,6 +10,7 @@ use super::Engine;
 use super::handle::{RequestId, SERIAL_MASK};
 use super::ownership::{Bits, Token};
 use super::watches::Call;
+use crate::connection::HTTPConnection;
 use crate::connection::exchange::Exchange;
 use crate::connection::extras::{Data, Keep};
 use crate::errands::Foreign;
@@ -18,6 +19,8 @@ use crate::sys::{clock, socket};
 
 /// A request that is in a call when its time is up is looked at again after so many milliseconds.
 const AGAIN: u64 = 32;
+/// What is said of a request whose server stops, while nothing is wrong with its client.
+const STOPPING: u8 = 3;
 
 impl Engine {
     /// Keeps data of the host's with a request or with its connection. What was there goes.
@@ -118,7 +121,7 @@ impl Engine {
                 drop(self.services.watches.put(id, call));
             }
             connection.watch(&self.services, id);
-            Ok(connection.aborted())
+            Ok(self.aborted_or_stopping(connection))
         })?;
         if aborted > 0 {
             // No event comes for what has happened already.
@@ -126,6 +129,15 @@ impl Engine {
             self.see_to_errands();
         }
         Ok(())
+    }
+
+    /// How the client of a request is, and if nothing is wrong with it, how the server is: 3 while
+    /// that stops.
+    pub(super) fn aborted_or_stopping(&self, connection: &HTTPConnection) -> u8 {
+        match connection.aborted() {
+            0 if self.services.draining() => STOPPING,
+            aborted => aborted,
+        }
     }
 
     /// Makes the calls of the host's that were put aside. To be called without any lock.
@@ -184,6 +196,13 @@ impl Engine {
             }
         }
         self.look_after(own, slot);
+    }
+
+    /// The server stops, which those who watch their clients want to hear as well.
+    pub(super) fn tell_all_watchers(&self) {
+        for call in self.services.watches.take_all() {
+            call.hand_to(|call| call());
+        }
     }
 
     fn tell_watcher(&self, id: RequestId) {

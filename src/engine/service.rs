@@ -10,7 +10,7 @@
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::events::EVENT;
 use super::ownership::{Ownership, Token};
@@ -30,6 +30,8 @@ const GROW_AFTER: u64 = 10;
 const GROW_AGAIN: u64 = 1_000;
 /// A worker that is ready to run is believed to compute for long after so many ticks.
 const COMPUTING: u32 = 3;
+/// Not interrupted: no code is so large.
+const NO_CODE: i64 = i64::MAX;
 /// So many ticks in a row without anything to watch end the watch.
 const QUIET: u32 = 4;
 
@@ -63,7 +65,8 @@ pub(crate) struct Service {
     watching: AtomicBool,
     /// It has taken the poller's place.
     polls: AtomicBool,
-    interrupted: AtomicBool,
+    /// The code, if it is not `NO_CODE`.
+    interrupted: AtomicI64,
     /// The watchdog is wanted at all.
     enabled: bool,
 }
@@ -74,7 +77,7 @@ impl Service {
             stopper,
             watching: AtomicBool::new(false),
             polls: AtomicBool::new(false),
-            interrupted: AtomicBool::new(false),
+            interrupted: AtomicI64::new(NO_CODE),
             enabled,
         }
     }
@@ -110,14 +113,16 @@ impl Service {
         self.stopper.ask();
     }
 
-    /// The application asked for the server to stop.
-    pub(crate) fn interrupt(&self) {
-        self.interrupted.store(true, Ordering::SeqCst);
+    /// Asks for the server to stop, with a code for whoever serves; the first one counts.
+    pub(crate) fn interrupt(&self, code: i32) {
+        let (before, code) = (NO_CODE, i64::from(code));
+        let _first =
+            self.interrupted.compare_exchange(before, code, Ordering::SeqCst, Ordering::SeqCst);
         self.ask_to_stop();
     }
 
-    pub(crate) fn was_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::SeqCst)
+    pub(crate) fn interruption(&self) -> Option<i32> {
+        i32::try_from(self.interrupted.load(Ordering::SeqCst)).ok()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::ownership::{Bits, Claim, Ownership, Token};
 use super::{Engine, TurnEnd, now_ms};
+use crate::sys::socket;
 
 /// After the cut so many milliseconds are left to threads that waited for clients.
 const GRACE: u64 = 50;
@@ -23,12 +24,23 @@ impl Drain {
 }
 
 impl Engine {
-    /// No new connections, no new requests on the old ones; idle ones end now.
-    pub(super) fn begin_drain(&self) -> Drain {
-        self.services.drain();
+    /// No new connections; those that are there end behind their next answer.
+    pub(crate) fn quiesce(&self) {
+        self.services.quiesce();
+        self.close_listeners();
+    }
+
+    fn close_listeners(&self) {
         for listener in &self.listeners {
             listener.close(self);
         }
+    }
+
+    /// No new connections, no new requests on the old ones; idle ones end now.
+    pub(super) fn begin_drain(&self) -> Drain {
+        self.services.drain();
+        self.close_listeners();
+        self.tell_all_watchers();
         let mut spare = None;
         for token in self.slots.open_tokens() {
             if let Some(own) = self.post(token, Bits::TIMER)
@@ -100,7 +112,9 @@ impl Engine {
                 let connection = slot.connection.get(&mut own);
                 connection.cut();
                 if connection.attached {
-                    // The application's call is still running; its worker closes when it is back.
+                    // The application's call is still running; its worker closes when it is back,
+                    // but the client sees the end now.
+                    socket::shutdown_both(connection.fd());
                     slot.word.hold(own, serial);
                 } else {
                     self.close(own);

@@ -32,6 +32,13 @@ impl Watches {
         old
     }
 
+    /// Takes all calls out.
+    pub(crate) fn take_all(&self) -> Vec<Call> {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        self.count.store(0, Ordering::Release);
+        calls.drain().map(|(_, call)| call).collect()
+    }
+
     /// Takes a request's call out: whoever gets it makes it, or drops it.
     pub(crate) fn take(&self, id: RequestId) -> Option<Call> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);

@@ -213,6 +213,18 @@ impl Worker {
         self.engine.run_errands();
     }
 
+    /// The host is about to do something else: what this worker has begun is for others, and the
+    /// host's loop is told to come back for it.
+    pub(crate) fn rest(&mut self) {
+        self.come_back();
+        if let Some(own) = self.current.take() {
+            self.engine.go_on_later(own);
+        }
+        if self.engine.host_polls() && self.has_more() {
+            self.engine.signal_host();
+        }
+    }
+
     /// Makes `next` return soon, from any thread.
     pub(crate) fn wake(engine: &Engine, share: &Share) {
         if !share.woken.swap(true, Ordering::SeqCst) {

@@ -25,6 +25,7 @@ impl Failure {
             Self::Status(status) => *status,
             Self::Error(error) => match error.kind() {
                 ErrorKind::Bind => WSGI_E_BIND,
+                ErrorKind::Busy => WSGI_BUSY,
                 ErrorKind::Forked => WSGI_E_FORKED,
                 ErrorKind::Interrupted => WSGI_E_INTERRUPTED,
                 ErrorKind::Option => WSGI_E_OPTION,

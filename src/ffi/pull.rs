@@ -150,31 +150,6 @@ pub extern "C" fn wsgi_request_watch(
     })
 }
 
-/// Gives a descriptor for a host's own loop, of a pull server that is prepared: it is readable while
-/// wsgi_worker_next with a timeout of 0 has something to do. From here on the server relies on the
-/// host to do so. The descriptor stays the server's: only to be polled, and to be taken out of the
-/// loop before the server is freed. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (not prepared, or
-/// not a pull server), WSGI_E_FORKED.
-///
-/// # Safety
-/// fd is NULL or may be written to.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wsgi_server_event_fd(
-    server: Option<&wsgi_server>,
-    fd: *mut i32,
-) -> wsgi_status {
-    guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
-        if fd.is_null() {
-            return Err(Failure::Null("fd"));
-        }
-        let event_fd = server.http().event_fd()?;
-        // SAFETY: not NULL, so it may be written to by the caller's word.
-        unsafe { *fd = event_fd };
-        Ok(())
-    })
-}
-
 /// Makes wsgi_worker_next of this worker return soon with WSGI_AGAIN, now or when it is called the
 /// next time. Any thread. Errors: WSGI_E_NULL.
 #[unsafe(no_mangle)]

@@ -83,8 +83,8 @@ pub extern "C" fn wsgi_request_detach(
     })
 }
 
-/// Whether the client is still there: 0 it is, 1 it has half-closed, 2 it has left; or a negative
-/// status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
+/// Whether the client is still there: 0 it is, 1 it has half-closed, 2 it has left, 3 it is there but
+/// the server is stopping, and what takes long should come to an end; or a negative status. Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_request_aborted(server: Option<&wsgi_server>, request: wsgi_request) -> i32 {
     guard_count(|| {

@@ -203,8 +203,8 @@ pub unsafe extern "C" fn wsgi_server_prepare(
 }
 
 /// Accepts and serves until the server is stopped; the calling thread is its listening thread.
-/// Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application asked for
-/// the end).
+/// Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application or
+/// wsgi_server_interrupt asked for the end).
 ///
 /// # Safety
 /// error is NULL or may be written to.
@@ -248,8 +248,9 @@ pub unsafe extern "C" fn wsgi_server_start_background(
 }
 
 /// Stops: no new connections, the option shutdown_timeout (seconds) for the requests in work, then
-/// the rest is cut; requests_cut, if not NULL, is told how many. From a worker thread of the server
-/// it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL,
+/// the rest is cut; requests_cut, if not NULL, is told how many. Requests in work can know of it by
+/// wsgi_request_aborted and wsgi_request_on_abort. From a worker thread of the server, or inside
+/// wsgi_server_tick, it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL,
 /// WSGI_E_FORKED.
 ///
 /// # Safety

@@ -124,8 +124,9 @@ options! {
         "X_REMOTE_PID, X_REMOTE_UID and X_REMOTE_GID in the environ of a UNIX socket's client.";
     "peercreds_resolve_enabled" OptionKind::Flag, "0",
         "The same and their names: X_REMOTE_USER (REMOTE_USER too) and X_REMOTE_GROUP.";
-    "numthreads" OptionKind::Number(1, 10_000), "10", "Worker threads.";
-    "minthreads" OptionKind::Number(1, 10_000), "10", "Another name of numthreads.";
+    "numthreads" OptionKind::Number(0, 10_000), "10",
+        "Worker threads; 0: none, the host calls tick.";
+    "minthreads" OptionKind::Number(0, 10_000), "10", "Another name of numthreads.";
     "max" OptionKind::Number(-1, 10_000), "-1",
         "The most worker threads; above numthreads the pool grows to it under load; -1: by grow alone.";
     "maxthreads" OptionKind::Number(-1, 10_000), "-1", "Another name of max.";
@@ -316,7 +317,7 @@ mod tests {
     fn an_error_names_the_option_and_what_it_takes() {
         let mut options = Options::default();
         let error = options.set("numthreads", "many").unwrap_err().to_string();
-        assert!(error.contains("numthreads") && error.contains("1 to 10000"), "{error}");
+        assert!(error.contains("numthreads") && error.contains("0 to 10000"), "{error}");
         let error = options.set("threads", "1").unwrap_err().to_string();
         assert!(error.contains("\"threads\"") && error.contains("numthreads"), "{error}");
     }

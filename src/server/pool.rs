@@ -68,7 +68,7 @@ impl HTTPServer {
             return Err(state("a pull server has no threads of its own"));
         }
         let running: Option<Arc<Running>> = self.lock().running.clone();
-        let Some(Running { engine, pool: Some(pool) }) = running.as_deref() else {
+        let Some(Running { engine, pool: Some(pool), .. }) = running.as_deref() else {
             return Err(state("the server was not prepared, or has stopped"));
         };
         if engine.fork_mark.in_child() {

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use super::{HTTPServer, forked};
@@ -91,17 +90,6 @@ impl fmt::Debug for PullWorker {
 }
 
 impl HTTPServer {
-    /// A descriptor for a host's own loop, of a pull server that is prepared: it is readable while
-    /// [`PullWorker::next`] with a timeout of 0 has something to do. It is the server's: only to be
-    /// polled, and not after the server has stopped and its workers are gone.
-    pub fn event_fd(&self) -> Result<RawFd, Error> {
-        if !self.is_pull() {
-            let why = "the server has an application of its own; only a pull server is driven so";
-            return Err(Error::new(ErrorKind::State, why));
-        }
-        Ok(self.running_engine()?.let_host_poll())
-    }
-
     fn running_engine(&self) -> Result<Arc<Engine>, Error> {
         let Some(engine) = self.engine() else {
             return Err(Error::new(ErrorKind::State, "the server was not prepared"));

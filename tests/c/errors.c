@@ -129,7 +129,7 @@ static void option_info_has_bounds_as_numbers(void) {
         if (number ? info.minimum >= info.maximum : info.minimum != 0 || info.maximum != 0)
             FAIL("%s is from %g to %g", info.name, info.minimum, info.maximum);
         if (!strcmp(info.name, "numthreads")) {
-            CHECK(info.minimum == 1 && info.maximum == 10000);
+            CHECK(info.minimum == 0 && info.maximum == 10000);
             CHECK_INT(info.while_running, 0);
         }
         if (!strcmp(info.name, "max_request_body_size")) CHECK(info.maximum > 1e300);
@@ -159,7 +159,7 @@ static void bad_values_name_the_option_and_what_it_accepts(void) {
 
 static void numbers_out_of_range_are_refused(void) {
     static const char *const refused[][2] = {
-        {"numthreads", "0"},   {"numthreads", "-1"},  {"numthreads", "ten"},
+        {"numthreads", "10001"}, {"numthreads", "-1"},  {"numthreads", "ten"},
         {"numthreads", ""},    {"numthreads", "1x"},  {"numthreads", "99999999999999999999"},
         {"numthreads", " 10"}, {"timeout", "-5"},     {"timeout", "soon"},
         {"timeout", "nan"},    {"nodelay", "maybe"},  {"max_request_body_size", "-2"},
