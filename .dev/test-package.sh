@@ -25,6 +25,7 @@ test_package() {
 
 package_needs() {
     need_command cmake cmake
+    need_command g++ g++
     need_command make make
     need_command pkg-config pkg-config
     need_command readelf binutils
@@ -48,8 +49,9 @@ package_moved_prefix() {
     cmake --build "$package_dir/build"
     cmake --install "$package_dir/build" --prefix "$package_dir/first"
     mv "$package_dir/first" "$package_dir/moved"
-    (cd "$package_dir/moved" && find . ! -type d | sort) | grep -v ./share >"$package_dir/files"
+    (cd "$package_dir/moved" && find . ! -type d | LC_ALL=C sort) | grep -v ./share >"$package_dir/files"
     same "$(xargs <"$package_dir/files")" "./include/wsgiserver.ffi.h ./include/wsgiserver.h \
+./include/wsgiserver.hpp $(cd bindings/cpp && echo wsgiserver/*.hpp | sed 's,wsgiserver/,./include/wsgiserver/,g') \
 ./lib/cmake/wsgiserver/wsgiserver-config-version.cmake \
 ./lib/cmake/wsgiserver/wsgiserver-config.cmake ./lib/libwsgiserver.a ./lib/libwsgiserver.so \
 ./lib/$soname ./lib/libwsgiserver.so.$version ./lib/pkgconfig/wsgiserver.pc" "the files"
@@ -182,19 +184,17 @@ debian_dependents_are_told() { # PACKAGE
 
 # The same SONAME, libraries and headers; its .pc file and folders are its own.
 package_cargo_c() {
-    local prefix=$package_dir/cargo-c file
+    local prefix=$package_dir/cargo-c
     if ! cargo capi --version >/dev/null 2>&1; then
         echo "package: cargo-c: not found, not tested"
         return
     fi
     CARGO_TARGET_DIR=$target/cargo-c cargo cinstall --release --locked --prefix "$prefix" \
         --libdir lib
-    (cd "$prefix" && find . ! -type d | sort) | grep -v ./share >"$package_dir/cargo-c.files"
+    (cd "$prefix" && find . ! -type d | LC_ALL=C sort) | grep -v ./share >"$package_dir/cargo-c.files"
     same "$(cat "$package_dir/cargo-c.files")" "$(grep -v ./lib/cmake "$package_dir/files")" \
         "cargo-c's files"
-    for file in include/wsgiserver.h include/wsgiserver.ffi.h; do
-        cmp "$prefix/$file" "$package_dir/moved/$file"
-    done
+    diff -r "$prefix/include" "$package_dir/moved/include"
     compiled cargo-c-pc "$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs \
         wsgiserver) -Wl,-rpath,$prefix/lib"
     needs_library cargo-c-pc
@@ -212,13 +212,16 @@ consumer() { # BUILD ARGUMENT...
     (cd "$package_dir/$1" && timeout 60 ctest --output-on-failure)
 }
 
-# Builds and runs its program with the flags alone.
+# Builds and runs its programs with the flags alone.
 compiled() { # NAME FLAGS
     local flags
     read -ra flags <<<"$2"
     cc -std=c99 -Wall -Wextra -Werror tests/package/consumer/consumer.c \
         -o "$package_dir/$1" "${flags[@]}"
     timeout 60 "$package_dir/$1"
+    g++ -std=c++17 -Wall -Wextra -Werror tests/package/consumer/consumer.cpp \
+        -o "$package_dir/$1-cpp" "${flags[@]}"
+    timeout 60 "$package_dir/$1-cpp"
 }
 
 # Each of the programs is linked with the shared library, by its SONAME.

@@ -2,8 +2,10 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust models c examples docs wire headers package demo"
+test_parts="lint rust models c cpp examples docs wire headers package demo"
 
+# shellcheck source=.dev/test-cpp.sh
+. "$root/.dev/test-cpp.sh"
 # shellcheck source=.dev/test-headers.sh
 . "$root/.dev/test-headers.sh"
 # shellcheck source=.dev/test-package.sh
@@ -47,6 +49,7 @@ test_needs() { # PART
     case $1 in
         lint) need_rust rustfmt clippy ;;
         examples | docs | wire) need_rust && need_command python3 python3 ;;
+        cpp) need_rust && cpp_needs ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;
         *) need_rust ;;

@@ -33,8 +33,20 @@ install(FILES ${made_dir}/${wsgiserver_soname} DESTINATION ${CMAKE_INSTALL_LIBDI
         COMPONENT runtime)
 install(FILES ${made_dir}/libwsgiserver.so DESTINATION ${CMAKE_INSTALL_LIBDIR}
         COMPONENT development)
-install(FILES include/wsgiserver.h include/wsgiserver.ffi.h
+install(FILES include/wsgiserver.h include/wsgiserver.ffi.h bindings/cpp/wsgiserver.hpp
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(FILES
+        bindings/cpp/wsgiserver/dispatcher.hpp
+        bindings/cpp/wsgiserver/error.hpp
+        bindings/cpp/wsgiserver/exchange.hpp
+        bindings/cpp/wsgiserver/handlers.hpp
+        bindings/cpp/wsgiserver/request.hpp
+        bindings/cpp/wsgiserver/server.hpp
+        bindings/cpp/wsgiserver/stream.hpp
+        bindings/cpp/wsgiserver/text.hpp
+        bindings/cpp/wsgiserver/view.hpp
+        bindings/cpp/wsgiserver/worker.hpp
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsgiserver COMPONENT development)
 install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT licences)
 
 configure_package_config_file(

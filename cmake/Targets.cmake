@@ -12,7 +12,8 @@ foreach(kind IN ITEMS shared static)
         wsgiserver::${kind}
         PROPERTIES IMPORTED_LOCATION ${wsgiserver_release_dir}/${file}
                    IMPORTED_LOCATION_DEBUG ${wsgiserver_debug_dir}/${file}
-                   INTERFACE_INCLUDE_DIRECTORIES ${PROJECT_SOURCE_DIR}/include)
+                   INTERFACE_INCLUDE_DIRECTORIES
+                   "${PROJECT_SOURCE_DIR}/include;${PROJECT_SOURCE_DIR}/bindings/cpp")
     add_dependencies(wsgiserver::${kind} wsgiserver_cargo)
 endforeach()
 set_target_properties(wsgiserver::shared PROPERTIES IMPORTED_SONAME ${wsgiserver_soname})

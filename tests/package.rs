@@ -14,6 +14,17 @@ fn cmake_and_cargo_c_install_the_same_headers() {
 }
 
 #[test]
+fn every_part_of_the_cpp_header_is_installed() {
+    let install = read("cmake/Install.cmake");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bindings/cpp/wsgiserver");
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let path = format!("bindings/cpp/wsgiserver/{name}");
+        assert!(headers(&install).contains(path.as_str()), "{path}");
+    }
+}
+
+#[test]
 fn the_version_stands_in_one_place() {
     let cargo = read("Cargo.toml");
     // The line that CMakeLists.txt and ./dev take.
