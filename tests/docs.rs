@@ -10,6 +10,9 @@ use wsgiserver::{OptionKind, OptionSpec, option_specs};
 const TABLE_HEAD: &str =
     "| option | type | default | takes | what it is |\n|---|---|---|---|---|\n";
 
+/// What the seed has under names that look like ours.
+const SEED_NAMES: &[&str] = &["wsgi_app", "wsgi_gateways"];
+
 #[test]
 fn the_table_of_options_is_up_to_date() {
     let path = root().join("docs/options.md");
@@ -20,8 +23,19 @@ fn the_table_of_options_is_up_to_date() {
         text.push_str(&row(spec));
     }
     if env::var_os("WSGISERVER_BLESS").is_some() {
-        fs::write(&path, text).unwrap();
+        fs::write(&path, &text).unwrap();
     }
+    let committed = fs::read_to_string(&path).unwrap();
+    assert!(text == committed, "docs/options.md is not what the source says; run ./dev bless");
+}
+
+#[test]
+fn every_function_has_its_place_in_the_description_of_the_c_api() {
+    let symbols = read("include/wsgiserver.symbols");
+    let functions: Vec<_> = symbols.lines().filter_map(|line| line.split(' ').next()).collect();
+    let text = read("docs/c-api.md");
+    let missing: Vec<_> = functions.iter().filter(|name| !mentions(&text, name)).collect();
+    assert!(missing.is_empty(), "docs/c-api.md does not mention {missing:?}");
 }
 
 #[test]
@@ -30,8 +44,27 @@ fn every_function_and_option_that_a_document_names_exists() {
     for document in documents() {
         for name in names(&fs::read_to_string(&document).unwrap()) {
             // `wsgi_server_` and the like stand for a group.
-            let known = mentions(&header, &name) || name.ends_with('_');
+            let of_the_seed = SEED_NAMES.contains(&&*name);
+            let known = mentions(&header, &name) || name.ends_with('_') || of_the_seed;
             assert!(known, "{}: there is no {name}", document.display());
+        }
+    }
+}
+
+#[test]
+fn every_function_says_which_thread_may_call_it_and_its_errors() {
+    let header = read("include/wsgiserver.h");
+    let (_, functions) = header.split_once("extern \"C\" {").unwrap();
+    for block in functions.split("\n\n").filter(|block| block.starts_with("// ")) {
+        let (comments, code): (Vec<_>, Vec<_>) =
+            block.lines().partition(|line| line.starts_with("//"));
+        let (comment, code) = (comments.join(" "), code.join(" "));
+        if !code.contains('(') {
+            continue;
+        }
+        for word in ["thread", "rror"] {
+            let says = comment.contains(word) || comment.contains("WSGI_") && word == "rror";
+            assert!(says, "the comment does not say a word of {word}: {code}");
         }
     }
 }
