@@ -23,9 +23,9 @@ struct Mounted {
     user_data: UserData,
 }
 
-/// Makes a dispatcher without applications: every request gets 404. It becomes a server's, or another
-/// dispatcher's, application as wsgi_path_info_dispatcher_app with the dispatcher as user_data and
-/// wsgi_path_info_dispatcher_free as free_user_data. Errors: WSGI_E_NULL.
+/// Makes a dispatcher without applications: every request gets 404. It becomes a server's, or
+/// another dispatcher's, application as wsgi_path_info_dispatcher_app with the dispatcher as
+/// user_data and wsgi_path_info_dispatcher_free as free_user_data. Any thread. Errors: WSGI_E_NULL.
 ///
 /// # Safety
 /// dispatcher may be written to.
@@ -44,12 +44,12 @@ pub unsafe extern "C" fn wsgi_path_info_dispatcher_new(
     })
 }
 
-/// Adds an application for the paths that begin with prefix: "/blog" is for /blog and /blog/new, not
-/// for /blogs; "/" is for every path. The longest prefix that fits wins. Also while a server serves.
-/// free_user_data, if any, is called exactly once: when the application was removed or the dispatcher
-/// freed and its last call has returned, or when this call fails. Errors: WSGI_E_NULL, WSGI_E_OPTION
-/// (the prefix does not begin with '/', or is there already, as "/blog/" is if "/blog" is; the text
-/// names it).
+/// Adds an application for the paths that begin with prefix: "/blog" is for /blog and /blog/new,
+/// not for /blogs; "/" is for every path. The longest prefix that fits wins. Also while a server
+/// serves. free_user_data, if any, is called exactly once: when the application was removed or the
+/// dispatcher freed and its last call has returned, or when this call fails. Any thread. Errors:
+/// WSGI_E_NULL, WSGI_E_OPTION (the prefix does not begin with '/', or is there already, as "/blog/"
+/// is if "/blog" is; the text names it).
 ///
 /// # Safety
 /// prefix is a string, error is NULL or may be written to; app may be called on any thread.
@@ -77,8 +77,8 @@ pub unsafe extern "C" fn wsgi_path_info_dispatcher_add(
 }
 
 /// Takes an application out. Also while a server serves: calls that are under way go on, and its
-/// user_data is given back when the last one has returned, maybe on its thread. Errors: WSGI_E_NULL,
-/// WSGI_E_OPTION (no application has this prefix).
+/// user_data is given back when the last one has returned, maybe on its thread. Any thread. Errors:
+/// WSGI_E_NULL, WSGI_E_OPTION (no application has this prefix).
 ///
 /// # Safety
 /// prefix is a string, error is NULL or may be written to.
@@ -99,10 +99,11 @@ pub unsafe extern "C" fn wsgi_path_info_dispatcher_remove(
 }
 
 /// The application that a dispatcher is: a wsgi_app_fn, whose user_data is the dispatcher. It calls
-/// the application whose prefix the environ's PATH_INFO begins with, and shows it an environ in which
-/// the prefix has moved to the end of SCRIPT_NAME; wsgi_request_environ shows the same from then on.
-/// Where no prefix fits the answer is 404. It returns what the application returns, or a negative
-/// status. Middleware may call it with an environ and a responder of its own.
+/// the application whose prefix the environ's PATH_INFO begins with, and shows it an environ in
+/// which the prefix has moved to the end of SCRIPT_NAME; wsgi_request_environ shows the same from
+/// then on. Where no prefix fits the answer is 404. It returns what the application returns, or a
+/// negative status. Middleware may call it with an environ and a responder of its own. Any thread
+/// that has the request. Errors: WSGI_E_NULL, and those of wsgi_respond_flat.
 ///
 /// # Safety
 /// dispatcher is one, environ and responder are what an application is called with.
@@ -149,8 +150,8 @@ pub unsafe extern "C" fn wsgi_path_info_dispatcher_app(
 }
 
 /// Frees a dispatcher and gives back the user_data of its applications. No call of
-/// wsgi_path_info_dispatcher_app may be under way. NULL is fine. It takes any pointer so that it can
-/// be a free_user_data.
+/// wsgi_path_info_dispatcher_app may be under way. NULL is fine. It takes any pointer so that it
+/// can be a free_user_data. Any thread, while no other uses the handle; no errors.
 ///
 /// # Safety
 /// dispatcher is NULL or one that was not freed and that no other thread is using.

@@ -17,19 +17,20 @@ impl wsgi_error {
     }
 }
 
-/// The status that the call returned. WSGI_E_NULL for NULL.
+/// The status that the call returned. WSGI_E_NULL for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_error_status(error: Option<&wsgi_error>) -> wsgi_status {
     error.map_or(WSGI_E_NULL, |error| error.status)
 }
 
-/// The text, one line. It belongs to the error and lives as long; "" for NULL.
+/// The text, one line. It belongs to the error and lives as long; "" for NULL. Any thread, no
+/// errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_error_message(error: Option<&wsgi_error>) -> *const c_char {
     error.map_or(c"".as_ptr(), |error| error.message.as_ptr())
 }
 
-/// Frees an error. NULL is fine.
+/// Frees an error. NULL is fine. Any thread, one at a time.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_error_free(error: Option<Box<wsgi_error>>) {
     drop(error);

@@ -146,10 +146,10 @@ pub struct wsgi_access_record {
 }
 
 /// Sets the handlers, in the place of those that were set before. handlers is copied. Before the
-/// server is prepared, or after it has stopped. free_user_data, if any, is called exactly once: when
-/// other handlers are set, when the server is freed (with workers of a pull server, when the last of
-/// these is), or when this call fails. Errors: WSGI_E_NULL, WSGI_E_STATE (the server runs; app and
-/// gateway together; struct_size is not set).
+/// server is prepared, or after it has stopped. free_user_data, if any, is called exactly once:
+/// when other handlers are set, when the server is freed (with workers of a pull server, when the
+/// last of these is), or when this call fails. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (the
+/// server runs; app and gateway together; struct_size is not set).
 ///
 /// # Safety
 /// handlers is NULL or readable for the size that it says, error is NULL or may be written to; the

@@ -9,8 +9,8 @@ use crate::decode::{cookie, percent_decode_in_place, query};
 
 /// Decodes %XX, and + to a space if plus is not 0 (queries and forms), from text to buffer: the
 /// length, which is at most that of the text, or a negative status. The buffer may be the text
-/// itself. What is no escape stays as it is. Errors: WSGI_E_NULL, WSGI_E_LENGTH (capacity is
-/// smaller than length).
+/// itself. What is no escape stays as it is. Any thread. Errors: WSGI_E_NULL, WSGI_E_LENGTH
+/// (capacity is smaller than length).
 ///
 /// # Safety
 /// text is readable for length bytes, buffer writable for capacity.
@@ -42,8 +42,8 @@ pub unsafe extern "C" fn wsgi_percent_decode(
 
 /// Takes the next pair off the front of rest, a query or an urlencoded form: 1 with name and value
 /// set, 0 at the end, or a negative status. Both are slices of the text, as they were sent:
-/// wsgi_percent_decode with plus decodes them. value.ptr is NULL where there was no `=`. Empty pairs
-/// are passed over. Errors: WSGI_E_NULL.
+/// wsgi_percent_decode with plus decodes them. value.ptr is NULL where there was no `=`. Empty
+/// pairs are passed over. Any thread. Errors: WSGI_E_NULL.
 ///
 /// # Safety
 /// All three may be read and written to, rest's bytes are readable.
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn wsgi_query_next(
 
 /// The value of the first cookie of this name (its case counts) in the value of a Cookie header, as
 /// a slice of that: without the quotes around it, else as it was sent. value.ptr is NULL if there
-/// is none. Errors: WSGI_E_NULL.
+/// is none. Any thread. Errors: WSGI_E_NULL.
 ///
 /// # Safety
 /// header and name are readable, value may be written to.

@@ -180,8 +180,9 @@ pub const WSGI_KEY_X_REMOTE_GROUP: u32 = 85;
 /// The key REMOTE_USER.
 pub const WSGI_KEY_REMOTE_USER: u32 = 86;
 
-/// The key that has this number, like "HTTP_HOST" for WSGI_KEY_HTTP_HOST; NULL for a number that none
-/// has. It lives as long as the library. Numbers stay the same; new keys get new ones.
+/// The key that has this number, like "HTTP_HOST" for WSGI_KEY_HTTP_HOST; NULL for a number that
+/// none has. It lives as long as the library. Numbers stay the same; new keys get new ones. Any
+/// thread, no errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_key_name(key_id: u32) -> *const c_char {
     key_text(key_id).map_or(ptr::null(), CStr::as_ptr)

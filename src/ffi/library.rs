@@ -4,7 +4,8 @@ use std::ffi::{CStr, c_char};
 
 use super::types::*;
 
-/// The version of the library that is running, like "0.1.0". It lives as long as the library.
+/// The version of the library that is running, like "0.1.0". It lives as long as the library. Any
+/// thread, no errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_version() -> *const c_char {
     const VERSION: &CStr =
@@ -15,15 +16,15 @@ pub extern "C" fn wsgi_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// The version of the binary interface. A program made for one number works with every library
-/// that says the same.
+/// The version of the binary interface. A program made for one number works with every library that
+/// says the same. Any thread, no errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_abi_version() -> u32 {
     1
 }
 
-/// The name of a status, like "WSGI_E_BIND"; "unknown status" for a number that is none. It lives as
-/// long as the library.
+/// The name of a status, like "WSGI_E_BIND"; "unknown status" for a number that is none. It lives
+/// as long as the library. Any thread, no errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_status_name(status: wsgi_status) -> *const c_char {
     let name = match status {

@@ -11,9 +11,9 @@ use crate::error::{Error, ErrorKind};
 use crate::sys::file::duplicate;
 
 /// Adds an address to listen on beside bind_addr, in the same forms. Before the server is prepared,
-/// which is when names are resolved and sockets made: all of them, or none. Errors: WSGI_E_NULL,
-/// WSGI_E_BIND (it has none of the forms, or there are more than 13 listeners), WSGI_E_STATE (the
-/// server runs).
+/// which is when names are resolved and sockets made: all of them, or none. Any thread. Errors:
+/// WSGI_E_NULL, WSGI_E_BIND (it has none of the forms, or there are more than 13 listeners),
+/// WSGI_E_STATE (the server runs).
 ///
 /// # Safety
 /// addr is a string, error is NULL or may be written to.
@@ -37,9 +37,9 @@ pub unsafe extern "C" fn wsgi_server_listen(
 /// made close-on-exec, and non-blocking when the server is prepared. It stays open until
 /// wsgi_server_free, so that the server can be started again (clients wait in its backlog
 /// meanwhile). A path that it has is not removed. On failure fd is the caller's as before. Before
-/// the server is prepared. Errors: WSGI_E_NULL, WSGI_E_BIND (closed, no socket, not a stream socket
-/// of IP or UNIX, does not listen, or too many; the text says which), WSGI_E_SYSTEM, WSGI_E_STATE
-/// (the server runs).
+/// the server is prepared. Any thread. Errors: WSGI_E_NULL, WSGI_E_BIND (closed, no socket, not a
+/// stream socket of IP or UNIX, does not listen, or too many; the text says which), WSGI_E_SYSTEM,
+/// WSGI_E_STATE (the server runs).
 ///
 /// # Safety
 /// fd is the caller's to give away, error is NULL or may be written to.
@@ -69,16 +69,16 @@ pub unsafe extern "C" fn wsgi_server_listen_fd(
 }
 
 /// How many listeners the server has: those of wsgi_server_bound_addr_at. 0 before it was prepared,
-/// and for NULL.
+/// and for NULL. Any thread, no errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_listener_count(server: Option<&wsgi_server>) -> usize {
     server.map_or(0, |server| server.http().bound_addrs().len())
 }
 
 /// Writes the address that is listened on, with the real port, in a form that bind_addr takes:
-/// "127.0.0.1:39123", "[::1]:39123", "unix:/run/app.sock", "@name". With several listeners it is the
-/// first one's. After a stop it is that of the last run. The rest as for wsgi_server_get. Errors:
-/// WSGI_E_NULL, WSGI_E_LENGTH, WSGI_E_STATE (not prepared yet).
+/// "127.0.0.1:39123", "[::1]:39123", "unix:/run/app.sock", "@name". With several listeners it is
+/// the first one's. After a stop it is that of the last run. The rest as for wsgi_server_get. Any
+/// thread. Errors: WSGI_E_NULL, WSGI_E_LENGTH, WSGI_E_STATE (not prepared yet).
 ///
 /// # Safety
 /// buffer may be written to for capacity bytes, length is NULL or may be.
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn wsgi_server_bound_addr(
 }
 
 /// wsgi_server_bound_addr for each listener: bind_addr's is 0, the others follow in the order they
-/// were added. Errors as there, and WSGI_E_OPTION (no such index).
+/// were added. Any thread. Errors as there, and WSGI_E_OPTION (no such index).
 ///
 /// # Safety
 /// buffer may be written to for capacity bytes, length is NULL or may be.

@@ -42,7 +42,8 @@ impl wsgi_server {
 /// application (NULL) it is a pull server, whose requests are taken by wsgi_worker_next.
 /// free_user_data, if any, is called exactly once when the server is done with user_data, also when
 /// this call fails. The server is to be freed with wsgi_server_free; error, if it is not NULL and
-/// the call fails, with wsgi_error_free. Errors: WSGI_E_NULL, WSGI_E_OPTION, WSGI_E_SYSTEM.
+/// the call fails, with wsgi_error_free. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION,
+/// WSGI_E_SYSTEM.
 ///
 /// # Safety
 /// bind_addr is NULL or a string, server and error may be written to; app may be called on any thread.
@@ -86,8 +87,8 @@ pub unsafe extern "C" fn wsgi_server_new(
 }
 
 /// Sets an option by its name, like "numthreads" to "10". Before the server is prepared; only
-/// shutdown_timeout and statistics also later. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text names the option and
-/// what it takes), WSGI_E_STATE.
+/// shutdown_timeout and statistics also later. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (the
+/// text names the option and what it takes), WSGI_E_STATE.
 ///
 /// # Safety
 /// name and value are strings, error is NULL or may be written to.
@@ -110,7 +111,7 @@ pub unsafe extern "C" fn wsgi_server_set(
 
 /// Writes the value of an option into buffer, with a NUL behind it, and its length into length
 /// (which may be NULL). If buffer is too small, or NULL with capacity 0, only the length is written
-/// and the call returns WSGI_E_LENGTH. Errors: WSGI_E_NULL, WSGI_E_OPTION.
+/// and the call returns WSGI_E_LENGTH. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION.
 ///
 /// # Safety
 /// name is a string, buffer may be written to for capacity bytes, length is NULL or may be.
@@ -131,15 +132,15 @@ pub unsafe extern "C" fn wsgi_server_get(
     })
 }
 
-/// How many options there are.
+/// How many options there are. Any thread, no errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_option_count() -> usize {
     option_specs().len()
 }
 
 /// Tells about the option with this index, from 0 on, in the order of the documentation.
-/// info->struct_size is to be set before. Errors: WSGI_E_NULL, WSGI_E_OPTION (no such index),
-/// WSGI_E_STATE (the struct is too small).
+/// info->struct_size is to be set before. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (no such
+/// index), WSGI_E_STATE (the struct is too small).
 ///
 /// # Safety
 /// info is NULL or may be read and written to for the size that it says.
@@ -180,8 +181,9 @@ static OPTION_TEXTS: LazyLock<Vec<[CString; 5]>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Binds, listens, and starts the worker threads: on all addresses, or on none. Connections wait until wsgi_server_serve; a pull
-/// server serves from here on. Errors: WSGI_E_NULL, WSGI_E_BIND, WSGI_E_STATE, WSGI_E_SYSTEM.
+/// Binds, listens, and starts the worker threads: on all addresses, or on none. Connections wait
+/// until wsgi_server_serve; a pull server serves from here on. Any thread. Errors: WSGI_E_NULL,
+/// WSGI_E_BIND, WSGI_E_STATE, WSGI_E_SYSTEM, WSGI_E_THREAD_START.
 ///
 /// # Safety
 /// error is NULL or may be written to.
@@ -202,8 +204,8 @@ pub unsafe extern "C" fn wsgi_server_prepare(
     unsafe { guard_with(error, body) }
 }
 
-/// Accepts and serves until the server is stopped; the calling thread is its listening thread.
-/// Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application or
+/// Accepts and serves until the server is stopped; the calling thread is its listening thread. Any
+/// thread. Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application or
 /// wsgi_server_interrupt asked for the end).
 ///
 /// # Safety
@@ -218,7 +220,7 @@ pub unsafe extern "C" fn wsgi_server_serve(
     unsafe { guard_with(error, body) }
 }
 
-/// wsgi_server_prepare and wsgi_server_serve, with the errors of both.
+/// wsgi_server_prepare and wsgi_server_serve, with the errors of both. Any thread.
 ///
 /// # Safety
 /// error is NULL or may be written to.
@@ -233,7 +235,7 @@ pub unsafe extern "C" fn wsgi_server_start(
 }
 
 /// wsgi_server_start with a listening thread of the library's own: returns when the server accepts
-/// connections. Errors as there.
+/// connections. Any thread. Errors as there.
 ///
 /// # Safety
 /// error is NULL or may be written to.
@@ -250,8 +252,8 @@ pub unsafe extern "C" fn wsgi_server_start_background(
 /// Stops: no new connections, the option shutdown_timeout (seconds) for the requests in work, then
 /// the rest is cut; requests_cut, if not NULL, is told how many. Requests in work can know of it by
 /// wsgi_request_aborted and wsgi_request_on_abort. From a worker thread of the server, or inside
-/// wsgi_server_tick, it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL,
-/// WSGI_E_FORKED.
+/// wsgi_server_tick, it only asks for the stop. A server that does not run is left as it is. Any
+/// thread. Errors: WSGI_E_NULL, WSGI_E_FORKED.
 ///
 /// # Safety
 /// requests_cut is NULL or may be written to.
@@ -273,7 +275,7 @@ pub unsafe extern "C" fn wsgi_server_stop(
 }
 
 /// Asks for the stop and returns at once: wsgi_server_serve drains and returns WSGI_OK. May be
-/// called in a signal handler. Errors: WSGI_E_NULL.
+/// called in a signal handler. Any thread. Errors: WSGI_E_NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_signal_stop(server: Option<&wsgi_server>) -> wsgi_status {
     // No guard: nothing here can panic, and a signal handler is no place for one.
@@ -286,8 +288,9 @@ pub extern "C" fn wsgi_server_signal_stop(server: Option<&wsgi_server>) -> wsgi_
     }
 }
 
-/// Waits until the server has stopped; returns at once if it does not run. Errors: WSGI_E_NULL,
-/// WSGI_BUSY (called from a worker thread, which would wait for itself), WSGI_E_FORKED.
+/// Waits until the server has stopped; returns at once if it does not run. Any thread but a worker.
+/// Errors: WSGI_E_NULL, WSGI_BUSY (called from a worker thread, which would wait for itself),
+/// WSGI_E_FORKED.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_wait(server: Option<&wsgi_server>) -> wsgi_status {
     guard(|| {
@@ -304,7 +307,8 @@ pub extern "C" fn wsgi_server_wait(server: Option<&wsgi_server>) -> wsgi_status 
 /// Stops the server if it runs, and frees it; the handle must not be used any more. NULL is fine.
 /// WSGI_BUSY: the call comes from a worker thread, or a worker is still in the application after
 /// the stop; then nothing is freed and the handle is good for another try. WSGI_E_FORKED: this is a
-/// forked child of the process that runs the server; nothing is freed here either.
+/// forked child of the process that runs the server; nothing is freed here either. Any thread but a
+/// worker, while no other uses the handle.
 ///
 /// # Safety
 /// server is NULL or a handle that was not freed and that no other thread is using.
