@@ -1,12 +1,13 @@
 // libwsgiserver: a thread-pooled HTTP/1.1 server to embed.
 //
-// Conventions. A call that can fail returns a wsgi_status, 0 or negative; where text helps there is
-// a last parameter `error`, which may be NULL. Outputs are written on success only. Names, addresses
-// and option values are C strings; bytes from or to the wire are pointer and length. NULL, a wrong
-// state and a second call are errors with a name; passing a handle that was freed is the caller's
-// fault. Functions may be called from any thread unless they say otherwise. No function prints,
-// changes a signal handler, or keeps global state. A function that does not say `Since` is there
-// since 0.1.
+// Conventions (docs/c-api.md has them at length). A call that can fail returns a wsgi_status, 0 or
+// negative; where text helps there is a last parameter `error`, which may be NULL. Outputs are
+// written on success only. Names, addresses and option values are C strings; bytes from or to the
+// wire are pointer and length. What is passed in is copied, what is given out is lent until the
+// request ends, unless said otherwise. NULL, a wrong state and a second call are errors with a name;
+// passing a handle that was freed is the caller's fault. Any call may also return WSGI_E_PANIC. What
+// the library calls must not leave by longjmp or an exception. No function prints, changes a signal
+// handler, or keeps global state. A function that does not say `Since` is there since 0.1.
 //
 // Generated from src/ffi by `./dev bless`: change it there.
 
@@ -765,24 +766,26 @@ typedef struct wsgi_worker_stats {
 extern "C" {
 #endif // __cplusplus
 
-// The version of the library that is running, like "0.1.0". It lives as long as the library.
+// The version of the library that is running, like "0.1.0". It lives as long as the library. Any
+// thread, no errors.
 const char *wsgi_version(void);
 
-// The version of the binary interface. A program made for one number works with every library
-// that says the same.
+// The version of the binary interface. A program made for one number works with every library that
+// says the same. Any thread, no errors.
 uint32_t wsgi_abi_version(void);
 
-// The name of a status, like "WSGI_E_BIND"; "unknown status" for a number that is none. It lives as
-// long as the library.
+// The name of a status, like "WSGI_E_BIND"; "unknown status" for a number that is none. It lives
+// as long as the library. Any thread, no errors.
 const char *wsgi_status_name(wsgi_status status);
 
-// The status that the call returned. WSGI_E_NULL for NULL.
+// The status that the call returned. WSGI_E_NULL for NULL. Any thread.
 wsgi_status wsgi_error_status(const struct wsgi_error *error);
 
-// The text, one line. It belongs to the error and lives as long; "" for NULL.
+// The text, one line. It belongs to the error and lives as long; "" for NULL. Any thread, no
+// errors.
 const char *wsgi_error_message(const struct wsgi_error *error);
 
-// Frees an error. NULL is fine.
+// Frees an error. NULL is fine. Any thread, one at a time; no errors.
 void wsgi_error_free(struct wsgi_error *error);
 
 // Makes a server for bind_addr: "HOST:PORT" or "[IPV6]:PORT" (port 0 takes a free one; "[::]" is
@@ -794,7 +797,8 @@ void wsgi_error_free(struct wsgi_error *error);
 // application (NULL) it is a pull server, whose requests are taken by wsgi_worker_next.
 // free_user_data, if any, is called exactly once when the server is done with user_data, also when
 // this call fails. The server is to be freed with wsgi_server_free; error, if it is not NULL and
-// the call fails, with wsgi_error_free. Errors: WSGI_E_NULL, WSGI_E_OPTION, WSGI_E_SYSTEM.
+// the call fails, with wsgi_error_free. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION,
+// WSGI_E_SYSTEM.
 wsgi_status wsgi_server_new(const char *bind_addr,
                             wsgi_app_fn app,
                             void *user_data,
@@ -803,8 +807,8 @@ wsgi_status wsgi_server_new(const char *bind_addr,
                             struct wsgi_error **error);
 
 // Sets an option by its name, like "numthreads" to "10". Before the server is prepared; only
-// shutdown_timeout and statistics also later. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text names the option and
-// what it takes), WSGI_E_STATE.
+// shutdown_timeout and statistics also later. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (the
+// text names the option and what it takes), WSGI_E_STATE.
 wsgi_status wsgi_server_set(const struct wsgi_server *server,
                             const char *name,
                             const char *value,
@@ -812,59 +816,60 @@ wsgi_status wsgi_server_set(const struct wsgi_server *server,
 
 // Writes the value of an option into buffer, with a NUL behind it, and its length into length
 // (which may be NULL). If buffer is too small, or NULL with capacity 0, only the length is written
-// and the call returns WSGI_E_LENGTH. Errors: WSGI_E_NULL, WSGI_E_OPTION.
+// and the call returns WSGI_E_LENGTH. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION.
 wsgi_status wsgi_server_get(const struct wsgi_server *server,
                             const char *name,
                             char *buffer,
                             size_t capacity,
                             size_t *length);
 
-// How many options there are.
+// How many options there are. Any thread, no errors.
 size_t wsgi_server_option_count(void);
 
 // Tells about the option with this index, from 0 on, in the order of the documentation.
-// info->struct_size is to be set before. Errors: WSGI_E_NULL, WSGI_E_OPTION (no such index),
-// WSGI_E_STATE (the struct is too small).
+// info->struct_size is to be set before. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (no such
+// index), WSGI_E_STATE (the struct is too small).
 wsgi_status wsgi_server_option_info(size_t index, struct wsgi_option_info *info);
 
-// Binds, listens, and starts the worker threads: on all addresses, or on none. Connections wait until wsgi_server_serve; a pull
-// server serves from here on. Errors: WSGI_E_NULL, WSGI_E_BIND, WSGI_E_STATE, WSGI_E_SYSTEM.
-wsgi_status wsgi_server_prepare(const struct wsgi_server *server,
-                                struct wsgi_error **error);
+// Binds, listens, and starts the worker threads: on all addresses, or on none. Connections wait
+// until wsgi_server_serve; a pull server serves from here on. Any thread. Errors: WSGI_E_NULL,
+// WSGI_E_BIND, WSGI_E_STATE, WSGI_E_SYSTEM, WSGI_E_THREAD_START.
+wsgi_status wsgi_server_prepare(const struct wsgi_server *server, struct wsgi_error **error);
 
-// Accepts and serves until the server is stopped; the calling thread is its listening thread.
-// Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application or
+// Accepts and serves until the server is stopped; the calling thread is its listening thread. Any
+// thread. Errors: WSGI_E_NULL, WSGI_E_STATE, WSGI_E_FORKED, WSGI_E_INTERRUPTED (the application or
 // wsgi_server_interrupt asked for the end).
 wsgi_status wsgi_server_serve(const struct wsgi_server *server, struct wsgi_error **error);
 
-// wsgi_server_prepare and wsgi_server_serve, with the errors of both.
+// wsgi_server_prepare and wsgi_server_serve, with the errors of both. Any thread.
 wsgi_status wsgi_server_start(const struct wsgi_server *server, struct wsgi_error **error);
 
 // wsgi_server_start with a listening thread of the library's own: returns when the server accepts
-// connections. Errors as there.
+// connections. Any thread. Errors as there.
 wsgi_status wsgi_server_start_background(const struct wsgi_server *server,
                                          struct wsgi_error **error);
 
 // Stops: no new connections, the option shutdown_timeout (seconds) for the requests in work, then
 // the rest is cut; requests_cut, if not NULL, is told how many. Requests in work can know of it by
 // wsgi_request_aborted and wsgi_request_on_abort. From a worker thread of the server, or inside
-// wsgi_server_tick, it only asks for the stop. A server that does not run is left as it is. Errors: WSGI_E_NULL,
-// WSGI_E_FORKED.
-wsgi_status wsgi_server_stop(const struct wsgi_server *server,
-                             uint32_t *requests_cut);
+// wsgi_server_tick, it only asks for the stop. A server that does not run is left as it is. Any
+// thread. Errors: WSGI_E_NULL, WSGI_E_FORKED.
+wsgi_status wsgi_server_stop(const struct wsgi_server *server, uint32_t *requests_cut);
 
 // Asks for the stop and returns at once: wsgi_server_serve drains and returns WSGI_OK. May be
-// called in a signal handler. Errors: WSGI_E_NULL.
+// called in a signal handler. Any thread. Errors: WSGI_E_NULL.
 wsgi_status wsgi_server_signal_stop(const struct wsgi_server *server);
 
-// Waits until the server has stopped; returns at once if it does not run. Errors: WSGI_E_NULL,
-// WSGI_BUSY (called from a worker thread, which would wait for itself), WSGI_E_FORKED.
+// Waits until the server has stopped; returns at once if it does not run. Any thread but a worker.
+// Errors: WSGI_E_NULL, WSGI_BUSY (called from a worker thread, which would wait for itself),
+// WSGI_E_FORKED.
 wsgi_status wsgi_server_wait(const struct wsgi_server *server);
 
 // Stops the server if it runs, and frees it; the handle must not be used any more. NULL is fine.
 // WSGI_BUSY: the call comes from a worker thread, or a worker is still in the application after
 // the stop; then nothing is freed and the handle is good for another try. WSGI_E_FORKED: this is a
-// forked child of the process that runs the server; nothing is freed here either.
+// forked child of the process that runs the server; nothing is freed here either. Any thread but a
+// worker, while no other uses the handle.
 wsgi_status wsgi_server_free(struct wsgi_server *server);
 
 // Whether connections are accepted and served: 1 or 0; or a negative status. Any thread. Errors:
@@ -909,9 +914,9 @@ wsgi_status wsgi_server_event_fd(const struct wsgi_server *server,
                                  int32_t *fd);
 
 // Adds an address to listen on beside bind_addr, in the same forms. Before the server is prepared,
-// which is when names are resolved and sockets made: all of them, or none. Errors: WSGI_E_NULL,
-// WSGI_E_BIND (it has none of the forms, or there are more than 13 listeners), WSGI_E_STATE (the
-// server runs).
+// which is when names are resolved and sockets made: all of them, or none. Any thread. Errors:
+// WSGI_E_NULL, WSGI_E_BIND (it has none of the forms, or there are more than 13 listeners),
+// WSGI_E_STATE (the server runs).
 wsgi_status wsgi_server_listen(const struct wsgi_server *server,
                                const char *addr,
                                struct wsgi_error **error);
@@ -921,28 +926,28 @@ wsgi_status wsgi_server_listen(const struct wsgi_server *server,
 // made close-on-exec, and non-blocking when the server is prepared. It stays open until
 // wsgi_server_free, so that the server can be started again (clients wait in its backlog
 // meanwhile). A path that it has is not removed. On failure fd is the caller's as before. Before
-// the server is prepared. Errors: WSGI_E_NULL, WSGI_E_BIND (closed, no socket, not a stream socket
-// of IP or UNIX, does not listen, or too many; the text says which), WSGI_E_SYSTEM, WSGI_E_STATE
-// (the server runs).
+// the server is prepared. Any thread. Errors: WSGI_E_NULL, WSGI_E_BIND (closed, no socket, not a
+// stream socket of IP or UNIX, does not listen, or too many; the text says which), WSGI_E_SYSTEM,
+// WSGI_E_STATE (the server runs).
 wsgi_status wsgi_server_listen_fd(const struct wsgi_server *server,
                                   int fd,
                                   struct wsgi_error **error);
 
 // How many listeners the server has: those of wsgi_server_bound_addr_at. 0 before it was prepared,
-// and for NULL.
+// and for NULL. Any thread, no errors.
 size_t wsgi_server_listener_count(const struct wsgi_server *server);
 
 // Writes the address that is listened on, with the real port, in a form that bind_addr takes:
-// "127.0.0.1:39123", "[::1]:39123", "unix:/run/app.sock", "@name". With several listeners it is the
-// first one's. After a stop it is that of the last run. The rest as for wsgi_server_get. Errors:
-// WSGI_E_NULL, WSGI_E_LENGTH, WSGI_E_STATE (not prepared yet).
+// "127.0.0.1:39123", "[::1]:39123", "unix:/run/app.sock", "@name". With several listeners it is
+// the first one's. After a stop it is that of the last run. The rest as for wsgi_server_get. Any
+// thread. Errors: WSGI_E_NULL, WSGI_E_LENGTH, WSGI_E_STATE (not prepared yet).
 wsgi_status wsgi_server_bound_addr(const struct wsgi_server *server,
                                    char *buffer,
                                    size_t capacity,
                                    size_t *length);
 
 // wsgi_server_bound_addr for each listener: bind_addr's is 0, the others follow in the order they
-// were added. Errors as there, and WSGI_E_OPTION (no such index).
+// were added. Any thread. Errors as there, and WSGI_E_OPTION (no such index).
 wsgi_status wsgi_server_bound_addr_at(const struct wsgi_server *server,
                                       size_t index,
                                       char *buffer,
@@ -950,10 +955,10 @@ wsgi_status wsgi_server_bound_addr_at(const struct wsgi_server *server,
                                       size_t *length);
 
 // Sets the handlers, in the place of those that were set before. handlers is copied. Before the
-// server is prepared, or after it has stopped. free_user_data, if any, is called exactly once: when
-// other handlers are set, when the server is freed (with workers of a pull server, when the last of
-// these is), or when this call fails. Errors: WSGI_E_NULL, WSGI_E_STATE (the server runs; app and
-// gateway together; struct_size is not set).
+// server is prepared, or after it has stopped. free_user_data, if any, is called exactly once:
+// when other handlers are set, when the server is freed (with workers of a pull server, when the
+// last of these is), or when this call fails. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (the
+// server runs; app and gateway together; struct_size is not set).
 wsgi_status wsgi_server_set_handlers(const struct wsgi_server *server,
                                      const struct wsgi_handlers *handlers,
                                      void *user_data,
@@ -1028,8 +1033,9 @@ wsgi_status wsgi_request_get(const struct wsgi_server *server,
                              uint32_t key_id,
                              struct wsgi_str *value);
 
-// The key that has this number, like "HTTP_HOST" for WSGI_KEY_HTTP_HOST; NULL for a number that none
-// has. It lives as long as the library. Numbers stay the same; new keys get new ones.
+// The key that has this number, like "HTTP_HOST" for WSGI_KEY_HTTP_HOST; NULL for a number that
+// none has. It lives as long as the library. Numbers stay the same; new keys get new ones. Any
+// thread, no errors.
 const char *wsgi_key_name(uint32_t key_id);
 
 // Writes the client's address and port to the buffer, like "192.0.2.1:50000" or "[2001:db8::1]:80",
@@ -1059,8 +1065,8 @@ wsgi_status wsgi_request_id(const struct wsgi_server *server,
                             size_t *length);
 
 // Reads a line of the request's body with its LF, or as much of it as fits: the number of bytes, 0
-// at the body's end, or a negative status. Only the last line may lack its LF. Waits, and fails, as
-// wsgi_request_read does. Any thread.
+// at the body's end, or a negative status. Only the last line may lack its LF. Waits as
+// wsgi_request_read does. Any thread. Errors: those of wsgi_request_read.
 int64_t wsgi_request_readline(const struct wsgi_server *server,
                               wsgi_request request,
                               void *buffer,
@@ -1266,9 +1272,9 @@ wsgi_status wsgi_writev(const struct wsgi_server *server,
 
 // Sends now what is held back: the head, if nothing was written yet, and what the library has
 // kept for the client to take. wsgi_write holds nothing back by itself, but for the last piece of
-// a declared length when the client has sent its next request already. Waits, and fails, as
-// wsgi_write does; with WSGI_NONBLOCK it returns WSGI_AGAIN while something is still kept. Any
-// thread.
+// a declared length when the client has sent its next request already. Waits as wsgi_write does;
+// with WSGI_NONBLOCK it returns WSGI_AGAIN while something is still kept. Any thread. Errors: those
+// of wsgi_write.
 wsgi_status wsgi_flush(const struct wsgi_server *server, wsgi_request request, uint32_t flags);
 
 // wsgi_write of a buffer that is given away. What the client does not take at once stays in it,
@@ -1360,17 +1366,17 @@ wsgi_status wsgi_worker_wake(const struct wsgi_worker *worker);
 // wsgi_worker_next with it; nothing is freed.
 wsgi_status wsgi_worker_free(struct wsgi_worker *worker);
 
-// Makes a dispatcher without applications: every request gets 404. It becomes a server's, or another
-// dispatcher's, application as wsgi_path_info_dispatcher_app with the dispatcher as user_data and
-// wsgi_path_info_dispatcher_free as free_user_data. Errors: WSGI_E_NULL.
+// Makes a dispatcher without applications: every request gets 404. It becomes a server's, or
+// another dispatcher's, application as wsgi_path_info_dispatcher_app with the dispatcher as
+// user_data and wsgi_path_info_dispatcher_free as free_user_data. Any thread. Errors: WSGI_E_NULL.
 wsgi_status wsgi_path_info_dispatcher_new(struct wsgi_path_info_dispatcher **dispatcher);
 
-// Adds an application for the paths that begin with prefix: "/blog" is for /blog and /blog/new, not
-// for /blogs; "/" is for every path. The longest prefix that fits wins. Also while a server serves.
-// free_user_data, if any, is called exactly once: when the application was removed or the dispatcher
-// freed and its last call has returned, or when this call fails. Errors: WSGI_E_NULL, WSGI_E_OPTION
-// (the prefix does not begin with '/', or is there already, as "/blog/" is if "/blog" is; the text
-// names it).
+// Adds an application for the paths that begin with prefix: "/blog" is for /blog and /blog/new,
+// not for /blogs; "/" is for every path. The longest prefix that fits wins. Also while a server
+// serves. free_user_data, if any, is called exactly once: when the application was removed or the
+// dispatcher freed and its last call has returned, or when this call fails. Any thread. Errors:
+// WSGI_E_NULL, WSGI_E_OPTION (the prefix does not begin with '/', or is there already, as "/blog/"
+// is if "/blog" is; the text names it).
 wsgi_status wsgi_path_info_dispatcher_add(const struct wsgi_path_info_dispatcher *dispatcher,
                                           const char *prefix,
                                           wsgi_app_fn app,
@@ -1379,25 +1385,26 @@ wsgi_status wsgi_path_info_dispatcher_add(const struct wsgi_path_info_dispatcher
                                           struct wsgi_error **error);
 
 // Takes an application out. Also while a server serves: calls that are under way go on, and its
-// user_data is given back when the last one has returned, maybe on its thread. Errors: WSGI_E_NULL,
-// WSGI_E_OPTION (no application has this prefix).
+// user_data is given back when the last one has returned, maybe on its thread. Any thread. Errors:
+// WSGI_E_NULL, WSGI_E_OPTION (no application has this prefix).
 wsgi_status wsgi_path_info_dispatcher_remove(const struct wsgi_path_info_dispatcher *dispatcher,
                                              const char *prefix,
                                              struct wsgi_error **error);
 
 // The application that a dispatcher is: a wsgi_app_fn, whose user_data is the dispatcher. It calls
-// the application whose prefix the environ's PATH_INFO begins with, and shows it an environ in which
-// the prefix has moved to the end of SCRIPT_NAME; wsgi_request_environ shows the same from then on.
-// Where no prefix fits the answer is 404. It returns what the application returns, or a negative
-// status. Middleware may call it with an environ and a responder of its own.
+// the application whose prefix the environ's PATH_INFO begins with, and shows it an environ in
+// which the prefix has moved to the end of SCRIPT_NAME; wsgi_request_environ shows the same from
+// then on. Where no prefix fits the answer is 404. It returns what the application returns, or a
+// negative status. Middleware may call it with an environ and a responder of its own. Any thread
+// that has the request. Errors: WSGI_E_NULL, and those of wsgi_respond_flat.
 int32_t wsgi_path_info_dispatcher_app(void *dispatcher,
                                       wsgi_request request,
                                       const struct wsgi_environ *environ,
                                       const struct wsgi_responder *responder);
 
 // Frees a dispatcher and gives back the user_data of its applications. No call of
-// wsgi_path_info_dispatcher_app may be under way. NULL is fine. It takes any pointer so that it can
-// be a free_user_data.
+// wsgi_path_info_dispatcher_app may be under way. NULL is fine. It takes any pointer so that it
+// can be a free_user_data. Any thread, while no other uses the handle; no errors.
 void wsgi_path_info_dispatcher_free(void *dispatcher);
 
 // Starts up to amount more worker threads, not above the option max if that is set; they stay until
@@ -1451,8 +1458,8 @@ wsgi_status wsgi_server_stats_text(const struct wsgi_server *server,
 
 // Decodes %XX, and + to a space if plus is not 0 (queries and forms), from text to buffer: the
 // length, which is at most that of the text, or a negative status. The buffer may be the text
-// itself. What is no escape stays as it is. Errors: WSGI_E_NULL, WSGI_E_LENGTH (capacity is
-// smaller than length).
+// itself. What is no escape stays as it is. Any thread. Errors: WSGI_E_NULL, WSGI_E_LENGTH
+// (capacity is smaller than length).
 int64_t wsgi_percent_decode(const char *text,
                             size_t length,
                             int32_t plus,
@@ -1461,13 +1468,13 @@ int64_t wsgi_percent_decode(const char *text,
 
 // Takes the next pair off the front of rest, a query or an urlencoded form: 1 with name and value
 // set, 0 at the end, or a negative status. Both are slices of the text, as they were sent:
-// wsgi_percent_decode with plus decodes them. value.ptr is NULL where there was no `=`. Empty pairs
-// are passed over. Errors: WSGI_E_NULL.
+// wsgi_percent_decode with plus decodes them. value.ptr is NULL where there was no `=`. Empty
+// pairs are passed over. Any thread. Errors: WSGI_E_NULL.
 int32_t wsgi_query_next(struct wsgi_str *rest, struct wsgi_str *name, struct wsgi_str *value);
 
 // The value of the first cookie of this name (its case counts) in the value of a Cookie header, as
 // a slice of that: without the quotes around it, else as it was sent. value.ptr is NULL if there
-// is none. Errors: WSGI_E_NULL.
+// is none. Any thread. Errors: WSGI_E_NULL.
 wsgi_status wsgi_cookie_get(struct wsgi_str header, struct wsgi_str name, struct wsgi_str *value);
 
 #ifdef __cplusplus

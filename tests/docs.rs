@@ -55,6 +55,7 @@ fn every_function_and_option_that_a_document_names_exists() {
 fn every_function_says_which_thread_may_call_it_and_its_errors() {
     let header = read("include/wsgiserver.h");
     let (_, functions) = header.split_once("extern \"C\" {").unwrap();
+    let mut silent = Vec::new();
     for block in functions.split("\n\n").filter(|block| block.starts_with("// ")) {
         let (comments, code): (Vec<_>, Vec<_>) =
             block.lines().partition(|line| line.starts_with("//"));
@@ -62,11 +63,12 @@ fn every_function_says_which_thread_may_call_it_and_its_errors() {
         if !code.contains('(') {
             continue;
         }
-        for word in ["thread", "rror"] {
-            let says = comment.contains(word) || comment.contains("WSGI_") && word == "rror";
-            assert!(says, "the comment does not say a word of {word}: {code}");
+        let tells_errors = comment.contains("rrors") || comment.contains("WSGI_");
+        if !(comment.contains("thread") && tells_errors) {
+            silent.push(code);
         }
     }
+    assert!(silent.is_empty(), "their comments lack the thread or the errors: {silent:#?}");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::engine::Engine;
 use crate::engine::handle::RequestId;
 
 /// Reads a line of the request's body with its LF, or as much of it as fits: the number of bytes, 0
-/// at the body's end, or a negative status. Only the last line may lack its LF. Waits, and fails, as
-/// wsgi_request_read does. Any thread.
+/// at the body's end, or a negative status. Only the last line may lack its LF. Waits as
+/// wsgi_request_read does. Any thread. Errors: those of wsgi_request_read.
 ///
 /// # Safety
 /// buffer may be written to for capacity bytes.

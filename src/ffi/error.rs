@@ -30,7 +30,7 @@ pub extern "C" fn wsgi_error_message(error: Option<&wsgi_error>) -> *const c_cha
     error.map_or(c"".as_ptr(), |error| error.message.as_ptr())
 }
 
-/// Frees an error. NULL is fine. Any thread, one at a time.
+/// Frees an error. NULL is fine. Any thread, one at a time; no errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_error_free(error: Option<Box<wsgi_error>>) {
     drop(error);

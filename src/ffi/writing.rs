@@ -36,9 +36,9 @@ pub unsafe extern "C" fn wsgi_writev(
 
 /// Sends now what is held back: the head, if nothing was written yet, and what the library has
 /// kept for the client to take. wsgi_write holds nothing back by itself, but for the last piece of
-/// a declared length when the client has sent its next request already. Waits, and fails, as
-/// wsgi_write does; with WSGI_NONBLOCK it returns WSGI_AGAIN while something is still kept. Any
-/// thread.
+/// a declared length when the client has sent its next request already. Waits as wsgi_write does;
+/// with WSGI_NONBLOCK it returns WSGI_AGAIN while something is still kept. Any thread. Errors: those
+/// of wsgi_write.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_flush(
     server: Option<&wsgi_server>,
