@@ -42,6 +42,10 @@ enum { WSGI_EVENT_ABORTED = 4 };
 // code is 0 if the last byte of its answer was sent, else WSGI_E_CLIENT: it was cut.
 enum { WSGI_EVENT_RELEASED = 5 };
 
+// A message of the error log; they come with the option log_events. The code is WSGI_LOG_SERVER or
+// another one.
+enum { WSGI_EVENT_LOG = 6 };
+
 // For wsgi_request_watch: an event when the client half-closes or leaves, or the server stops.
 enum { WSGI_WATCH_ABORTED = 1 };
 
@@ -623,8 +627,13 @@ typedef struct wsgi_event {
     uint32_t kind;
     // What there is to say beside the kind; 0 for most.
     int32_t code;
-    // The request that has come, or that this is about.
+    // The request that has come, or that this is about; 0 for a message.
     wsgi_request request;
+    // Of WSGI_EVENT_LOG: the message, with a NUL behind it, lent until the next call of
+    // wsgi_worker_next with this worker.
+    struct wsgi_str text;
+    // Of WSGI_EVENT_LOG: how much it matters, WSGI_LEVEL_ERROR or another.
+    int32_t level;
 } wsgi_event;
 
 // What wsgi_server_stats tells. Counted is only while the option statistics is on, over all runs
@@ -1330,7 +1339,8 @@ wsgi_status wsgi_worker_new(const struct wsgi_server *server,
 // events: their number, at most capacity. Waits at most timeout_ms milliseconds, -1: any time. A
 // request that is given out is not tied to the worker or the thread. Events about it, which only
 // come if they were asked for, go to whichever worker comes first; of each kind there is one at a
-// time for a request. The events stand events[0].struct_size bytes apart. WSGI_AGAIN: the time is
+// time for a request. Texts of events are lent until this worker's next call. The events stand
+// events[0].struct_size bytes apart. WSGI_AGAIN: the time is
 // up, or somebody called wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped, and
 // there are no more events), WSGI_E_NULL, WSGI_BUSY (another thread is in next with this worker),
 // WSGI_E_STATE (events[0].struct_size is too small).

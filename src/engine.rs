@@ -206,7 +206,9 @@ impl Engine {
         set.add(engine.leave.as_raw_fd(), epoll::IN, data(STOP))?;
         set.add(engine.wake.as_raw_fd(), edge, data(WAKE))?;
         set.add(engine.services.deadlines.as_raw_fd(), edge, data(TIMER))?;
-        Ok(Arc::new(engine))
+        let engine = Arc::new(engine);
+        engine.services.log.announce_by(&engine);
+        Ok(engine)
     }
 
     /// Begins to take connections.

@@ -5,7 +5,14 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
+
+use crate::engine::Engine;
+
+mod queue;
+
+pub use queue::LogMessage;
+use queue::LogQueue;
 
 /// The name under which the `log` crate gets the messages.
 pub const LOG_TARGET: &str = "wsgiserver";
@@ -97,18 +104,48 @@ impl<F: Fn(LogLevel, LogCode, &str) + Send + Sync + 'static> LogHandler for F {
 /// The log of one server.
 pub(crate) struct ErrorLog {
     handler: Option<Arc<dyn LogHandler>>,
-    /// What matters less does not go to the handler.
+    /// For a host that pulls, if it wants messages as events.
+    queue: Option<LogQueue>,
+    /// Whose workers announce what is in the queue.
+    engine: OnceLock<Weak<Engine>>,
+    /// What matters less goes to neither.
     least: LogLevel,
 }
 
 impl ErrorLog {
     pub(crate) fn new(handler: Option<Arc<dyn LogHandler>>, least: LogLevel) -> Self {
-        Self { handler, least }
+        Self { handler, queue: None, engine: OnceLock::new(), least }
+    }
+
+    /// The same, and messages are kept for [`take`](Self::take) as well.
+    pub(crate) fn with_queue(self) -> Self {
+        Self { queue: Some(LogQueue::default()), ..self }
+    }
+
+    /// Whose workers are to announce the messages.
+    pub(crate) fn announce_by(&self, engine: &Arc<Engine>) {
+        let _once = self.engine.set(Arc::downgrade(engine));
+    }
+
+    /// The oldest message that was announced.
+    pub(crate) fn take(&self) -> Option<LogMessage> {
+        let (message, more) = self.queue.as_ref()?.pop();
+        if more {
+            self.announce();
+        }
+        message
+    }
+
+    fn announce(&self) {
+        if let Some(engine) = self.engine.get().and_then(Weak::upgrade) {
+            engine.announce_message();
+        }
     }
 
     /// Whether anybody listens to messages of this level: what is said often asks first.
     pub(crate) fn wants(&self, level: LogLevel) -> bool {
-        (self.handler.is_some() && level >= self.least) || level.of_the_crate() <= log::max_level()
+        let listened_to = self.handler.is_some() || self.queue.is_some();
+        (listened_to && level >= self.least) || level.of_the_crate() <= log::max_level()
     }
 
     pub(crate) fn debug(&self, code: LogCode, text: fmt::Arguments<'_>) {
@@ -136,9 +173,17 @@ impl ErrorLog {
         let _panicked = catch_unwind(AssertUnwindSafe(|| {
             log::log!(target: LOG_TARGET, level.of_the_crate(), "{text}");
         }));
-        if let Some(handler) = self.handler.as_ref().filter(|_| level >= self.least) {
+        if level < self.least {
+            return;
+        }
+        if let Some(handler) = &self.handler {
             let text = text.to_string();
             let _panicked = catch_unwind(AssertUnwindSafe(|| handler.log(level, code, &text)));
+        }
+        if let Some(queue) = &self.queue
+            && queue.push(LogMessage { level, code, text: text.to_string() })
+        {
+            self.announce();
         }
     }
 }

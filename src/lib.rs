@@ -66,7 +66,7 @@ pub use access_log::{AccessLog, AccessRecord, Ended, RequestDone};
 pub use engine::events::Happened;
 pub use engine::handle::RequestId;
 pub use error::{Error, ErrorKind};
-pub use error_log::{LOG_TARGET, LogCode, LogHandler, LogLevel};
+pub use error_log::{LOG_TARGET, LogCode, LogHandler, LogLevel, LogMessage};
 pub use gateway::{
     DetachedRequest, Gateway, Lines, Outcome, Request, RequestError, RequestView, Trailers,
     WSGIPathInfoDispatcher,

@@ -38,6 +38,7 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         accepted_queue_timeout: 0,
         preread,
         log_level: LogLevel::Error,
+        log_events: false,
         environs: vec![EnvironTemplate::new(&info)],
         peercreds: PeerCreds::Off,
         pull: false,

@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) preread: usize,
     /// What matters less is not told to the host's log handler.
     pub(crate) log_level: LogLevel,
+    /// Messages of the log are events for a host that pulls.
+    pub(crate) log_events: bool,
     /// One for each listener.
     pub(crate) environs: Vec<EnvironTemplate>,
     pub(crate) peercreds: PeerCreds,
@@ -83,7 +85,8 @@ impl Services {
         waiters: usize,
         statistics: Arc<Ledger>,
     ) -> io::Result<Self> {
-        let log = Arc::new(ErrorLog::new(handlers.error_log.clone(), settings.log_level));
+        let log = ErrorLog::new(handlers.error_log.clone(), settings.log_level);
+        let log = Arc::new(if settings.log_events { log.with_queue() } else { log });
         let (access, done) = (handlers.access_log.clone(), handlers.request_done.clone());
         let listens = access.is_some() || done.is_some();
         Ok(Self {

@@ -27,6 +27,9 @@ pub enum Happened {
     Aborted(u8),
     /// The request has ended: its answer was sent to the last byte, or else (`false`) it was cut.
     Released(bool),
+    /// The error log has something to say, to be had by
+    /// [`PullWorker::message`](crate::PullWorker::message); it is about no request in particular.
+    Logged,
 }
 
 impl Happened {
@@ -36,6 +39,8 @@ impl Happened {
             Self::Writable => 2,
             Self::Aborted(_) => 4,
             Self::Released(_) => 8,
+            // Not of a slot.
+            Self::Logged => 0,
         }
     }
 }
@@ -126,10 +131,19 @@ impl Engine {
         self.push_ready(EVENT);
     }
 
+    /// Tells the host that the error log has a message more.
+    pub(crate) fn announce_message(&self) {
+        self.events.push(Event { id: RequestId(0), happened: Happened::Logged });
+        self.push_ready(EVENT);
+    }
+
     /// The next event for the host. What has become stale in the queue is passed over.
     pub(super) fn next_event(&self) -> Option<Event> {
         while let Some(event) = self.events.pop() {
             let Event { id, happened } = event;
+            if happened == Happened::Logged {
+                return Some(event);
+            }
             let Some(slot) = self.slots.get(id.slot()) else { continue };
             slot.untold.unmark(id.serial(), happened.mark());
             let lives = slot.serial.load(Ordering::Acquire) & SERIAL_MASK == id.serial();

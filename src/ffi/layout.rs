@@ -115,7 +115,7 @@ fn layouts() -> String {
             ended
         }
     );
-    layout!(text, wsgi_event { struct_size, kind, code, request });
+    layout!(text, wsgi_event { struct_size, kind, code, request, text, level });
     layout!(
         text,
         wsgi_stats {

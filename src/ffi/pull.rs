@@ -1,6 +1,7 @@
 //! Pull: threads of the host that take requests from a server without an application.
 
-use std::sync::{Arc, Mutex, TryLockError};
+use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::error::wsgi_error;
 use super::guard::{Failure, guard, guard_count, guard_with};
@@ -12,11 +13,14 @@ use crate::engine::events::Happened;
 use crate::engine::handle::RequestId;
 use crate::engine::share::Share;
 use crate::engine::worker::Worker;
+use crate::error_log::LogMessage;
 use crate::server::{PullWorker, Pulled};
 
 /// A worker of the host's. Opaque.
 pub struct wsgi_worker {
     worker: Mutex<PullWorker>,
+    /// The texts of the events that were given out last, each with a NUL.
+    texts: Mutex<Vec<Vec<u8>>>,
     /// For waking it while it is in next.
     waker: (Arc<Engine>, Arc<Share>),
 }
@@ -40,7 +44,8 @@ pub unsafe extern "C" fn wsgi_worker_new(
         }
         let pull = PullWorker::new(server.http())?;
         let waker = pull.waker();
-        let made = Box::new(wsgi_worker { worker: Mutex::new(pull), waker });
+        let made =
+            Box::new(wsgi_worker { worker: Mutex::new(pull), texts: Mutex::default(), waker });
         // SAFETY: not NULL, so it may be written to by the caller's word.
         unsafe { *worker = Box::into_raw(made) };
         Ok(())
@@ -53,7 +58,8 @@ pub unsafe extern "C" fn wsgi_worker_new(
 /// events: their number, at most capacity. Waits at most timeout_ms milliseconds, -1: any time. A
 /// request that is given out is not tied to the worker or the thread. Events about it, which only
 /// come if they were asked for, go to whichever worker comes first; of each kind there is one at a
-/// time for a request. The events stand events[0].struct_size bytes apart. WSGI_AGAIN: the time is
+/// time for a request. Texts of events are lent until this worker's next call. The events stand
+/// events[0].struct_size bytes apart. WSGI_AGAIN: the time is
 /// up, or somebody called wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped, and
 /// there are no more events), WSGI_E_NULL, WSGI_BUSY (another thread is in next with this worker),
 /// WSGI_E_STATE (events[0].struct_size is too small).
@@ -82,10 +88,15 @@ pub unsafe extern "C" fn wsgi_worker_next(
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Err(Failure::Status(WSGI_BUSY)),
         };
+        let mut texts = worker.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.clear();
         let mut pulled = pull.next(u64::try_from(timeout_ms).ok());
         let mut count = 0;
         loop {
-            let event = event_of(pulled)?;
+            let event = match pulled {
+                Pulled::Event(_, Happened::Logged) => event_of_message(pull.message(), &mut texts),
+                pulled => event_of(pulled)?,
+            };
             // SAFETY: fewer than `capacity` of them are filled, each as far from the next as the
             // caller says.
             unsafe {
@@ -104,13 +115,32 @@ pub unsafe extern "C" fn wsgi_worker_next(
     })
 }
 
-fn event_of(pulled: Pulled) -> Result<wsgi_event, Failure> {
-    let event = |kind, request: RequestId, code| wsgi_event {
+/// Another worker may have taken the message; then its text is empty.
+fn event_of_message(message: Option<LogMessage>, texts: &mut Vec<Vec<u8>>) -> wsgi_event {
+    let (code, level, mut text) = message.map_or((0, 0, Vec::new()), |message| {
+        (message.code as i32, message.level as i32, message.text.into_bytes())
+    });
+    let length = text.len();
+    text.push(0);
+    let ptr = text.as_ptr().cast();
+    // It stays where it is when the list grows.
+    texts.push(text);
+    let text = wsgi_str { ptr, len: length };
+    wsgi_event { code, level, text, ..event(WSGI_EVENT_LOG, RequestId(0), 0) }
+}
+
+fn event(kind: u32, request: RequestId, code: i32) -> wsgi_event {
+    wsgi_event {
         struct_size: size_of::<wsgi_event>(),
         kind,
         code,
         request: request.0,
-    };
+        text: wsgi_str { ptr: ptr::null(), len: 0 },
+        level: 0,
+    }
+}
+
+fn event_of(pulled: Pulled) -> Result<wsgi_event, Failure> {
     Ok(match pulled {
         Pulled::Request(id) => event(WSGI_EVENT_REQUEST, id, 0),
         Pulled::Event(id, Happened::Readable) => event(WSGI_EVENT_READABLE, id, 0),
@@ -119,6 +149,7 @@ fn event_of(pulled: Pulled) -> Result<wsgi_event, Failure> {
         Pulled::Event(id, Happened::Released(whole)) => {
             event(WSGI_EVENT_RELEASED, id, if whole { 0 } else { WSGI_E_CLIENT })
         }
+        Pulled::Event(id, Happened::Logged) => event(WSGI_EVENT_LOG, id, 0),
         Pulled::Nothing => return Err(Failure::Status(WSGI_AGAIN)),
         Pulled::Stopped => return Err(Failure::Status(WSGI_E_STOPPING)),
     })

@@ -222,6 +222,10 @@ pub const WSGI_EVENT_ABORTED: u32 = 4;
 /// code is 0 if the last byte of its answer was sent, else WSGI_E_CLIENT: it was cut.
 pub const WSGI_EVENT_RELEASED: u32 = 5;
 
+/// A message of the error log; they come with the option log_events. The code is WSGI_LOG_SERVER or
+/// another one.
+pub const WSGI_EVENT_LOG: u32 = 6;
+
 /// For wsgi_request_watch: an event when the client half-closes or leaves, or the server stops.
 pub const WSGI_WATCH_ABORTED: u32 = 1;
 
@@ -238,6 +242,11 @@ pub struct wsgi_event {
     pub kind: u32,
     /// What there is to say beside the kind; 0 for most.
     pub code: i32,
-    /// The request that has come, or that this is about.
+    /// The request that has come, or that this is about; 0 for a message.
     pub request: wsgi_request,
+    /// Of WSGI_EVENT_LOG: the message, with a NUL behind it, lent until the next call of
+    /// wsgi_worker_next with this worker.
+    pub text: wsgi_str,
+    /// Of WSGI_EVENT_LOG: how much it matters, WSGI_LEVEL_ERROR or another.
+    pub level: i32,
 }

@@ -195,6 +195,8 @@ options! {
         "Bytes of stack of a worker thread; 0: the default.";
     "log_level" OptionKind::Choice(&["debug", "info", "warning", "error"]), "info",
         "What matters less is not told to the error_log handler.";
+    "log_events" OptionKind::Flag, "0",
+        "For a pull server: messages of the error log are events too.";
 }
 
 /// All options, in the order of the documentation.

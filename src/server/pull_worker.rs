@@ -11,6 +11,7 @@ use crate::engine::handle::RequestId;
 use crate::engine::share::Share;
 use crate::engine::worker::{Next, Worker};
 use crate::error::{Error, ErrorKind};
+use crate::error_log::LogMessage;
 use crate::gateway::Request;
 
 /// A thread of the host that takes requests from a pull server. It may be moved between threads. It
@@ -63,6 +64,11 @@ impl PullWorker {
     /// A further request or event if one is at hand.
     pub fn next_at_hand(&mut self) -> Option<Pulled> {
         self.worker.next_at_hand().map(Pulled::from)
+    }
+
+    /// The message that [`Happened::Logged`] announced. They come only with the option `log_events`.
+    pub fn message(&self) -> Option<LogMessage> {
+        self.worker.engine().services.log.take()
     }
 
     /// To be called before the host goes to wait for [`HTTPServer::event_fd`]: what this worker, or

@@ -49,6 +49,7 @@ pub(super) fn settings(options: &Options, bound: &[Address], pull: bool) -> Sett
             options.number("preread") as usize
         },
         log_level: LogLevel::named(&options.text("log_level")),
+        log_events: pull && options.flag("log_events"),
         environs: environs(options, bound),
         peercreds: peercreds(options),
         pull,
