@@ -18,23 +18,29 @@ link_soname() {
 
 # Compiles sources into target/dev/c/NAME if one of them, or a header beside them, is newer.
 build_c() { # NAME SOURCE... [-- FLAG...]
-    local name=$1 output=$target/dev/c/$1 sources=() input stale=
+    local name=$1 output=$target/dev/c/$1 sources=()
     shift
     while [[ $# -gt 0 && $1 != -- ]]; do
         sources+=("$1")
         shift
     done
     [[ $# -eq 0 ]] || shift
-    for input in "${sources[@]}" "${sources[0]%/*}"/*.h "$root"/include/*.h; do
-        [[ ! $input -nt $output ]] || stale=yes
-    done
-    [[ -n $stale || ! -x $output ]] || return 0
+    ! is_built "$output" "${sources[@]}" "${sources[0]%/*}"/*.h "$root"/include/*.h || return 0
     mkdir -p "$target/dev/c"
     # Built aside and moved: another `./dev` may be starting the one that is there.
     cc -O2 -std=c99 -Wall -Wextra -pthread -I"$root/include" "${sources[@]}" \
         -o "$output.$$" "$@" >&2
     mv -f "$output.$$" "$output"
     echo "dev: built $name" >&2
+}
+
+is_built() { # OUTPUT INPUT...
+    local output=$1 input
+    shift
+    [[ -x $output ]] || return 1
+    for input in "$@"; do
+        [[ ! $input -nt $output ]] || return 1
+    done
 }
 
 # The shared library by its full path, found again at run time in the same place.
@@ -49,15 +55,34 @@ build_c_with_library() { # NAME SOURCE...
     build_c "$@" -- "${flags[@]}"
 }
 
+# Compiles examples/cpp/NAME.cpp to target/dev/cpp/NAME in the same way.
+build_cpp_with_library() { # NAME
+    local name=$1 output=$target/dev/cpp/$1 source=$root/examples/cpp/$1.cpp flags
+    build_library
+    mapfile -t flags < <(library_flags)
+    ! is_built "$output" "$source" "${source%/*}"/*.hpp "$root"/include/*.h \
+        "$root"/bindings/cpp/{,wsgiserver/}*.hpp || return 0
+    mkdir -p "$target/dev/cpp"
+    g++ -O2 -std=c++17 -Wall -Wextra -pthread "-I$root/include" "-I$root/bindings/cpp" "$source" \
+        -o "$output.$$" "${flags[@]}" >&2
+    mv -f "$output.$$" "$output"
+    echo "dev: built $name" >&2
+}
+
 # The programs behind `./dev serve`, one for each language: builds it and sets serve_program,
 # which takes APPLICATION PORT [--name VALUE ...]. A new language is one more line in each of the
 # two tables.
-serve_languages="c rust"
+serve_languages="c cpp rust"
 build_serve() { # LANGUAGE
     case $1 in
         c)
             build_c_with_library serve "$root"/examples/c/{serve,hello,fixture*}.c
             serve_program=("$target/dev/c/serve")
+            ;;
+        cpp)
+            need_command g++ g++
+            build_cpp_with_library serve
+            serve_program=("$target/dev/cpp/serve")
             ;;
         rust)
             (cd "$root" && cargo build --release --example serve) >&2

@@ -63,9 +63,10 @@ cpp_run() {
 
 # Each tests/cpp/NAME.py runs and asserts the program made of examples/cpp/NAME.cpp.
 cpp_examples() {
-    local script
+    local script name
     for script in tests/cpp/*.py; do
-        echo "$(basename "$script" .py)"
-        timeout 60 python3 "$script" "$target/dev/test-cpp/$(basename "$script" .py)-g++"
+        name=$(basename "$script" .py)
+        echo "$name"
+        timeout 60 python3 "$script" "$target/dev/test-cpp/$name-g++"
     done
 }

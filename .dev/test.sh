@@ -48,7 +48,8 @@ test_needs() { # PART
     need_command cc gcc libc6-dev
     case $1 in
         lint) need_rust rustfmt clippy ;;
-        examples | docs | wire) need_rust && need_command python3 python3 ;;
+        examples | docs) need_rust && need_command python3 python3 ;;
+        wire) need_rust && need_command python3 python3 && need_command g++ g++ ;;
         cpp) need_rust && cpp_needs ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;

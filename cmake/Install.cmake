@@ -40,6 +40,7 @@ install(FILES
         bindings/cpp/wsgiserver/error.hpp
         bindings/cpp/wsgiserver/exchange.hpp
         bindings/cpp/wsgiserver/handlers.hpp
+        bindings/cpp/wsgiserver/middleware.hpp
         bindings/cpp/wsgiserver/request.hpp
         bindings/cpp/wsgiserver/server.hpp
         bindings/cpp/wsgiserver/stream.hpp

@@ -17,6 +17,7 @@
 #include "wsgiserver/dispatcher.hpp"
 #include "wsgiserver/error.hpp"
 #include "wsgiserver/handlers.hpp"
+#include "wsgiserver/middleware.hpp"
 #include "wsgiserver/request.hpp"
 #include "wsgiserver/server.hpp"
 #include "wsgiserver/stream.hpp"

@@ -28,7 +28,7 @@ void environ_and_view() {
         std::size_t count = 0;
         for (auto [key, value, key_id] : request.environ()) {
             count++;
-            found = found || (key == "HTTP_HOST" && value == "test" && key_id == WSGI_KEY_HTTP_HOST);
+            if (key == "HTTP_HOST") found = value == "test" && key_id == WSGI_KEY_HTTP_HOST;
         }
         CHECK(found);
         CHECK_EQUAL(count, request.environ().size());
@@ -227,9 +227,10 @@ void dispatchers() {
         answer(request, "deep " + std::string(request["SCRIPT_NAME"]));
     });
     wsgi::path_info_dispatcher outer;
-    outer.add("/in", std::move(inner)).add("/blog", [life = counted(alive)](wsgi::request& request) {
+    auto blog = [life = counted(alive)](wsgi::request& request) {
         answer(request, "blog " + std::string(request["PATH_INFO"]));
-    });
+    };
+    outer.add("/in", std::move(inner)).add("/blog", std::move(blog));
     CHECK_THROWS(WSGI_E_OPTION, outer.add("blog", [](wsgi::request&) {}));
     CHECK_THROWS(WSGI_E_OPTION, outer.remove("/none"));
     {
@@ -243,6 +244,56 @@ void dispatchers() {
     }
     auto server = serving(std::move(outer));
     CHECK_EQUAL(fetch(server, "/in/deep").body, "deep /in/deep");
+}
+
+// Adds a header, and sends everything twice.
+class twice : public wsgi::middleware {
+public:
+    using middleware::middleware;
+    void start_response(std::string_view status, wsgi::headers fields, bool restart) override {
+        std::vector<wsgi_header> more(fields.data(), fields.data() + fields.size());
+        more.push_back(wsgi::header("X-Twice", "yes"));
+        middleware::start_response(status, more, restart);
+    }
+    void write(std::string_view data) override {
+        if (data == "bad") throw std::out_of_range("twice bad");
+        outer_.write(data);
+        outer_.write(data);
+    }
+};
+
+void middleware() {
+    std::mutex lock;
+    wsgi::detached kept;
+    auto app = [&](wsgi::request& request) {
+        std::string_view path = request["PATH_INFO"];
+        if (path == "/later") {
+            std::lock_guard<std::mutex> guard(lock);
+            kept = request.detach();
+            return;
+        }
+        auto write = request.start_response("200 OK", {{"X-One", "1"}});
+        CHECK_THROWS(WSGI_E_STATE, write("bad"));
+        if (path != "/bad") write("two ");
+    };
+    std::atomic<bool> thrown{false};
+    auto server = serving([&](wsgi::request& request) {
+        try {
+            twice outer(request);
+            outer.call([&](wsgi::request& inner) { twice(inner).call(app); });
+        } catch (const std::out_of_range&) {
+            thrown = true;
+        }
+    });
+    reply it = fetch(server, "/");
+    CHECK(contains(it.head, "X-One: 1\r\nX-Twice: yes\r\nX-Twice: yes\r\n"));
+    CHECK_EQUAL(it.body, "two two two two ");
+    CHECK(thrown);
+    client one(server.bound_addr());
+    one.get("/later");
+    WAIT_FOR((std::lock_guard<std::mutex>(lock), bool(kept)));
+    kept.respond("200 OK", {}, "later");
+    CHECK_EQUAL(one.answer().body, "later");
 }
 
 void looking_in() {
@@ -294,6 +345,7 @@ const test tests[] = {{"wsgi_way", wsgi_way},
                       {"deadlines", deadlines},
                       {"texts", texts},
                       {"dispatchers", dispatchers},
+                      {"middleware", middleware},
                       {"looking_in", looking_in},
                       {"options", options}};
 

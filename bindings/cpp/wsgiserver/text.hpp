@@ -36,11 +36,12 @@ public:
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
-    constexpr headers(const header* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    constexpr headers(const wsgi_header* data, std::size_t size) noexcept
+        : data_(data), size_(size) {}
     template <std::size_t N>
     constexpr headers(const header (&array)[N]) noexcept : data_(array), size_(N) {}
     template <class Container, class Data = decltype(std::declval<const Container&>().data()),
-              class = std::enable_if_t<std::is_convertible_v<Data, const header*>>>
+              class = std::enable_if_t<std::is_convertible_v<Data, const wsgi_header*>>>
     constexpr headers(const Container& container) noexcept
         : data_(container.data()), size_(container.size()) {}
 
@@ -48,7 +49,7 @@ public:
     constexpr std::size_t size() const noexcept { return size_; }
 
 private:
-    const header* data_ = nullptr;
+    const wsgi_header* data_ = nullptr;
     std::size_t size_ = 0;
 };
 
