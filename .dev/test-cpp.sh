@@ -5,6 +5,7 @@
 
 test_cpp() {
     local jobs=$target/dev/test-cpp/jobs flags
+    cpp_is_complete
     build_library
     mapfile -t flags < <(library_flags)
     rm -rf "$target/dev/test-cpp"
@@ -19,6 +20,17 @@ test_cpp() {
 cpp_needs() {
     need_command g++ g++
     need_command python3 python3
+}
+
+# Each function of the library is called from the C++ headers. wsgi_error_status says what the call
+# that gave the error has returned.
+cpp_is_complete() {
+    local function missing=""
+    while read -r function _; do
+        [[ $function = wsgi_error_status ]] ||
+            grep -rqw "$function" bindings/cpp/wsgiserver || missing+=" $function"
+    done <include/wsgiserver.symbols
+    [[ -z $missing ]] || { echo "not in the C++ headers:$missing" >&2 && return 1; }
 }
 
 # One command a line.

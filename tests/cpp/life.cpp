@@ -195,7 +195,30 @@ void released() {
     CHECK_EQUAL(one.answer().body, "plain");
 }
 
-// Signals and other C code have the handle; servers come and go.
+void in_a_loop() {
+    wsgi::server server("127.0.0.1:0", [](wsgi::request& request) {
+        request.respond("200 OK", {}, "ticked");
+    });
+    server.set("numthreads", 0);
+    server.prepare();
+    CHECK_EQUAL(*server.tick(std::chrono::milliseconds(0)), 0U);
+    CHECK(server.ready());
+    CHECK(server.event_fd() >= 0);
+    CHECK(!server.interrupt_code());
+    std::thread asks([&] { CHECK_EQUAL(fetch(server, "/").body, "ticked"); });
+    while (*server.tick() == 0) {
+    }
+    asks.join();
+    server.quiesce();
+    server.interrupt(7);
+    CHECK_THROWS(WSGI_E_INTERRUPTED, [&] { while (server.tick()) {} }());
+    CHECK_EQUAL(*server.interrupt_code(), 7);
+    CHECK(!server.ready());
+    server.prepare();
+    server.stop();
+    CHECK(!server.tick());
+}
+
 void many_servers() {
     std::atomic<int> alive{0};
     for (int i = 0; i < 50; i++) {
@@ -215,6 +238,7 @@ const test tests[] = {{"server_moves", server_moves},
                       {"answered_later", answered_later},
                       {"detached_at_the_end", detached_at_the_end},
                       {"released", released},
+                      {"in_a_loop", in_a_loop},
                       {"many_servers", many_servers}};
 
 }  // namespace

@@ -22,6 +22,17 @@ struct option {
     std::string_view help;
 };
 
+namespace detail {
+
+// Without a time: any time.
+inline std::int32_t in_range(std::optional<std::chrono::milliseconds> timeout) noexcept {
+    if (!timeout) return -1;
+    auto count = timeout->count();
+    return count < 0 ? 0 : count > INT32_MAX ? INT32_MAX : static_cast<std::int32_t>(count);
+}
+
+}  // namespace detail
+
 // All but moving and destroying may be called from any thread.
 class server {
 public:
@@ -152,9 +163,37 @@ public:
     // Only asks for it. May be called in a signal handler.
     void signal_stop() noexcept { wsgi_server_signal_stop(handle_); }
     void wait() { detail::check(wsgi_server_wait(handle_), "wsgi_server_wait"); }
+    // Takes no more connections and goes on with those that are there.
+    void quiesce() { detail::check(wsgi_server_quiesce(handle_), "wsgi_server_quiesce"); }
+
+    // Asks for the stop: what serves ends with WSGI_E_INTERRUPTED.
+    void interrupt(std::int32_t code) {
+        detail::check(wsgi_server_interrupt(handle_, code), "wsgi_server_interrupt");
+    }
+    // Of the present or last run; none if it was not interrupted.
+    std::optional<std::int32_t> interrupt_code() const {
+        std::int32_t code = 0;
+        wsgi_status status = wsgi_server_interrupt_code(handle_, &code);
+        if (status == WSGI_E_STATE) return std::nullopt;
+        detail::check(status, "wsgi_server_interrupt_code");
+        return code;
+    }
+
+    // One turn in a loop of the program's own, for a server that is prepared: how many requests it
+    // was, none at all once the server has stopped. Without a time it waits for ever.
+    std::optional<std::size_t> tick(
+        std::optional<std::chrono::milliseconds> timeout = std::nullopt) {
+        std::int32_t requests = wsgi_server_tick(handle_, detail::in_range(timeout));
+        if (requests == WSGI_E_STOPPING) return std::nullopt;
+        return detail::count(requests, "wsgi_server_tick");
+    }
 
     // ---- Looking in.
 
+    // Whether connections are accepted and served.
+    bool ready() const {
+        return detail::count(wsgi_server_ready(handle_), "wsgi_server_ready") == 1;
+    }
     std::size_t listener_count() const noexcept { return wsgi_server_listener_count(handle_); }
     // Where it listens, with the real port.
     std::string bound_addr(std::size_t index = 0) const {
@@ -206,7 +245,7 @@ public:
     std::size_t idle() const { return counted("wsgi_server_idle", wsgi_server_idle); }
     std::size_t qsize() const { return counted("wsgi_server_qsize", wsgi_server_qsize); }
 
-    // Of a pull server: a descriptor that is readable while a worker has something to do.
+    // A descriptor that is readable while tick, or a pull server's worker, has something to do.
     int event_fd() const {
         std::int32_t fd = -1;
         detail::check(wsgi_server_event_fd(handle_, &fd), "wsgi_server_event_fd");

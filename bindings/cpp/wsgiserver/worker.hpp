@@ -38,7 +38,7 @@ public:
     // called wake, or the server has stopped; stopped() tells. Without a time it waits for ever.
     std::size_t next(event* events, std::size_t capacity,
                      std::optional<milliseconds> timeout = std::nullopt) {
-        std::int32_t got = wsgi_worker_next(handle_, events, capacity, in_range(timeout));
+        std::int32_t got = wsgi_worker_next(handle_, events, capacity, detail::in_range(timeout));
         stopped_ = got == WSGI_E_STOPPING;
         if (got == WSGI_AGAIN || stopped_) return 0;
         return detail::count(got, "wsgi_worker_next");
@@ -78,12 +78,6 @@ public:
     wsgi_worker* native() const noexcept { return handle_; }
 
 private:
-    static std::int32_t in_range(std::optional<milliseconds> timeout) noexcept {
-        if (!timeout) return -1;
-        auto count = timeout->count();
-        return count < 0 ? 0 : count > INT32_MAX ? INT32_MAX : static_cast<std::int32_t>(count);
-    }
-
     wsgi_worker* handle_ = nullptr;
     wsgi_server* server_ = nullptr;
     bool stopped_ = false;
