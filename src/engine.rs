@@ -99,9 +99,14 @@ pub(crate) struct Tuning {
     pub(crate) accepted_queue_size: i64,
     /// Requests that may be out at a time; 0: any number.
     pub(crate) max_in_flight: usize,
+    /// Open connections; `usize::MAX`: any number.
+    pub(crate) max_connections: usize,
     /// Bytes that connections at rest may hold together.
     pub(crate) max_buffered: usize,
 }
+
+/// So many connections beyond `max_connections` are open for being told so.
+const REFUSED_AT_A_TIME: usize = 128;
 
 /// So many pieces of a long answer may follow the first one in a turn when nobody waits.
 const PIECES: u32 = 7;
@@ -282,6 +287,12 @@ impl Engine {
         now: u64,
     ) -> Result<(), accept::Complaint> {
         self.services.statistics.accepted();
+        let beyond = self.slots.open_count().saturating_sub(self.tuning.max_connections);
+        if beyond >= REFUSED_AT_A_TIME {
+            // It is closed without a word: a flood is not answered one by one.
+            return Ok(());
+        }
+        let crowded = self.slots.open_count() >= self.tuning.max_connections;
         let Some(mut own) = self.slots.open() else {
             let text = "no more than two million connections at a time";
             return Err((LogCode::Connection, text.into()));
@@ -299,6 +310,9 @@ impl Engine {
             self.close(own);
             let text = format!("epoll_ctl: {error}: a connection is refused");
             return Err((LogCode::Connection, text));
+        }
+        if crowded {
+            connection.refuse_unavailable(&self.services);
         }
         if let TurnEnd::Request(own) = self.run_turn(own, &mut None, now) {
             // Not before the first event: nothing has been read.

@@ -150,6 +150,8 @@ options! {
         "Bytes a second that a client must take of a response, on average over the time that it is waited for, once write_timeout has passed; 0: any.";
     "shutdown_timeout" OptionKind::Seconds(0.0, DAY), "5",
         "What a stop leaves to the requests in work.";
+    "max_connections" OptionKind::Number(0, i64::MAX), "0",
+        "Connections that may be open at a time; one more gets 503; 0: any number.";
     "accepted_queue_size" OptionKind::Number(-1, i64::MAX), "-1",
         "Complete requests that may wait for a worker; -1: any number, 0: none, 503 at once.";
     "accepted_queue_timeout" OptionKind::Seconds(0.0, DAY), "10",

@@ -73,6 +73,10 @@ pub(super) fn tuning(options: &Options) -> Tuning {
         max_threads: if max == 0 { MOST_THREADS } else { max.max(threads) },
         max_threads_for_load: max.max(threads),
         idle_thread_timeout: options.milliseconds("idle_thread_timeout"),
+        max_connections: match options.number("max_connections") {
+            0 => usize::MAX,
+            most => most as usize,
+        },
         accepted_queue_size: options.number("accepted_queue_size"),
         max_in_flight: options.number("max_in_flight") as usize,
         max_buffered: options.number("max_buffered") as usize,
