@@ -6,7 +6,17 @@
 // wire are pointer and length. What is passed in is copied, what is given out is lent until the
 // request ends, unless said otherwise. NULL, a wrong state and a second call are errors with a name;
 // passing a handle that was freed is the caller's fault. Any call may also return WSGI_E_PANIC. What
-// the library calls must not leave by longjmp or an exception. No function prints, changes a signal
+// the library calls must end by returning: no longjmp, no exception, no pthread_exit may leave it. So
+// C++ puts try and catch (...) around it, Lua lua_pcall, Ruby rb_protect, a C library that jumps
+// (libpng, PostgreSQL) its setjmp inside, Python's cffi an onerror, Go recover, Rust catch_unwind, and
+// each returns a negative status instead.
+//
+// After fork, while a server runs (from wsgi_server_prepare to the end of its stop), its threads are
+// in the parent: in the child every function that takes this server, one of its workers or a
+// responder returns WSGI_E_FORKED and does nothing, a count is 0, and nothing is freed. A server that
+// does not run is as good in the child as in the parent. A wsgi_stream is in both, like any socket.
+//
+// No function prints, changes a signal
 // handler, or keeps global state. A function that does not say `Since` is there since 0.1.
 //
 // Generated from src/ffi by `./dev bless`: change it there.
@@ -943,7 +953,7 @@ wsgi_status wsgi_server_listen_fd(const struct wsgi_server *server,
                                   struct wsgi_error **error);
 
 // How many listeners the server has: those of wsgi_server_bound_addr_at. 0 before it was prepared,
-// and for NULL. Any thread, no errors.
+// for NULL, and in a forked child. Any thread, no errors.
 size_t wsgi_server_listener_count(const struct wsgi_server *server);
 
 // Writes the address that is listened on, with the real port, in a form that bind_addr takes:
@@ -1354,7 +1364,7 @@ wsgi_status wsgi_worker_new(const struct wsgi_server *server,
 // events[0].struct_size bytes apart. WSGI_AGAIN: the time is
 // up, or somebody called wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped, and
 // there are no more events), WSGI_E_NULL, WSGI_BUSY (another thread is in next with this worker),
-// WSGI_E_STATE (events[0].struct_size is too small).
+// WSGI_E_STATE (events[0].struct_size is too small), WSGI_E_FORKED.
 int32_t wsgi_worker_next(const struct wsgi_worker *worker,
                          struct wsgi_event *events,
                          size_t capacity,
@@ -1369,11 +1379,12 @@ wsgi_status wsgi_request_watch(const struct wsgi_server *server,
                                uint32_t what);
 
 // Makes wsgi_worker_next of this worker return soon with WSGI_AGAIN, now or when it is called the
-// next time. Any thread. Errors: WSGI_E_NULL.
+// next time. Any thread. Errors: WSGI_E_NULL, WSGI_E_FORKED.
 wsgi_status wsgi_worker_wake(const struct wsgi_worker *worker);
 
 // Frees a worker; requests that it gave out live on. NULL is fine. WSGI_BUSY: a thread is in
-// wsgi_worker_next with it; nothing is freed.
+// wsgi_worker_next with it; nothing is freed. WSGI_E_FORKED: this is a forked child, where it is not
+// freed either.
 wsgi_status wsgi_worker_free(struct wsgi_worker *worker);
 
 // Makes a dispatcher without applications: every request gets 404. It becomes a server's, or

@@ -66,7 +66,6 @@ use crate::error_log::LogCode;
 use crate::handlers::Handlers;
 use crate::statistics::counters::Ledger;
 use crate::sys::event::EventFd;
-use crate::sys::fork::ForkMark;
 use crate::sys::{clock, epoll};
 
 /// What the numbers below [`slots::RESERVED`] mean in epoll's data.
@@ -116,7 +115,6 @@ pub(crate) struct Engine {
     pub(crate) services: Services,
     pub(crate) tuning: Tuning,
     pub(crate) slots: Slots,
-    pub(crate) fork_mark: ForkMark,
     listeners: Vec<Listener>,
     /// Tokens of connections that want a turn.
     ready: TokenQueue,
@@ -176,7 +174,6 @@ impl Engine {
         let engine = Self {
             services: Services::new(settings, handlers, tuning.max_buffered, waiters, statistics)?,
             slots: Slots::new(),
-            fork_mark: ForkMark::new()?,
             listeners,
             ready: TokenQueue::new(-1),
             requests: TokenQueue::new(tuning.accepted_queue_size),

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -170,6 +171,10 @@ impl HTTPServer {
     /// Binds, listens and starts the worker threads. Connections wait until
     /// [`serve`](Self::serve). Privileges that are needed for it may be given up after this.
     pub fn prepare(&self) -> Result<(), Error> {
+        // First of all: a thread that is not here may have the lock.
+        if self.is_forked() {
+            return Err(forked());
+        }
         let mut state = self.lock();
         match state.stage {
             Stage::Idle | Stage::Stopped => {}
@@ -193,6 +198,7 @@ impl HTTPServer {
             }
             Err(error) => {
                 state.stage = before;
+                self.stopper.fork_mark.end();
                 Err(error)
             }
         }
@@ -224,6 +230,7 @@ impl HTTPServer {
         let hooks = handlers.threads.clone();
         let pool = gateway.map(|gateway| ThreadPool::new(engine.clone(), gateway, stack, hooks));
         self.lock().roll = pool.as_ref().map(ThreadPool::roll);
+        self.stopper.begin().map_err(failed)?;
         if let Some(pool) = &pool {
             pool.start(engine.tuning.threads)?;
         }
@@ -278,6 +285,9 @@ impl HTTPServer {
     /// cut. Returns how many were. From a worker thread it only asks for the stop. A server that
     /// was not started is left as it is.
     pub fn stop(&self) -> u32 {
+        if self.is_forked() {
+            return 0;
+        }
         let mut state = self.lock();
         while state.stage == Stage::Preparing {
             if state.roll.as_ref().is_some_and(|roll| roll.is_here()) {
@@ -294,9 +304,6 @@ impl HTTPServer {
         };
         let stage = state.stage;
         drop(state);
-        if running.engine.fork_mark.in_child() {
-            return 0;
-        }
         running.engine.service.ask_to_stop();
         if self.is_a_worker_here() {
             // At once: the answer that this worker is about to give says that the connection closes.
@@ -332,19 +339,19 @@ impl HTTPServer {
         let service = state.service.take();
         drop(state);
         if let Some(thread) = service
-            && thread.thread().id() != std::thread::current().id()
+            && thread.as_pthread_t() as usize != thread::local_id()
         {
             let _panicked = thread.join();
         }
     }
 
     fn begin_to_serve(&self, workers: Workers) -> Result<Arc<Running>, Error> {
+        if self.is_forked() {
+            return Err(forked());
+        }
         let mut state = self.lock();
         match (state.stage, state.running.clone()) {
             (Stage::Prepared, Some(running)) => {
-                if running.engine.fork_mark.in_child() {
-                    return Err(forked());
-                }
                 if running.has_no_threads() && workers == Workers::Threads {
                     let why = "numthreads is 0: such a server is driven by tick";
                     return Err(Error::new(ErrorKind::State, why));
@@ -385,6 +392,7 @@ impl HTTPServer {
         state.roll = roll;
         state.interrupted = interrupted;
         state.stage = Stage::Stopped;
+        self.stopper.fork_mark.end();
         self.changed.notify_all();
         interrupted.map_or(Ok(()), |code| Err(life::interrupted(code)))
     }
@@ -405,7 +413,7 @@ impl HTTPServer {
 
     /// Whether this is a forked child, which has none of the server's threads.
     pub(crate) fn is_forked(&self) -> bool {
-        self.engine().is_some_and(|engine| engine.fork_mark.in_child())
+        self.stopper.fork_mark.in_child()
     }
 
     /// Whether the calling thread is a worker of this server, or inside its `tick`.

@@ -2,9 +2,10 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
+use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::{JoinHandle, ThreadId};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
@@ -53,7 +54,9 @@ pub(crate) struct Roll {
 }
 
 struct Member {
-    id: ThreadId,
+    /// As [`thread::local_id`] has it on that thread. Asking `std` would leave its own number behind
+    /// on threads of the host's.
+    id: usize,
     /// The lowest that nobody else had.
     index: usize,
     _handle: JoinHandle<()>,
@@ -114,6 +117,9 @@ impl ThreadPool {
         while started < amount && headcount.hire(reason) {
             if let Err(error) = self.start_one(reason, tell) {
                 headcount.hired_in_vain(reason);
+                if self.engine.is_leaving() {
+                    return Err(Error::new(ErrorKind::Stopping, "the server stops"));
+                }
                 if started == 0 {
                     return Err(Error::system("no worker thread could be started", &error));
                 }
@@ -196,7 +202,7 @@ impl ThreadPool {
             drop(gateway);
             roll.strike_out(engine);
         })?;
-        threads.push(Member { id: handle.thread().id(), index, _handle: handle });
+        threads.push(Member { id: handle.as_pthread_t() as usize, index, _handle: handle });
         self.engine.threads_changed(threads.len());
         Ok(())
     }
@@ -209,7 +215,7 @@ impl Roll {
 
     /// Whether the calling thread is on it.
     pub(crate) fn is_here(&self) -> bool {
-        let me = std::thread::current().id();
+        let me = thread::local_id();
         self.lock().iter().any(|member| member.id == me)
     }
 
@@ -236,7 +242,7 @@ impl Roll {
 
     /// The calling thread leaves, and has nothing of the engine any more when others hear of it.
     fn strike_out(&self, engine: Arc<Engine>) {
-        let me = std::thread::current().id();
+        let me = thread::local_id();
         let mut threads = self.lock();
         threads.retain(|member| member.id != me);
         engine.threads_changed(threads.len());

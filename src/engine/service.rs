@@ -22,6 +22,7 @@ use crate::error_log::LogCode;
 use crate::sys::clock;
 use crate::sys::epoll::Events;
 use crate::sys::event::EventFd;
+use crate::sys::fork::ForkMark;
 use crate::sys::poll;
 
 /// A request that has waited so many milliseconds makes the pool grow.
@@ -35,15 +36,28 @@ const NO_CODE: i64 = i64::MAX;
 /// So many ticks in a row without anything to watch end the watch.
 const QUIET: u32 = 4;
 
-/// Asks for a stop. It lives as long as the server, so that a signal handler can use it at any time.
+/// Asks for a stop, and knows whether this is the process that runs the server. It lives as long as
+/// the server, so that a signal handler can use it at any time.
 pub(crate) struct Stopper {
     event: EventFd,
     asked: AtomicBool,
+    pub(crate) fork_mark: ForkMark,
 }
 
 impl Stopper {
     pub(crate) fn new() -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { event: EventFd::new()?, asked: AtomicBool::new(false) }))
+        let (event, fork_mark) = (EventFd::new()?, ForkMark::new()?);
+        Ok(Arc::new(Self { event, asked: AtomicBool::new(false), fork_mark }))
+    }
+
+    /// The server begins to run in this process.
+    pub(crate) fn begin(&self) -> io::Result<()> {
+        if self.fork_mark.is_copied() {
+            // What asks here must not wake the process that the server was made in.
+            self.event.renew()?;
+        }
+        self.fork_mark.begin();
+        Ok(())
     }
 
     /// Asks for the stop. Async-signal-safe.
@@ -119,6 +133,12 @@ impl Service {
         let _first =
             self.interrupted.compare_exchange(before, code, Ordering::SeqCst, Ordering::SeqCst);
         self.ask_to_stop();
+    }
+
+    /// Whether this is a forked child, which has none of the server's threads.
+    #[inline]
+    pub(crate) fn in_child(&self) -> bool {
+        self.stopper.fork_mark.in_child()
     }
 
     pub(crate) fn interruption(&self) -> Option<i32> {

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::net::SocketAddr;
 
 use super::guard::{Failure, guard};
-use super::server::{copy_out, wsgi_server};
+use super::server::{copy_out, here, wsgi_server};
 use super::types::*;
 use crate::engine::Engine;
 use crate::engine::handle::RequestId;
@@ -82,7 +82,7 @@ unsafe fn write_text(
     length: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let text = server.ok_or(Failure::Null("server"))?.with_engine(text)?;
+        let text = here(server)?.with_engine(text)?;
         // SAFETY: the same as ours.
         unsafe { copy_out(&text, buffer, capacity, length) }
     })

@@ -158,6 +158,15 @@ pub(super) fn fill_environ(
     environ.connection_count = from.connection_count;
 }
 
+/// The engine's threads are not in a forked child, but its clients' sockets are.
+#[inline]
+pub(super) fn in_this_process(engine: &Engine) -> Result<(), Failure> {
+    match engine.service.in_child() {
+        true => Err(Failure::Status(WSGI_E_FORKED)),
+        false => Ok(()),
+    }
+}
+
 /// What the functions of the responder get back.
 struct ResponderContext<'a> {
     engine: &'a Arc<Engine>,
@@ -175,6 +184,7 @@ unsafe extern "C" fn start_response(
         // SAFETY: the header says that `context` is the responder's own, lent for the call.
         let context = unsafe { context.cast::<ResponderContext<'_>>().as_ref() };
         let context = context.ok_or(Failure::Null("context"))?;
+        in_this_process(context.engine)?;
         // SAFETY: the caller lends status and headers for this call.
         unsafe { start(context.engine, context.id, status, headers, count, restart != 0) }
     })
@@ -189,6 +199,7 @@ unsafe extern "C" fn write(
         // SAFETY: the header says that `context` is the responder's own, lent for the call.
         let context = unsafe { context.cast::<ResponderContext<'_>>().as_ref() };
         let context = context.ok_or(Failure::Null("context"))?;
+        in_this_process(context.engine)?;
         // SAFETY: the caller lends the data for this call.
         let data = unsafe { bytes(data, length)? };
         Ok(context.engine.write(context.id, data, Wait::ForClient)?)
@@ -199,7 +210,7 @@ unsafe extern "C" fn write(
 ///
 /// # Safety
 /// Status and headers are readable during the call.
-pub(super) unsafe fn start(
+unsafe fn start(
     engine: &Engine,
     id: RequestId,
     status: wsgi_str,

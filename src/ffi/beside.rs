@@ -1,8 +1,8 @@
 //! Interim answers before the final one, trailers behind it.
 
 use super::application::{header_slices, lent_bytes};
-use super::guard::{Failure, guard};
-use super::server::wsgi_server;
+use super::guard::guard;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::handle::RequestId;
 
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn wsgi_inform(
     count: usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: readable by the caller's word.
         let (status, headers) = unsafe { (lent_bytes(status)?, header_slices(headers, count)?) };
         server.with_engine(|engine| Ok(engine.inform(RequestId(request), status, headers)?))
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn wsgi_add_trailer(
     value: wsgi_str,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: readable by the caller's word.
         let (name, value) = unsafe { (lent_bytes(name)?, lent_bytes(value)?) };
         server.with_engine(|engine| Ok(engine.add_trailer(RequestId(request), name, value)?))

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use super::guard::{Failure, guard, guard_count, room};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::Engine;
 use crate::engine::handle::RequestId;
@@ -22,7 +22,7 @@ pub unsafe extern "C" fn wsgi_request_readline(
     capacity: usize,
 ) -> i64 {
     guard_count(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: writable by the caller's word.
         let buffer = unsafe { room(buffer, capacity)? };
         server.with_engine(|engine| Ok(engine.read_line(RequestId(request), buffer)? as i64))
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn wsgi_request_trailers(
     count: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if trailers.is_null() {
             return Err(Failure::Null("trailers"));
         }

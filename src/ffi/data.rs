@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use super::application::UserData;
 use super::guard::{Failure, guard};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::connection::extras::Keep;
 use crate::engine::handle::RequestId;
@@ -80,7 +80,7 @@ fn set(
     // Dropped at the end of this, outside all locks, if nobody has taken it.
     let mut data = Some(data);
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         server.with_engine(|engine| Ok(engine.set_data(RequestId(request), keep, &mut data)?))
     })
 }
@@ -94,7 +94,7 @@ unsafe fn get(
     data: *mut *mut c_void,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if data.is_null() {
             return Err(Failure::Null("data"));
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::application::{App, UserData, lent_bytes};
 use super::error::wsgi_error;
 use super::guard::{Failure, guard, guard_count, guard_with, items, text};
+use super::server::here;
 use super::types::*;
 use crate::engine::handle::RequestId;
 use crate::gateway::environ::key_id;
@@ -219,7 +220,7 @@ impl View {
 /// Tells the request's own environ of the change, and lends the view until the request ends.
 fn lend(view: View, outer: &wsgi_environ, request: wsgi_request) -> Result<wsgi_environ, Failure> {
     // SAFETY: the server of an environ is the one that lends it, or NULL in one that was made up.
-    let server = unsafe { outer.server.as_ref() }.ok_or(Failure::Null("environ->server"))?;
+    let server = here(unsafe { outer.server.as_ref() })?;
     // SAFETY: the outer pairs are lent for the call.
     let common = view.common(unsafe { items(outer.pairs, outer.count)? });
     let mut inner = wsgi_environ {

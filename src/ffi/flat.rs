@@ -2,8 +2,8 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::guard::{Failure, bytes, guard};
-use super::server::wsgi_server;
+use super::guard::{bytes, guard};
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::handle::RequestId;
 use crate::request::response::flat_head;
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn wsgi_respond_flat(
     length: usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: readable by the caller's word.
         let (head, body) = unsafe { (bytes(head.cast(), head_length)?, bytes(body, length)?) };
         let (status, headers) = flat_head(head);
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn wsgi_start_response_flat(
     restart: i32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: readable by the caller's word.
         let (status, headers) = flat_head(unsafe { bytes(head.cast(), head_length)? });
         let restart = restart != 0;

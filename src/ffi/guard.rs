@@ -184,3 +184,74 @@ pub(super) unsafe fn room<'a>(
     // written to, by the system or by a copy.
     Ok(unsafe { std::slice::from_raw_parts_mut(buffer.cast(), capacity) })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+    use std::ptr;
+
+    use super::super::error::{wsgi_error_free, wsgi_error_message, wsgi_error_status};
+    use super::*;
+
+    fn panicking<R>() -> Result<R, Failure> {
+        // No message is wanted among those of the tests.
+        std::panic::resume_unwind(Box::new("provoked"))
+    }
+
+    #[test]
+    fn a_panic_becomes_a_status() {
+        assert_eq!(guard(panicking), WSGI_E_PANIC);
+        assert_eq!(guard_count::<i64>(panicking), i64::from(WSGI_E_PANIC));
+        assert_eq!(guard_count::<i32>(panicking), WSGI_E_PANIC);
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error_with_text() {
+        let mut error = ptr::null_mut();
+        // SAFETY: the error may be written to.
+        assert_eq!(unsafe { guard_with(&mut error, panicking) }, WSGI_E_PANIC);
+        // SAFETY: written by the call.
+        let made = unsafe { error.as_ref() };
+        assert_eq!(wsgi_error_status(made), WSGI_E_PANIC);
+        // SAFETY: the text lives as long as the error.
+        let text = unsafe { CStr::from_ptr(wsgi_error_message(made)) };
+        assert_eq!(text, c"the library panicked");
+        // SAFETY: made by the call, and freed once.
+        wsgi_error_free(Some(unsafe { Box::from_raw(error) }));
+        // SAFETY: NULL is allowed.
+        assert_eq!(unsafe { guard_with(ptr::null_mut(), panicking) }, WSGI_E_PANIC);
+    }
+
+    /// Whatever is exported either has a guard around it or nothing in it that could panic.
+    #[test]
+    fn every_exported_function_is_guarded() {
+        const CANNOT_PANIC: &[&str] = &[
+            "wsgi_version",
+            "wsgi_abi_version",
+            "wsgi_status_name",
+            "wsgi_key_name",
+            "wsgi_error_status",
+            "wsgi_error_message",
+            "wsgi_error_free",
+            "wsgi_server_option_count",
+            "wsgi_server_listener_count",
+            "wsgi_server_signal_stop",
+        ];
+        // These call a function of the same file that has it.
+        const CALLS: &[&str] =
+            &["guard", "catch_unwind", "gauge(", "set(", "get(", "_at(", "write_text("];
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ffi");
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for function in text.split("#[unsafe(no_mangle)]\n").skip(1) {
+                let body = function.split("\n}\n").next().unwrap();
+                let name = body.split("fn ").nth(1).unwrap().split('(').next().unwrap();
+                let code = body.split(" {\n").skip(1).collect::<String>();
+                assert!(
+                    CANNOT_PANIC.contains(&name) || CALLS.iter().any(|call| code.contains(call)),
+                    "{name} is not guarded"
+                );
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use super::application::{Application, UserData, outcome_of};
 use super::error::wsgi_error;
 use super::guard::{Failure, guard_with};
 use super::log::{code_number, level_number};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::access_log::{AccessLog, AccessRecord, Ended, RequestDone};
 use crate::engine::handle::RequestId;
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn wsgi_server_set_handlers(
     // Made first: it is given back whatever happens.
     let user_data = UserData::new(user_data, free_user_data);
     let body = || {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if handlers.is_null() {
             return Err(Failure::Null("handlers"));
         }

@@ -46,6 +46,8 @@ pub extern "C" fn wsgi_status_name(status: wsgi_status) -> *const c_char {
         WSGI_E_FORKED => c"WSGI_E_FORKED",
         WSGI_E_STOPPING => c"WSGI_E_STOPPING",
         WSGI_E_INTERRUPTED => c"WSGI_E_INTERRUPTED",
+        WSGI_E_TIMEOUT => c"WSGI_E_TIMEOUT",
+        WSGI_E_CANCELLED => c"WSGI_E_CANCELLED",
         WSGI_E_THREAD_START => c"WSGI_E_THREAD_START",
         _ => c"unknown status",
     };

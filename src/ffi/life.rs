@@ -1,7 +1,7 @@
 //! The server's life beside starting and stopping, and the server inside the host's own loop.
 
 use super::guard::{Failure, guard, guard_count};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 
 /// Whether connections are accepted and served: 1 or 0; or a negative status. Any thread. Errors:
@@ -9,7 +9,7 @@ use super::types::*;
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_ready(server: Option<&wsgi_server>) -> i32 {
     guard_count(|| {
-        let server = server.ok_or(Failure::Null("server"))?.http();
+        let server = here(server)?.http();
         Ok(i32::from(server.ready() && !server.is_forked()))
     })
 }
@@ -21,7 +21,7 @@ pub extern "C" fn wsgi_server_ready(server: Option<&wsgi_server>) -> i32 {
 /// WSGI_E_FORKED.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_quiesce(server: Option<&wsgi_server>) -> wsgi_status {
-    guard(|| Ok(server.ok_or(Failure::Null("server"))?.http().quiesce()?))
+    guard(|| Ok(here(server)?.http().quiesce()?))
 }
 
 /// Asks for the stop and returns at once: wsgi_server_serve, wsgi_server_start or wsgi_server_tick
@@ -30,7 +30,7 @@ pub extern "C" fn wsgi_server_quiesce(server: Option<&wsgi_server>) -> wsgi_stat
 /// handler. Errors: WSGI_E_NULL, WSGI_E_STATE (it does not serve), WSGI_E_FORKED.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_interrupt(server: Option<&wsgi_server>, code: i32) -> wsgi_status {
-    guard(|| Ok(server.ok_or(Failure::Null("server"))?.http().interrupt(code)?))
+    guard(|| Ok(here(server)?.http().interrupt(code)?))
 }
 
 /// Tells the code that the present or last run was interrupted with; 0 if an application returned
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn wsgi_server_interrupt_code(
     code: *mut i32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?.http();
+        let server = here(server)?.http();
         if code.is_null() {
             return Err(Failure::Null("code"));
         }
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn wsgi_server_interrupt_code(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_tick(server: Option<&wsgi_server>, timeout_ms: i32) -> i32 {
     guard_count(|| {
-        let server = server.ok_or(Failure::Null("server"))?.http();
+        let server = here(server)?.http();
         let count = server.tick(u64::try_from(timeout_ms).ok())?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     })
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn wsgi_server_event_fd(
     fd: *mut i32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?.http();
+        let server = here(server)?.http();
         if fd.is_null() {
             return Err(Failure::Null("fd"));
         }

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use super::application::UserData;
 use super::guard::{Failure, guard};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::handle::RequestId;
 
@@ -26,7 +26,7 @@ pub extern "C" fn wsgi_request_set_deadline(
     milliseconds: i64,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         let after = u64::try_from(milliseconds).map_err(|_| Failure::Status(WSGI_E_STATE))?;
         let after = (after > 0).then_some(after);
         server.with_engine(|engine| Ok(engine.set_deadline(RequestId(request), after)?))
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn wsgi_request_on_abort(
         }
     }));
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if callback.is_none() {
             return Err(Failure::Null("callback"));
         }

@@ -5,7 +5,7 @@ use std::os::fd::FromRawFd;
 
 use super::error::wsgi_error;
 use super::guard::{Failure, guard, guard_with, text};
-use super::server::{copy_out, wsgi_server};
+use super::server::{copy_out, here, wsgi_server};
 use super::types::*;
 use crate::error::{Error, ErrorKind};
 use crate::sys::file::duplicate;
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn wsgi_server_listen(
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
     let body = || {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: a string by the caller's word.
         Ok(server.http().listen(unsafe { text(addr, "addr")? })?)
     };
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn wsgi_server_listen_fd(
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
     let body = || {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // A second descriptor until all is well: on failure the caller's stays as it is.
         let ours = duplicate(fd).map_err(|error| match error.raw_os_error() {
             Some(libc::EBADF) => Error::new(
@@ -69,10 +69,10 @@ pub unsafe extern "C" fn wsgi_server_listen_fd(
 }
 
 /// How many listeners the server has: those of wsgi_server_bound_addr_at. 0 before it was prepared,
-/// and for NULL. Any thread, no errors.
+/// for NULL, and in a forked child. Any thread, no errors.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_listener_count(server: Option<&wsgi_server>) -> usize {
-    server.map_or(0, |server| server.http().bound_addrs().len())
+    here(server).map_or(0, |server| server.http().bound_addrs().len())
 }
 
 /// Writes the address that is listened on, with the real port, in a form that bind_addr takes:
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn wsgi_server_bound_addr_at(
     length: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let bound = server.ok_or(Failure::Null("server"))?.http().bound_addrs();
+        let bound = here(server)?.http().bound_addrs();
         if bound.is_empty() {
             return Err(Failure::Status(WSGI_E_STATE));
         }

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 use super::guard::{Failure, bytes, guard};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::handle::RequestId;
 use crate::error_log::{LogCode, LogLevel};
@@ -61,7 +61,7 @@ pub unsafe extern "C" fn wsgi_request_log(
     length: usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: readable by the caller's word.
         let text = unsafe { bytes(text.cast::<c_void>(), length)? };
         let level = match level {

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use super::application::UserData;
 use super::guard::{Failure, guard};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::handle::RequestId;
 
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn wsgi_write_owned(
     // Dropped at the end of this, outside all locks, if it was not parked.
     let mut buffer = Some(HostBuffer { data: data.cast(), length, _owner: owner });
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if data.is_null() && length > 0 {
             return Err(Failure::Null("data"));
         }

@@ -3,9 +3,10 @@
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
+use super::application::in_this_process;
 use super::error::wsgi_error;
 use super::guard::{Failure, guard, guard_count, guard_with};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::connection::watching::Watched;
 use crate::engine::Engine;
@@ -38,7 +39,7 @@ pub unsafe extern "C" fn wsgi_worker_new(
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
     let body = || {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if worker.is_null() {
             return Err(Failure::Null("worker"));
         }
@@ -62,7 +63,7 @@ pub unsafe extern "C" fn wsgi_worker_new(
 /// events[0].struct_size bytes apart. WSGI_AGAIN: the time is
 /// up, or somebody called wsgi_worker_wake. Errors: WSGI_E_STOPPING (the server has stopped, and
 /// there are no more events), WSGI_E_NULL, WSGI_BUSY (another thread is in next with this worker),
-/// WSGI_E_STATE (events[0].struct_size is too small).
+/// WSGI_E_STATE (events[0].struct_size is too small), WSGI_E_FORKED.
 ///
 /// # Safety
 /// events may be read and written to for capacity items of the size that the first one says.
@@ -75,6 +76,7 @@ pub unsafe extern "C" fn wsgi_worker_next(
 ) -> i32 {
     guard_count(|| {
         let worker = worker.ok_or(Failure::Null("worker"))?;
+        in_this_process(&worker.waker.0)?;
         if events.is_null() || capacity == 0 {
             return Err(Failure::Null("events"));
         }
@@ -166,7 +168,7 @@ pub extern "C" fn wsgi_request_watch(
     what: u32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if what == 0 || what & !(WSGI_WATCH_ABORTED | WSGI_WATCH_RELEASED) != 0 {
             return Err(Failure::Status(WSGI_E_OPTION));
         }
@@ -182,18 +184,20 @@ pub extern "C" fn wsgi_request_watch(
 }
 
 /// Makes wsgi_worker_next of this worker return soon with WSGI_AGAIN, now or when it is called the
-/// next time. Any thread. Errors: WSGI_E_NULL.
+/// next time. Any thread. Errors: WSGI_E_NULL, WSGI_E_FORKED.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_worker_wake(worker: Option<&wsgi_worker>) -> wsgi_status {
     guard(|| {
         let (engine, share) = &worker.ok_or(Failure::Null("worker"))?.waker;
+        in_this_process(engine)?;
         Worker::wake(engine, share);
         Ok(())
     })
 }
 
 /// Frees a worker; requests that it gave out live on. NULL is fine. WSGI_BUSY: a thread is in
-/// wsgi_worker_next with it; nothing is freed.
+/// wsgi_worker_next with it; nothing is freed. WSGI_E_FORKED: this is a forked child, where it is not
+/// freed either.
 ///
 /// # Safety
 /// worker is NULL or a handle that was not freed.
@@ -202,6 +206,7 @@ pub unsafe extern "C" fn wsgi_worker_free(worker: *mut wsgi_worker) -> wsgi_stat
     guard(|| {
         // SAFETY: NULL or a handle by the caller's word.
         let Some(handle) = (unsafe { worker.as_ref() }) else { return Ok(()) };
+        in_this_process(&handle.waker.0)?;
         if matches!(handle.worker.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(Failure::Status(WSGI_BUSY));
         }

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use super::application::{empty_environ, fill_environ};
 use super::guard::{Failure, guard, guard_count, room, wait_of};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::handle::RequestId;
 
@@ -21,7 +21,7 @@ pub unsafe extern "C" fn wsgi_request_environ(
     environ: *mut wsgi_environ,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: NULL or readable by the caller's word.
         let environ = unsafe { environ.as_mut() }.ok_or(Failure::Null("environ"))?;
         if environ.struct_size < size_of::<wsgi_environ>() {
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn wsgi_request_read(
     flags: u32,
 ) -> i64 {
     guard_count(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         let wait = wait_of(flags)?;
         // SAFETY: writable by the caller's word.
         let buffer = unsafe { room(buffer, capacity)? };
@@ -78,7 +78,7 @@ pub extern "C" fn wsgi_request_detach(
     request: wsgi_request,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         server.with_engine(|engine| Ok(engine.detach(RequestId(request))?))
     })
 }
@@ -88,7 +88,7 @@ pub extern "C" fn wsgi_request_detach(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_request_aborted(server: Option<&wsgi_server>, request: wsgi_request) -> i32 {
     guard_count(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         server.with_engine(|engine| Ok(i32::from(engine.aborted(RequestId(request))?)))
     })
 }

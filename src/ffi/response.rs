@@ -2,9 +2,9 @@
 
 use std::ffi::c_void;
 
-use super::application::{header_slices, lent_bytes, start};
+use super::application::{header_slices, lent_bytes};
 use super::guard::{Failure, bytes, guard, wait_of};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::handle::RequestId;
 
@@ -23,10 +23,12 @@ pub unsafe extern "C" fn wsgi_start_response(
     restart: i32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
+        // SAFETY: readable by the caller's word.
+        let (status, headers) = unsafe { (lent_bytes(status)?, header_slices(headers, count)?) };
+        let restart = restart != 0;
         server.with_engine(|engine| {
-            // SAFETY: the same as ours.
-            unsafe { start(engine, RequestId(request), status, headers, count, restart != 0) }
+            Ok(engine.start_response(RequestId(request), status, headers, restart)?)
         })
     })
 }
@@ -49,7 +51,7 @@ pub unsafe extern "C" fn wsgi_write(
     flags: u32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         let wait = wait_of(flags)?;
         // SAFETY: readable by the caller's word.
         let data = unsafe { bytes(data, length)? };
@@ -78,7 +80,7 @@ pub extern "C" fn wsgi_send_file(
     length: i64,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         let not_negative =
             |number: i64| u64::try_from(number).map_err(|_| Failure::Status(WSGI_E_STATE));
         let offset = not_negative(offset)?;
@@ -92,7 +94,7 @@ pub extern "C" fn wsgi_send_file(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_finish(server: Option<&wsgi_server>, request: wsgi_request) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         server.with_engine(|engine| Ok(engine.finish(RequestId(request))?))
     })
 }
@@ -113,7 +115,7 @@ pub unsafe extern "C" fn wsgi_respond(
     length: usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: readable by the caller's word.
         let (status, headers, body) =
             unsafe { (lent_bytes(status)?, header_slices(headers, count)?, bytes(body, length)?) };
@@ -127,7 +129,7 @@ pub unsafe extern "C" fn wsgi_respond(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_abort(server: Option<&wsgi_server>, request: wsgi_request) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         server.with_engine(|engine| Ok(engine.abort(RequestId(request))?))
     })
 }

@@ -19,6 +19,17 @@ pub struct wsgi_server {
     inner: Arc<HTTPServer>,
 }
 
+/// The server that a function was called with. In a forked child nothing more is asked of it: a
+/// thread that is not here may have its locks, and its descriptors are the parent's as well.
+#[inline]
+pub(super) fn here(server: Option<&wsgi_server>) -> Result<&wsgi_server, Failure> {
+    let server = server.ok_or(Failure::Null("server"))?;
+    match server.inner.is_forked() {
+        true => Err(Failure::Status(WSGI_E_FORKED)),
+        false => Ok(server),
+    }
+}
+
 impl wsgi_server {
     pub(super) fn http(&self) -> &Arc<HTTPServer> {
         &self.inner
@@ -100,7 +111,7 @@ pub unsafe extern "C" fn wsgi_server_set(
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
     let body = || {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: strings by the caller's word.
         let (name, value) = unsafe { (text(name, "name")?, text(value, "value")?) };
         Ok(server.inner.set(name, value)?)
@@ -124,7 +135,7 @@ pub unsafe extern "C" fn wsgi_server_get(
     length: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: a string by the caller's word.
         let value = server.inner.get(unsafe { text(name, "name")? })?;
         // SAFETY: the same as ours.
@@ -193,7 +204,7 @@ pub unsafe extern "C" fn wsgi_server_prepare(
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
     let body = || {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         Ok(if server.inner.is_pull() {
             server.inner.start_background()
         } else {
@@ -215,7 +226,7 @@ pub unsafe extern "C" fn wsgi_server_serve(
     server: Option<&wsgi_server>,
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
-    let body = || Ok(server.ok_or(Failure::Null("server"))?.inner.serve()?);
+    let body = || Ok(here(server)?.inner.serve()?);
     // SAFETY: error is NULL or may be written to.
     unsafe { guard_with(error, body) }
 }
@@ -229,7 +240,7 @@ pub unsafe extern "C" fn wsgi_server_start(
     server: Option<&wsgi_server>,
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
-    let body = || Ok(server.ok_or(Failure::Null("server"))?.inner.start()?);
+    let body = || Ok(here(server)?.inner.start()?);
     // SAFETY: error is NULL or may be written to.
     unsafe { guard_with(error, body) }
 }
@@ -244,7 +255,7 @@ pub unsafe extern "C" fn wsgi_server_start_background(
     server: Option<&wsgi_server>,
     error: *mut *mut wsgi_error,
 ) -> wsgi_status {
-    let body = || Ok(server.ok_or(Failure::Null("server"))?.inner.start_background()?);
+    let body = || Ok(here(server)?.inner.start_background()?);
     // SAFETY: error is NULL or may be written to.
     unsafe { guard_with(error, body) }
 }
@@ -263,8 +274,7 @@ pub unsafe extern "C" fn wsgi_server_stop(
     requests_cut: *mut u32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
-        refuse_forked(server)?;
+        let server = here(server)?;
         let cut = server.inner.stop();
         if !requests_cut.is_null() {
             // SAFETY: not NULL, so it may be written to by the caller's word.
@@ -279,12 +289,12 @@ pub unsafe extern "C" fn wsgi_server_stop(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_signal_stop(server: Option<&wsgi_server>) -> wsgi_status {
     // No guard: nothing here can panic, and a signal handler is no place for one.
-    match server {
-        Some(server) => {
+    match here(server) {
+        Ok(server) => {
             server.inner.signal_stop();
             WSGI_OK
         }
-        None => WSGI_E_NULL,
+        Err(failure) => failure.status(),
     }
 }
 
@@ -294,8 +304,7 @@ pub extern "C" fn wsgi_server_signal_stop(server: Option<&wsgi_server>) -> wsgi_
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_wait(server: Option<&wsgi_server>) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
-        refuse_forked(server)?;
+        let server = here(server)?;
         if server.inner.is_a_worker_here() {
             return Err(Failure::Status(WSGI_BUSY));
         }
@@ -319,10 +328,7 @@ pub unsafe extern "C" fn wsgi_server_free(server: *mut wsgi_server) -> wsgi_stat
             return Ok(());
         }
         // SAFETY: a handle by the caller's word.
-        let inner = unsafe { (*server).inner.clone() };
-        if inner.is_forked() {
-            return Err(Failure::Status(WSGI_E_FORKED));
-        }
+        let inner = here(unsafe { server.as_ref() })?.inner.clone();
         if inner.is_a_worker_here() {
             return Err(Failure::Status(WSGI_BUSY));
         }
@@ -337,14 +343,6 @@ pub unsafe extern "C" fn wsgi_server_free(server: *mut wsgi_server) -> wsgi_stat
     })
 }
 
-/// After fork only the parent has the server's threads.
-fn refuse_forked(server: &wsgi_server) -> Result<(), Failure> {
-    match server.inner.is_forked() {
-        true => Err(Failure::Status(WSGI_E_FORKED)),
-        false => Ok(()),
-    }
-}
-
 /// Copies a text and its NUL to the caller.
 ///
 /// # Safety
@@ -355,15 +353,15 @@ pub(super) unsafe fn copy_out(
     capacity: usize,
     length: *mut usize,
 ) -> Result<(), Failure> {
+    if buffer.is_null() && capacity > 0 {
+        return Err(Failure::Null("buffer"));
+    }
     if !length.is_null() {
         // SAFETY: not NULL, so it may be written to by the caller's word.
         unsafe { *length = value.len() };
     }
     if capacity <= value.len() {
         return Err(Failure::Status(WSGI_E_LENGTH));
-    }
-    if buffer.is_null() {
-        return Err(Failure::Null("buffer"));
     }
     // SAFETY: the buffer has room for the value and the NUL, and does not overlap our own string.
     unsafe {

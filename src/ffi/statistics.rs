@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::guard::{Failure, guard};
-use super::server::{copy_out, wsgi_server};
+use super::server::{copy_out, here, wsgi_server};
 use super::types::*;
 
 /// What wsgi_server_stats tells. Counted is only while the option statistics is on, over all runs
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn wsgi_server_stats(
     stats: *mut wsgi_stats,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: NULL or readable by the caller's word.
         let stats = unsafe { stats.as_mut() }.ok_or(Failure::Null("stats"))?;
         if stats.struct_size < size_of::<wsgi_stats>() {
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn wsgi_server_worker_stats(
     stats: *mut wsgi_worker_stats,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: NULL or readable by the caller's word.
         let stats = unsafe { stats.as_mut() }.ok_or(Failure::Null("stats"))?;
         if stats.struct_size < size_of::<wsgi_worker_stats>() {
@@ -154,7 +154,7 @@ pub unsafe extern "C" fn wsgi_server_worker_stats(
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_clear_stats(server: Option<&wsgi_server>) -> wsgi_status {
     guard(|| {
-        server.ok_or(Failure::Null("server"))?.http().clear_stats();
+        here(server)?.http().clear_stats();
         Ok(())
     })
 }
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn wsgi_server_stats_text(
     length: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let text = server.ok_or(Failure::Null("server"))?.http().stats().to_string();
+        let text = here(server)?.http().stats().to_string();
         // SAFETY: the same as ours.
         unsafe { copy_out(&text, buffer, capacity, length) }
     })

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use super::guard::{Failure, bytes, guard, guard_count, room};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::handle::RequestId;
 use crate::stream::{Direction, Stream};
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn wsgi_request_hijack(
     stream: *mut *mut wsgi_stream,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if stream.is_null() {
             return Err(Failure::Null("stream"));
         }

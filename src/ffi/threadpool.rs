@@ -1,7 +1,7 @@
 //! The thread pool of a running server.
 
 use super::guard::{Failure, guard};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::server::HTTPServer;
 
@@ -20,7 +20,7 @@ pub unsafe extern "C" fn wsgi_server_grow(
     started: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let count = server.ok_or(Failure::Null("server"))?.http().grow(amount)?;
+        let count = here(server)?.http().grow(amount)?;
         // SAFETY: the same as ours.
         unsafe { tell(started, count) };
         Ok(())
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn wsgi_server_shrink(
     leaving: *mut usize,
 ) -> wsgi_status {
     guard(|| {
-        let count = server.ok_or(Failure::Null("server"))?.http().shrink(amount)?;
+        let count = here(server)?.http().shrink(amount)?;
         // SAFETY: the same as ours.
         unsafe { tell(leaving, count) };
         Ok(())
@@ -98,7 +98,7 @@ unsafe fn gauge(
     look: impl FnOnce(&HTTPServer) -> usize,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if count.is_null() {
             return Err(Failure::Null("count"));
         }

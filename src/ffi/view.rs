@@ -3,7 +3,7 @@
 use super::application::lent_bytes;
 use super::guard::{Failure, guard};
 use super::helpers::lend;
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::Engine;
 use crate::engine::handle::RequestId;
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn wsgi_request_view(
     view: *mut wsgi_view,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         // SAFETY: NULL or readable by the caller's word.
         let view = unsafe { view.as_mut() }.ok_or(Failure::Null("view"))?;
         if view.struct_size < size_of::<wsgi_view>() {
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn wsgi_request_header(
     value: *mut wsgi_str,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if value.is_null() {
             return Err(Failure::Null("value"));
         }
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn wsgi_request_get(
     value: *mut wsgi_str,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         if value.is_null() {
             return Err(Failure::Null("value"));
         }

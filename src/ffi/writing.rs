@@ -1,7 +1,7 @@
 //! Further ways to send the body.
 
 use super::guard::{Failure, bytes, guard, items, wait_of};
-use super::server::wsgi_server;
+use super::server::{here, wsgi_server};
 use super::types::*;
 use crate::engine::handle::RequestId;
 
@@ -19,7 +19,7 @@ pub unsafe extern "C" fn wsgi_writev(
     flags: u32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         let wait = wait_of(flags)?;
         // SAFETY: an array by the caller's word.
         let parts: &[wsgi_str] = unsafe { items(parts, count)? };
@@ -46,7 +46,7 @@ pub extern "C" fn wsgi_flush(
     flags: u32,
 ) -> wsgi_status {
     guard(|| {
-        let server = server.ok_or(Failure::Null("server"))?;
+        let server = here(server)?;
         let wait = wait_of(flags)?;
         server.with_engine(|engine| Ok(engine.flush(RequestId(request), wait)?))
     })

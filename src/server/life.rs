@@ -48,9 +48,11 @@ impl HTTPServer {
     }
 
     fn serving_engine(&self) -> Result<std::sync::Arc<crate::engine::Engine>, Error> {
+        if self.is_forked() {
+            return Err(forked());
+        }
         let state = self.lock();
         match (&state.running, state.stage) {
-            (Some(running), _) if running.engine.fork_mark.in_child() => Err(forked()),
             (Some(running), Stage::Serving) => Ok(running.engine.clone()),
             _ => Err(Error::new(ErrorKind::State, "the server does not serve")),
         }

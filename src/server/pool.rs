@@ -63,6 +63,9 @@ impl HTTPServer {
         &self,
         f: impl FnOnce(&ThreadPool, &Engine) -> Result<R, Error>,
     ) -> Result<R, Error> {
+        if self.is_forked() {
+            return Err(forked());
+        }
         let state = |why| Error::new(ErrorKind::State, why);
         if self.is_pull() {
             return Err(state("a pull server has no threads of its own"));
@@ -71,9 +74,6 @@ impl HTTPServer {
         let Some(Running { engine, pool: Some(pool), .. }) = running.as_deref() else {
             return Err(state("the server was not prepared, or has stopped"));
         };
-        if engine.fork_mark.in_child() {
-            return Err(forked());
-        }
         if engine.services.draining() || engine.is_leaving() {
             return Err(Error::new(ErrorKind::Stopping, "the server stops"));
         }

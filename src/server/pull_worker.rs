@@ -97,12 +97,12 @@ impl fmt::Debug for PullWorker {
 
 impl HTTPServer {
     fn running_engine(&self) -> Result<Arc<Engine>, Error> {
+        if self.is_forked() {
+            return Err(forked());
+        }
         let Some(engine) = self.engine() else {
             return Err(Error::new(ErrorKind::State, "the server was not prepared"));
         };
-        if engine.fork_mark.in_child() {
-            return Err(forked());
-        }
         Ok(engine)
     }
 }

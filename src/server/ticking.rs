@@ -69,6 +69,9 @@ impl HTTPServer {
 
     /// What runs; it begins to serve if it was only prepared.
     fn ticked(self: &Arc<Self>) -> Result<Arc<Running>, Error> {
+        if self.is_forked() {
+            return Err(forked());
+        }
         let state = self.lock();
         let (stage, running) = (state.stage, state.running.clone());
         drop(state);
@@ -78,9 +81,6 @@ impl HTTPServer {
                 _ => Error::new(ErrorKind::State, "the server was not prepared"),
             });
         };
-        if running.engine.fork_mark.in_child() {
-            return Err(forked());
-        }
         if stage == Stage::Prepared {
             self.serve_in_background(Workers::Any)?;
         }

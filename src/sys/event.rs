@@ -30,6 +30,14 @@ impl EventFd {
         }
     }
 
+    /// Takes another counter under the same number: a forked child shares its parent's.
+    pub(crate) fn renew(&self) -> io::Result<()> {
+        let new = Self::new()?;
+        let (from, to) = (new.fd.as_raw_fd(), self.fd.as_raw_fd());
+        // SAFETY: no pointers are passed; both descriptors are ours and stay open.
+        checked(unsafe { libc::dup3(from, to, libc::O_CLOEXEC) }).map(drop)
+    }
+
     /// Takes the count back to zero.
     pub(crate) fn clear(&self) {
         let mut count = 0u64;

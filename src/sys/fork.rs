@@ -2,12 +2,15 @@
 //! of them.
 
 use std::io;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-/// A page that the kernel zeroes in a forked child.
+/// A page that the kernel zeroes in a forked child, and whether there is something that the child
+/// does not have.
 pub(crate) struct ForkMark {
     page: *mut libc::c_void,
     size: usize,
+    /// Ordinary memory: a child finds it as its parent had it.
+    running: AtomicBool,
 }
 
 // SAFETY: the page is only read and written as an `AtomicU8`, and freed with the last owner.
@@ -33,7 +36,7 @@ impl ForkMark {
         if page == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let mark = Self { page, size };
+        let mark = Self { page, size, running: AtomicBool::new(false) };
         // SAFETY: the mapping is ours. A kernel before 4.14 refuses the advice; then a child is
         // not recognised, which is what every other library offers.
         unsafe { libc::madvise(page, size, libc::MADV_WIPEONFORK) };
@@ -41,8 +44,26 @@ impl ForkMark {
         Ok(mark)
     }
 
-    /// Whether this process is a child that was forked after the mark was made.
+    /// From here on this process has threads that a child has not.
+    pub(crate) fn begin(&self) {
+        self.byte().store(1, Ordering::Relaxed);
+        self.running.store(true, Ordering::Relaxed);
+    }
+
+    /// They have gone: a child that is forked from now on lacks nothing.
+    pub(crate) fn end(&self) {
+        self.running.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether this process is a child that was forked between `begin` and `end`.
+    #[inline]
     pub(crate) fn in_child(&self) -> bool {
+        self.is_copied() && self.running.load(Ordering::Relaxed)
+    }
+
+    /// Whether this process was forked since the mark was made, or since `begin`.
+    #[inline]
+    pub(crate) fn is_copied(&self) -> bool {
         self.byte().load(Ordering::Relaxed) == 0
     }
 

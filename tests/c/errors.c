@@ -1,8 +1,6 @@
-/* What the functions say to misuse: NULL, a wrong state, options and addresses that cannot be. */
+/* Options and addresses that cannot be, and what is said of them; misuse*.c have the rest. */
 #include "client.h"
 #include "host.h"
-
-static const wsgi_request NO_REQUEST = 0x123456789abcdefULL;
 
 static int32_t hello(void *user_data, wsgi_request request, const wsgi_environ *environ,
                      const wsgi_responder *responder) {
@@ -16,96 +14,6 @@ static void check_error(wsgi_status status, wsgi_error *error, const char *part)
     CHECK_INT(wsgi_error_status(error), status);
     CHECK_CONTAINS(wsgi_error_message(error), part);
     wsgi_error_free(error);
-}
-
-static void null_is_an_error(void) {
-    wsgi_worker *worker = NULL;
-    wsgi_error *error = NULL;
-    wsgi_event event = {0};
-    wsgi_environ environ = {0};
-    const wsgi_header *trailers = NULL;
-    char buffer[8];
-    size_t length = 77;
-    event.struct_size = sizeof event;
-    environ.struct_size = sizeof environ;
-
-    CHECK_INT(wsgi_server_new("127.0.0.1:0", hello, NULL, NULL, NULL, &error), WSGI_E_NULL);
-    check_error(WSGI_E_NULL, error, "server");
-    CHECK_INT(wsgi_server_option_info(0, NULL), WSGI_E_NULL);
-
-    CHECK_INT(wsgi_server_set(NULL, "numthreads", "1", NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_get(NULL, "numthreads", buffer, sizeof buffer, &length), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_prepare(NULL, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_serve(NULL, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_start(NULL, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_start_background(NULL, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_stop(NULL, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_signal_stop(NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_wait(NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_listen(NULL, "127.0.0.1:0", NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_listen_fd(NULL, 0, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_listener_count(NULL), 0);
-    CHECK_INT(wsgi_server_bound_addr(NULL, buffer, sizeof buffer, &length), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_bound_addr_at(NULL, 0, buffer, sizeof buffer, &length), WSGI_E_NULL);
-    CHECK_INT(length, 77); /* outputs are written on success only */
-
-    CHECK_INT(wsgi_request_environ(NULL, NO_REQUEST, &environ), WSGI_E_NULL);
-    CHECK_INT(wsgi_request_read(NULL, NO_REQUEST, buffer, sizeof buffer, 0), WSGI_E_NULL);
-    CHECK_INT(wsgi_request_readline(NULL, NO_REQUEST, buffer, sizeof buffer), WSGI_E_NULL);
-    CHECK_INT(wsgi_request_trailers(NULL, NO_REQUEST, &trailers, &length), WSGI_E_NULL);
-    CHECK_INT(wsgi_request_detach(NULL, NO_REQUEST), WSGI_E_NULL);
-    CHECK_INT(wsgi_request_aborted(NULL, NO_REQUEST), WSGI_E_NULL);
-    CHECK_INT(wsgi_start_response(NULL, NO_REQUEST, str("200 OK"), NULL, 0, 0), WSGI_E_NULL);
-    CHECK_INT(wsgi_write(NULL, NO_REQUEST, "x", 1, 0), WSGI_E_NULL);
-    CHECK_INT(wsgi_finish(NULL, NO_REQUEST), WSGI_E_NULL);
-    CHECK_INT(wsgi_respond(NULL, NO_REQUEST, str("200 OK"), NULL, 0, "x", 1), WSGI_E_NULL);
-    CHECK_INT(wsgi_abort(NULL, NO_REQUEST), WSGI_E_NULL);
-
-    CHECK_INT(wsgi_worker_new(NULL, &worker, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_worker_next(NULL, &event, 1, 0), WSGI_E_NULL);
-    CHECK_INT(wsgi_worker_wake(NULL), WSGI_E_NULL);
-    CHECK_INT(length, 77);
-    wsgi_error_free(NULL);
-}
-
-static void null_dispatchers_are_errors(void) {
-    wsgi_path_info_dispatcher *dispatcher = NULL;
-    wsgi_error *error = NULL;
-    wsgi_environ environ = {0};
-    wsgi_responder responder = {0};
-    CHECK_INT(wsgi_path_info_dispatcher_new(NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_path_info_dispatcher_add(NULL, "/", hello, NULL, NULL, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_path_info_dispatcher_remove(NULL, "/", NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_path_info_dispatcher_app(NULL, NO_REQUEST, &environ, &responder), WSGI_E_NULL);
-    wsgi_path_info_dispatcher_free(NULL);
-
-    CHECK_INT(wsgi_path_info_dispatcher_new(&dispatcher), WSGI_OK);
-    CHECK_INT(wsgi_path_info_dispatcher_add(dispatcher, NULL, hello, NULL, NULL, &error),
-              WSGI_E_NULL);
-    check_error(WSGI_E_NULL, error, "prefix");
-    CHECK_INT(wsgi_path_info_dispatcher_add(dispatcher, "/", NULL, NULL, NULL, &error),
-              WSGI_E_NULL);
-    check_error(WSGI_E_NULL, error, "app");
-    CHECK_INT(wsgi_path_info_dispatcher_remove(dispatcher, NULL, &error), WSGI_E_NULL);
-    check_error(WSGI_E_NULL, error, "prefix");
-    CHECK_INT(wsgi_path_info_dispatcher_app(dispatcher, NO_REQUEST, NULL, &responder),
-              WSGI_E_NULL);
-    CHECK_INT(wsgi_path_info_dispatcher_app(dispatcher, NO_REQUEST, &environ, NULL), WSGI_E_NULL);
-    /* nothing fits, and there is nobody to say so to */
-    CHECK_INT(wsgi_path_info_dispatcher_app(dispatcher, NO_REQUEST, &environ, &responder),
-              WSGI_E_NULL);
-    wsgi_path_info_dispatcher_free(dispatcher);
-}
-
-static void null_arguments_of_a_server_are_errors(void) {
-    wsgi_server *server = new_server(hello, NULL);
-    wsgi_error *error = NULL;
-    CHECK_INT(wsgi_server_set(server, NULL, "1", &error), WSGI_E_NULL);
-    check_error(WSGI_E_NULL, error, "name");
-    CHECK_INT(wsgi_server_set(server, "numthreads", NULL, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_get(server, NULL, NULL, 0, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_worker_new(server, NULL, NULL), WSGI_E_NULL);
-    CHECK_INT(wsgi_server_free(server), WSGI_OK);
 }
 
 static void unknown_options_are_named(void) {
@@ -262,40 +170,8 @@ static void wrong_states_are_errors(void) {
     end_host(&host);
 }
 
-static void a_handle_that_never_was_is_gone(void) {
-    static const wsgi_request handles[] = {0, 1, 0x123456789abcdefULL, UINT64_MAX};
-    host host = new_host(hello, NULL, "1");
-    wsgi_environ environ = {0};
-    const wsgi_header *trailers = NULL;
-    size_t count = 0;
-    char buffer[8];
-    environ.struct_size = sizeof environ;
-    for (size_t i = 0; i < COUNT(handles); i++) {
-        wsgi_request handle = handles[i];
-        CHECK_INT(wsgi_request_environ(host.server, handle, &environ), WSGI_GONE);
-        CHECK_INT(wsgi_request_read(host.server, handle, buffer, sizeof buffer, 0), WSGI_GONE);
-        CHECK_INT(wsgi_request_read(host.server, handle, buffer, sizeof buffer, 2), WSGI_E_OPTION);
-        CHECK_INT(wsgi_request_readline(host.server, handle, buffer, sizeof buffer), WSGI_GONE);
-        CHECK_INT(wsgi_request_trailers(host.server, handle, &trailers, &count), WSGI_GONE);
-        CHECK_INT(wsgi_request_detach(host.server, handle), WSGI_GONE);
-        CHECK_INT(wsgi_request_aborted(host.server, handle), WSGI_GONE);
-        CHECK_INT(wsgi_start_response(host.server, handle, str("200 OK"), NULL, 0, 0), WSGI_GONE);
-        CHECK_INT(wsgi_write(host.server, handle, "x", 1, 0), WSGI_GONE);
-        CHECK_INT(wsgi_write(host.server, handle, "x", 1, WSGI_NONBLOCK), WSGI_GONE);
-        CHECK_INT(wsgi_write(host.server, handle, "x", 1, 2), WSGI_E_OPTION);
-        CHECK_INT(wsgi_finish(host.server, handle), WSGI_GONE);
-        CHECK_INT(say(host.server, handle, "x"), WSGI_GONE);
-        CHECK_INT(wsgi_abort(host.server, handle), WSGI_GONE);
-    }
-    expect(host.address, "/", 200, "hello");
-    end_host(&host);
-}
-
 int main(void) {
     static const test tests[] = {
-        {"NULL is an error", null_is_an_error},
-        {"NULL dispatchers are errors", null_dispatchers_are_errors},
-        {"NULL arguments of a server are errors", null_arguments_of_a_server_are_errors},
         {"unknown options are named", unknown_options_are_named},
         {"bad values name the option and what it accepts",
          bad_values_name_the_option_and_what_it_accepts},
@@ -306,7 +182,6 @@ int main(void) {
         {"a busy port is named and can be tried again",
          a_busy_port_is_named_and_can_be_tried_again},
         {"wrong states are errors", wrong_states_are_errors},
-        {"a handle that never was is gone", a_handle_that_never_was_is_gone},
     };
     return run_tests(tests, COUNT(tests));
 }
