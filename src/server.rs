@@ -250,6 +250,7 @@ impl HTTPServer {
 
     /// [`prepare`](Self::prepare) and [`serve`](Self::serve).
     pub fn start(&self) -> Result<(), Error> {
+        self.refuse_to_serve_alone()?;
         self.prepare()?;
         self.serve()
     }
@@ -257,6 +258,7 @@ impl HTTPServer {
     /// [`start`](Self::start) with a listening thread of the library's own, which keeps the server
     /// alive until it is stopped.
     pub fn start_background(self: &Arc<Self>) -> Result<(), Error> {
+        self.refuse_to_serve_alone()?;
         self.prepare()?;
         self.serve_in_background(Workers::Threads)
     }
@@ -345,6 +347,15 @@ impl HTTPServer {
         }
     }
 
+    /// Before anything is made: a server without threads is not for `start`.
+    fn refuse_to_serve_alone(&self) -> Result<(), Error> {
+        let threads = self.lock().options.number("numthreads");
+        match threads {
+            0 if !self.is_pull() => Err(without_threads()),
+            _ => Ok(()),
+        }
+    }
+
     fn begin_to_serve(&self, workers: Workers) -> Result<Arc<Running>, Error> {
         if self.is_forked() {
             return Err(forked());
@@ -353,8 +364,7 @@ impl HTTPServer {
         match (state.stage, state.running.clone()) {
             (Stage::Prepared, Some(running)) => {
                 if running.has_no_threads() && workers == Workers::Threads {
-                    let why = "numthreads is 0: such a server is driven by tick";
-                    return Err(Error::new(ErrorKind::State, why));
+                    return Err(without_threads());
                 }
                 running
                     .engine
@@ -464,6 +474,10 @@ impl Running {
 
 fn make_listeners(bound: Vec<Bound>) -> std::io::Result<Vec<Listener>> {
     (0..).zip(bound).map(|(index, bound)| Listener::new(bound.socket, index)).collect()
+}
+
+fn without_threads() -> Error {
+    Error::new(ErrorKind::State, "numthreads is 0: such a server is driven by tick")
 }
 
 fn forked() -> Error {

@@ -221,6 +221,9 @@ static void wrong_states_are_refused(void) {
     CHECK_INT(wsgi_server_start(server, &error), WSGI_E_STATE);
     CHECK_CONTAINS(wsgi_error_message(error), "numthreads");
     wsgi_error_free(error);
+    CHECK_INT(wsgi_server_start_background(server, NULL), WSGI_E_STATE);
+    CHECK_INT(wsgi_server_prepare(server, NULL), WSGI_OK); /* nothing had been begun */
+    CHECK_INT(wsgi_server_serve(server, NULL), WSGI_E_STATE);
     CHECK_INT(wsgi_server_stop(server, NULL), WSGI_OK);
     CHECK_INT(wsgi_server_free(server), WSGI_OK);
 
