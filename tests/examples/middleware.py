@@ -15,7 +15,7 @@ def main():
         port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
         print("  the body is in capitals, a header is added, the bytes are counted")
-        for name in ("you", "x" * 10000):
+        for name in ("you", "x" * 8000):
             ask(connection, "GET", "/a?" + name, 200, f"HELLO, {name.upper()}\n")
             said(process, f"GET /a: 200, {len(name) + 8} bytes\n")
         print("  a restart and HEAD pass through")
