@@ -31,6 +31,7 @@ impl Errands {
     }
 
     /// Makes the calls. To be called without any lock.
+    #[cold]
     pub(crate) fn run(&self) {
         while self.are_waiting() {
             let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);

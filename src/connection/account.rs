@@ -54,6 +54,7 @@ impl Account {
     }
 
     /// The head of a request is complete. It may have been before, when the request was parked.
+    #[cold]
     pub(super) fn arrival(&mut self, services: &Services, exchange: &Exchange) {
         if self.current.is_some() {
             return;
@@ -68,6 +69,7 @@ impl Account {
 
 impl HTTPConnection {
     /// The application is about to be called.
+    #[cold]
     pub(crate) fn account_request(&mut self, request: RequestId) {
         if let Some(current) = self
             .extras
@@ -80,7 +82,15 @@ impl HTTPConnection {
     }
 
     /// So many bytes of the body are on their way.
+    #[inline]
     pub(super) fn account_body(&mut self, count: u64) {
+        if self.extras.is_some() {
+            self.account_sent(count);
+        }
+    }
+
+    #[cold]
+    fn account_sent(&mut self, count: u64) {
         if let Some(current) = self
             .extras
             .as_mut()
@@ -116,6 +126,7 @@ impl HTTPConnection {
     }
 
     /// Nothing is added to the answer any more; parts of it may still be here.
+    #[cold]
     pub(super) fn conclude(&mut self, ended: Option<Ended>) {
         let Some(account) = self.extras.as_mut().and_then(|extras| extras.account.as_mut()) else {
             return;
@@ -170,7 +181,15 @@ impl HTTPConnection {
     }
 
     /// Tells of the requests whose answers have left.
+    #[inline]
     pub(super) fn report(&mut self, services: &Services) {
+        if self.extras.is_some() {
+            self.report_sent(services);
+        }
+    }
+
+    #[cold]
+    fn report_sent(&mut self, services: &Services) {
         if self.has_account() {
             let output = self.exchange.as_ref().map_or(0, |exchange| exchange.output.len());
             if self.unsent.is_empty() && output == 0 {
@@ -188,6 +207,7 @@ impl HTTPConnection {
         self.report_pending(services);
     }
 
+    #[inline]
     pub(super) fn has_account(&self) -> bool {
         self.extras.as_ref().is_some_and(|extras| extras.account.is_some())
     }

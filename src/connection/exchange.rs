@@ -98,7 +98,8 @@ impl Exchange {
 
     /// The request is over: there is room for others again.
     pub(super) fn expand(&mut self) {
-        if std::mem::take(&mut self.compact) {
+        if self.compact {
+            self.compact = false;
             self.input.expand();
         }
     }
@@ -166,6 +167,7 @@ impl Input {
         self.start = 0;
     }
 
+    #[cold]
     fn expand(&mut self) {
         self.buffer.resize(self.buffer.len().max(INPUT), 0);
     }

@@ -10,6 +10,7 @@ use crate::request::head::Refusal;
 impl HTTPConnection {
     /// The application failed, or panicked with this text. A client that has left explains the one,
     /// never the other.
+    #[cold]
     pub(crate) fn tell_failure(&self, services: &Services, panic: Option<String>) {
         let request = self.described();
         let (between, request) = match request.as_str() {

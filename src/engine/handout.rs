@@ -138,13 +138,19 @@ impl Engine {
     }
 
     /// The host is done with its request: another one may go out.
+    #[inline]
     pub(super) fn let_go(&self, connection: &mut HTTPConnection) {
         if connection.in_flight {
             connection.in_flight = false;
-            self.flight.leave();
-            if !self.requests.is_empty() {
-                self.call_somebody();
-            }
+            self.land_one();
+        }
+    }
+
+    #[cold]
+    fn land_one(&self) {
+        self.flight.leave();
+        if !self.requests.is_empty() {
+            self.call_somebody();
         }
     }
 

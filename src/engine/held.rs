@@ -14,6 +14,7 @@ use crate::connection::HTTPConnection;
 use crate::connection::exchange::Exchange;
 use crate::connection::extras::{Data, Keep};
 use crate::errands::Foreign;
+use crate::error_log::LogCode;
 use crate::gateway::{RequestError, RequestView};
 use crate::sys::{clock, socket};
 
@@ -138,6 +139,17 @@ impl Engine {
             0 if self.services.draining() => STOPPING,
             aborted => aborted,
         }
+    }
+
+    /// A call has failed whose request was detached, or has ended.
+    #[cold]
+    pub(super) fn failed_behind(&self, id: RequestId, panic: Option<String>) {
+        if let Some(text) = panic {
+            let text = format_args!("the application panicked behind its request: {text}");
+            self.services.log.error(LogCode::ApplicationFailed, text);
+        }
+        // Nobody may be left to answer.
+        let _answered_or_being_so = self.abort(id);
     }
 
     /// Makes the calls of the host's that were put aside. To be called without any lock.

@@ -15,7 +15,6 @@ use super::ownership::{Ownership, Token};
 use super::share::Share;
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::Exchange;
-use crate::error_log::LogCode;
 use crate::gateway::Outcome;
 use crate::sys::epoll::Events;
 use crate::sys::{clock, thread};
@@ -185,13 +184,8 @@ impl Worker {
         let detached = outcome == Outcome::Detached;
         let engine = &*self.engine;
         let Some(mut own) = engine.take_back(id, detached) else {
-            if let Some(text) = panic {
-                let text = format_args!("the application panicked behind its request: {text}");
-                engine.services.log.error(LogCode::ApplicationFailed, text);
-            }
             if outcome == Outcome::Failed {
-                // Detached, and then it failed: nobody may be left to answer.
-                let _answered_or_being_so = engine.abort(id);
+                engine.failed_behind(id, panic);
             }
             return;
         };
