@@ -81,8 +81,10 @@ static inline size_t client_receive(client *client) {
         client->data = realloc(client->data, client->capacity);
         CHECK(client->data != NULL);
     }
-    ssize_t got = recv(client->fd, client->data + client->length,
-                       client->capacity - client->length - 1, 0);
+    ssize_t got;
+    do got = recv(client->fd, client->data + client->length,
+                  client->capacity - client->length - 1, 0);
+    while (got < 0 && errno == EINTR); /* a signal, like that of a child's end */
     if (got < 0 && errno == EAGAIN) FAIL("nothing came from the server in %d s", FACT_DEADLINE);
     if (got <= 0) return 0;
     client->length += (size_t)got;

@@ -3,7 +3,6 @@
 #include "host.h"
 
 #include <pthread.h>
-#include <sys/wait.h>
 
 static int freed;
 
@@ -182,25 +181,6 @@ static void signal_stop_before_the_start_is_not_lost(void) {
     CHECK_INT(wsgi_server_free(server), WSGI_OK);
 }
 
-/* After fork only the parent has the threads: the child is told so, the parent serves on. */
-static void a_forked_child_is_refused(void) {
-    host host = new_host(name_of_server, one, "2");
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        int as_told = wsgi_server_stop(host.server, NULL) == WSGI_E_FORKED &&
-                      wsgi_server_wait(host.server) == WSGI_E_FORKED &&
-                      wsgi_server_free(host.server) == WSGI_E_FORKED;
-        _exit(as_told ? 0 : 1);
-    }
-    int state = 0;
-    CHECK_INT(waitpid(child, &state, 0), child);
-    CHECK(WIFEXITED(state));
-    CHECK_INT(WEXITSTATUS(state), 0);
-    expect(host.address, "/", 200, "one");
-    end_host(&host);
-}
-
 int main(void) {
     static const test tests[] = {
         {"a thousand servers leave nothing", a_thousand_servers_leave_nothing},
@@ -214,7 +194,6 @@ int main(void) {
         {"stop closes idle connections", stop_closes_idle_connections},
         {"signal_stop ends start", signal_stop_ends_start},
         {"signal_stop before the start is not lost", signal_stop_before_the_start_is_not_lost},
-        {"a forked child is refused", a_forked_child_is_refused},
     };
     return run_tests(tests, COUNT(tests));
 }
