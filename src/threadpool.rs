@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,11 @@ use crate::handlers::ThreadHooks;
 use crate::sys::thread;
 
 mod hooks;
+mod reports;
 pub(crate) mod worker_thread;
 
 use hooks::Attended;
+use reports::{Report, Reports};
 use worker_thread::WorkerThread;
 
 /// After a start hook has failed the pool does not try to grow for so long.
@@ -31,7 +33,7 @@ const HOOKS_TIME: Duration = Duration::from_secs(5);
 const ANY_TIME: Duration = Duration::from_secs(1_000_000_000);
 
 /// Who waits for the start of a thread.
-type Tell<'a> = Option<&'a mpsc::Sender<Result<(), String>>>;
+type Tell<'a> = Option<&'a Arc<Reports>>;
 
 /// The threads that call the application.
 pub(crate) struct ThreadPool {
@@ -75,11 +77,9 @@ impl ThreadPool {
     /// Starts the first threads, and waits for their hooks. If one fails, all threads have left when
     /// this returns the error.
     pub(crate) fn start(&self, amount: usize) -> Result<(), Error> {
-        let (sender, started) = mpsc::channel();
-        let result = self.start_some(amount, Reason::Host, Some(&sender)).map(drop);
-        drop(sender);
-        let failed = |failure: Result<(), String>| failure.err();
-        match (result, started.iter().filter_map(failed).next()) {
+        let reports = Arc::default();
+        let result = self.start_some(amount, Reason::Host, Some(&reports)).map(drop);
+        match (result, reports.wait()) {
             (Ok(()), None) => Ok(()),
             (result, reason) => {
                 self.engine.abandon();
@@ -169,7 +169,7 @@ impl ThreadPool {
     fn start_one(&self, reason: Reason, tell: Tell<'_>) -> std::io::Result<()> {
         let (engine, gateway, roll) =
             (self.engine.clone(), self.gateway.clone(), self.roll.clone());
-        let (hooks, tell) = (self.hooks.clone(), tell.cloned());
+        let (hooks, tell) = (self.hooks.clone(), tell.map(Report::new));
         // The lock is held until the thread is on the roll, so that it cannot leave before.
         let mut threads = self.roll.lock();
         if self.engine.is_leaving() {
@@ -186,7 +186,7 @@ impl ThreadPool {
             match Attended::start(hooks, index) {
                 Ok(thread) => {
                     let mut worker = worker.unwrap_or_else(|| Worker::new(&engine, number, false));
-                    let _gone = tell.map(|tell| tell.send(Ok(())));
+                    drop(tell);
                     let data = thread.data();
                     WorkerThread { worker: &mut worker, gateway: &*gateway, data }.run();
                     drop(worker);
@@ -220,16 +220,10 @@ impl Roll {
     }
 
     /// Says so to whoever waits for the start, else in the log.
-    fn hook_failed(
-        &self,
-        engine: &Engine,
-        tell: Option<mpsc::Sender<Result<(), String>>>,
-        index: usize,
-        reason: &str,
-    ) {
+    fn hook_failed(&self, engine: &Engine, tell: Option<Report>, index: usize, reason: &str) {
         let text = format!("the start hook of worker thread {index}: {reason}");
         match tell {
-            Some(tell) => drop(tell.send(Err(text))),
+            Some(tell) => tell.failed(text),
             None => engine.services.log.warning(LogCode::Thread, format_args!("{text}")),
         }
         let now = Some(Instant::now());
