@@ -10,13 +10,18 @@ test_parts="lint rust models c cpp examples docs wire headers package demo"
 . "$root/.dev/test-headers.sh"
 # shellcheck source=.dev/test-package.sh
 . "$root/.dev/test-package.sh"
+# shellcheck source=.dev/test-sanitize.sh
+. "$root/.dev/test-sanitize.sh"
+
+# Only when it is asked for.
+test_extra_parts="sanitize"
 
 test_main() {
     local parts=$test_parts part passed=0 failed=0 code started
-    if [[ $# -eq 1 && " $test_parts " = *" $1 "* ]]; then
+    if [[ $# -eq 1 && " $test_parts $test_extra_parts " = *" $1 "* ]]; then
         parts=$1
     elif [[ $# -ne 0 ]]; then
-        fail 2 "no test part '$*'; there are: $test_parts"
+        fail 2 "no test part '$*'; there are: $test_parts $test_extra_parts"
     fi
     for part in $parts; do
         test_needs "$part"
@@ -53,6 +58,7 @@ test_needs() { # PART
         cpp) need_rust && cpp_needs ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;
+        sanitize) need_rust && sanitize_needs ;;
         *) need_rust ;;
     esac
 }

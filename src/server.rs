@@ -42,6 +42,8 @@ use crate::threadpool::{Roll, ThreadPool};
 
 /// Threads that do not come back from the application are waited for so long after the cut.
 const GRACE: Duration = Duration::from_millis(50);
+/// When nothing was cut no thread is in the application, and each only needs a processor to leave.
+const LEAVING: Duration = Duration::from_secs(5);
 
 /// An HTTP server. All methods may be called from any thread.
 pub struct HTTPServer {
@@ -385,7 +387,8 @@ impl HTTPServer {
             None => false,
         });
         if let Some(pool) = &running.pool {
-            let stuck = pool.join(Instant::now() + GRACE);
+            let nothing_cut = engine.cut.load(Ordering::SeqCst) == 0;
+            let stuck = pool.join(Instant::now() + if nothing_cut { LEAVING } else { GRACE });
             if stuck > 0 {
                 let text = format_args!("{stuck} worker threads are still in the host's code");
                 engine.services.log.warning(LogCode::Stuck, text);

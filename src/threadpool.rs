@@ -51,6 +51,8 @@ pub(crate) struct Roll {
     left: Condvar,
     /// When the last start hook failed.
     failed: Mutex<Option<Instant>>,
+    /// Threads that have left, and may still be on their last instructions.
+    gone: Mutex<Vec<JoinHandle<()>>>,
     /// Threads that are in their stop hooks.
     in_hooks: AtomicUsize,
 }
@@ -61,7 +63,7 @@ struct Member {
     id: usize,
     /// The lowest that nobody else had.
     index: usize,
-    _handle: JoinHandle<()>,
+    handle: JoinHandle<()>,
 }
 
 impl ThreadPool {
@@ -143,19 +145,9 @@ impl ThreadPool {
     /// leave by themselves when the application lets them. Those that are in their stop hooks get
     /// some time more.
     pub(crate) fn join(&self, deadline: Instant) -> usize {
-        let mut threads = self.roll.lock();
-        loop {
-            let in_hooks = self.roll.in_hooks.load(Ordering::SeqCst) > 0;
-            let deadline = if in_hooks { deadline + HOOKS_TIME } else { deadline };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if threads.is_empty() || left == Duration::ZERO {
-                return threads.len();
-            }
-            threads = match self.roll.left.wait_timeout(threads, left) {
-                Ok((threads, _)) => threads,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-        }
+        let stayed = self.roll.wait(deadline);
+        self.roll.bury();
+        stayed
     }
 
     pub(crate) fn gateway(&self) -> &dyn Gateway {
@@ -202,7 +194,7 @@ impl ThreadPool {
             drop(gateway);
             roll.strike_out(engine);
         })?;
-        threads.push(Member { id: handle.as_pthread_t() as usize, index, _handle: handle });
+        threads.push(Member { id: handle.as_pthread_t() as usize, index, handle });
         self.engine.threads_changed(threads.len());
         Ok(())
     }
@@ -217,6 +209,31 @@ impl Roll {
     pub(crate) fn is_here(&self) -> bool {
         let me = thread::local_id();
         self.lock().iter().any(|member| member.id == me)
+    }
+
+    /// Waits until all have left. How many have not when the time is up.
+    fn wait(&self, deadline: Instant) -> usize {
+        let mut threads = self.lock();
+        loop {
+            let in_hooks = self.in_hooks.load(Ordering::SeqCst) > 0;
+            let deadline = if in_hooks { deadline + HOOKS_TIME } else { deadline };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if threads.is_empty() || left == Duration::ZERO {
+                return threads.len();
+            }
+            threads = match self.left.wait_timeout(threads, left) {
+                Ok((threads, _)) => threads,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// Waits for the very end of those that have left: nothing of them is there after this.
+    fn bury(&self) {
+        let gone = std::mem::take(&mut *self.gone.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in gone {
+            let _panicked = thread.join();
+        }
     }
 
     /// Says so to whoever waits for the start, else in the log.
@@ -237,8 +254,13 @@ impl Roll {
     /// The calling thread leaves, and has nothing of the engine any more when others hear of it.
     fn strike_out(&self, engine: Arc<Engine>) {
         let me = thread::local_id();
+        // Those who left before are at their end by now.
+        self.bury();
         let mut threads = self.lock();
-        threads.retain(|member| member.id != me);
+        if let Some(place) = threads.iter().position(|member| member.id == me) {
+            let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+            gone.push(threads.swap_remove(place).handle);
+        }
         engine.threads_changed(threads.len());
         drop(engine);
         self.left.notify_all();

@@ -68,6 +68,11 @@ static inline const char *shown(const char *string) {
     return string ? string : "(null)";
 }
 
+/* A tool that checks memory runs the program, and has memory and descriptors of its own. */
+static inline int is_watched(void) {
+    return getenv("WSGISERVER_WATCHED") != NULL;
+}
+
 static inline double seconds_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

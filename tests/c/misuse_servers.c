@@ -84,7 +84,7 @@ static void *call_everything(void *index) {
         if (!is_quick(row)) continue;
         int64_t status = status_of(row->call(shared, IN_WORKER));
         if (status != WSGI_OK && status != WSGI_E_STATE && status != WSGI_E_STOPPING &&
-            status != WSGI_GONE)
+            status != WSGI_E_INTERRUPTED && status != WSGI_BUSY && status != WSGI_GONE)
             FAIL("%s from several threads: %s", row->function,
                  wsgi_status_name((wsgi_status)status));
     }
