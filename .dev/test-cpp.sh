@@ -20,6 +20,8 @@ test_cpp() {
 cpp_needs() {
     need_command g++ g++
     need_command python3 python3
+    need_command openssl openssl
+    need_command curl curl
 }
 
 # Each function of the library is called from the C++ headers. wsgi_error_status says what the call

@@ -55,6 +55,7 @@ test_needs() { # PART
         lint) need_rust rustfmt clippy ;;
         examples | docs) need_rust && need_command python3 python3 ;;
         wire) need_rust && need_command python3 python3 && need_command g++ g++ ;;
+        c) need_rust && need_command openssl openssl ;;
         cpp) need_rust && cpp_needs ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;

@@ -43,6 +43,7 @@ install(FILES
         bindings/cpp/wsgiserver/middleware.hpp
         bindings/cpp/wsgiserver/request.hpp
         bindings/cpp/wsgiserver/server.hpp
+        bindings/cpp/wsgiserver/ssl.hpp
         bindings/cpp/wsgiserver/stream.hpp
         bindings/cpp/wsgiserver/text.hpp
         bindings/cpp/wsgiserver/view.hpp

@@ -126,6 +126,12 @@
 // A system call failed that should not.
 #define WSGI_LOG_SYSTEM 22
 
+// A client's TLS handshake failed, with the reason.
+#define WSGI_LOG_HANDSHAKE 23
+
+// A certificate was read again, or could not be.
+#define WSGI_LOG_CERTIFICATE 24
+
 // A worker thread could not be started, or its thread_start failed.
 #define WSGI_LOG_THREAD 30
 
@@ -414,6 +420,10 @@ typedef struct wsgi_path_info_dispatcher wsgi_path_info_dispatcher;
 // A server. Opaque; its functions may be called from any thread.
 typedef struct wsgi_server wsgi_server;
 
+// An SSL adapter (the seed's SSLAdapter): certificates, a key, and who speaks TLS with them. Opaque;
+// its functions may be called from any thread. Several servers may have the same one.
+typedef struct wsgi_ssl_adapter wsgi_ssl_adapter;
+
 // A connection that was taken out of its server. Opaque. One thread may read while another writes;
 // all other functions of it may be called from any thread at any time.
 typedef struct wsgi_stream wsgi_stream;
@@ -516,6 +526,48 @@ typedef struct wsgi_option_info {
     // 1: may be set while the server runs; 0: only before it is prepared.
     int32_t while_running;
 } wsgi_option_info;
+
+// Asked for the password of the encrypted private key in file: writes it into buffer and returns
+// its length, at most capacity; 0: there is none. It is called where files are read: by
+// wsgi_server_set_ssl_adapter and the functions that reload, on their threads.
+typedef size_t (*wsgi_password_fn)(void *user_data, const char *file, char *buffer, size_t capacity);
+
+// What wsgi_ssl_table.environ calls for each pair.
+typedef void (*wsgi_ssl_put_fn)(void *context, const char *key, const void *value, size_t length);
+
+// TLS of the host's own. It does no input and output: encrypted bytes are fed to a session and
+// taken from it, so any thread of the library may drive it, one at a time. None of these may wait,
+// throw or longjmp out of the call. A status that is none of those named ends the connection.
+typedef struct wsgi_ssl_table {
+    // Set by the caller: the size of this struct. It grows at the end only.
+    size_t struct_size;
+    // The seed's bind. Accepted, and not called: listeners are the library's.
+    wsgi_status (*bind)(void *user_data);
+    // Makes a session for a connection (the seed's wrap). Required.
+    wsgi_status (*wrap)(void *user_data, void **session);
+    // Takes encrypted bytes of the client, goes on with the handshake, and says how many it took:
+    // all, unless plaintext has to be read first. WSGI_E_FATAL_SSL_ALERT: it is broken; what take
+    // still gives, an alert, is sent. Required.
+    wsgi_status (*feed)(void *session, const void *data, size_t length, size_t *taken);
+    // Gives encrypted bytes for the client, 0 if there are none. Required.
+    wsgi_status (*take)(void *session, void *buffer, size_t capacity, size_t *count);
+    // Whether the handshake is not complete. Required.
+    int32_t (*is_handshaking)(void *session);
+    // Gives plaintext of the client: 0 when it has ended its side, WSGI_AGAIN if there is none now.
+    // Required.
+    wsgi_status (*read)(void *session, void *buffer, size_t capacity, size_t *count);
+    // Encrypts plaintext, and says how much of it. Required.
+    wsgi_status (*write)(void *session, const void *data, size_t length, size_t *taken);
+    // Says goodbye to the client.
+    void (*close)(void *session);
+    // Tells the variables for the environ, like SSL_PROTOCOL, by calling put with context for each.
+    // Once for a connection. HTTPS and wsgi.url_scheme are there without it.
+    void (*environ)(void *session, wsgi_ssl_put_fn put, void *context);
+    // Frees a session. Required.
+    void (*free)(void *session);
+    // Reads certificates again (wsgi_server_reload_ssl).
+    wsgi_status (*reload)(void *user_data);
+} wsgi_ssl_table;
 
 // What access_log is told; lent for the call. The strings are not followed by a NUL; they are what
 // the client sent, so they may hold any byte but CR, LF and NUL.
@@ -781,6 +833,15 @@ typedef struct wsgi_worker_stats {
 // The thread_start of a worker thread failed.
 #define WSGI_E_THREAD_START -26
 
+// A certificate, a key or another thing of TLS is not in order.
+#define WSGI_E_SSL -27
+
+// The client speaks plain HTTP where TLS is spoken (the seed's NoSSLError).
+#define WSGI_E_NO_SSL -28
+
+// A TLS session is broken (the seed's FatalSSLAlert).
+#define WSGI_E_FATAL_SSL_ALERT -29
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -972,6 +1033,103 @@ wsgi_status wsgi_server_bound_addr_at(const struct wsgi_server *server,
                                       char *buffer,
                                       size_t capacity,
                                       size_t *length);
+
+// Whether there is this kind of SSL adapter (the seed's function of this name): "builtin" (rustls),
+// "pyopenssl" or "openssl" (OpenSSL), or what wsgi_ssl_adapter_register has added to the server,
+// which may be NULL; names ignore case. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text
+// lists the known ones, and names one that was not compiled in), WSGI_E_FORKED.
+wsgi_status wsgi_get_ssl_adapter_class(const struct wsgi_server *server,
+                                       const char *name,
+                                       struct wsgi_error **error);
+
+// Makes an adapter of the kind name (NULL: "builtin"; see wsgi_get_ssl_adapter_class) for a
+// certificate and its private key, names of PEM files. private_key NULL: it is in the certificate's
+// file. certificate_chain, which may be NULL, is sent behind the certificate. The files are read
+// when the adapter is given to a server. server may be NULL unless the kind was registered with it.
+// To be freed with wsgi_ssl_adapter_free. For one certificate the server's options certificate and
+// private_key do the same without an adapter. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (no
+// such kind), WSGI_E_FORKED.
+wsgi_status wsgi_ssl_adapter_new(const struct wsgi_server *server,
+                                 const char *name,
+                                 const char *certificate,
+                                 const char *private_key,
+                                 const char *certificate_chain,
+                                 struct wsgi_ssl_adapter **adapter,
+                                 struct wsgi_error **error);
+
+// Sets one of private_key_password, minimum_tls_version, ciphers, client_auth, client_ca,
+// client_crl, session_tickets, or another of the server's options for TLS. Before the adapter is
+// given to a server. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (the text says what is taken),
+// WSGI_E_STATE.
+wsgi_status wsgi_ssl_adapter_set(const struct wsgi_ssl_adapter *adapter,
+                                 const char *name,
+                                 const char *value,
+                                 struct wsgi_error **error);
+
+// Sets a function that is asked for the password of an encrypted private key. free_user_data, if
+// any, is called exactly once when user_data is needed no more, also when this call fails. Before
+// the adapter is given to a server. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE.
+wsgi_status wsgi_ssl_adapter_set_password(const struct wsgi_ssl_adapter *adapter,
+                                          wsgi_password_fn ask,
+                                          void *user_data,
+                                          wsgi_free_fn free_user_data);
+
+// Adds a certificate for clients that ask for another name (SNI). name may be a host name or
+// *.DOMAIN; NULL: the names that the certificate is for. The files are as in wsgi_ssl_adapter_new.
+// Before the adapter is given to a server. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE.
+wsgi_status wsgi_ssl_adapter_add_sni(const struct wsgi_ssl_adapter *adapter,
+                                     const char *name,
+                                     const char *certificate,
+                                     const char *private_key,
+                                     const char *certificate_chain,
+                                     struct wsgi_error **error);
+
+// Reads the adapter's files again, for connections that begin later. If they are not in order
+// everything stays as it was, and the text says why. Any thread, also while servers run. Errors:
+// WSGI_E_NULL, WSGI_E_STATE (no server was given the adapter yet), WSGI_E_SSL.
+wsgi_status wsgi_ssl_adapter_reload(const struct wsgi_ssl_adapter *adapter,
+                                    struct wsgi_error **error);
+
+// Frees an adapter; servers that have it go on with it. NULL is fine. Any thread, while no other
+// uses the handle. No errors.
+void wsgi_ssl_adapter_free(struct wsgi_ssl_adapter *adapter);
+
+// Lets the server speak TLS with this adapter (the seed's server.ssl_adapter); NULL: as its options
+// say. The adapter's files are read here. Before the server is prepared. Any thread. Errors:
+// WSGI_E_NULL, WSGI_E_SSL (the text names the file, and what is wrong with it), WSGI_E_OPTION (a
+// cipher), WSGI_E_STATE (the server runs).
+wsgi_status wsgi_server_set_ssl_adapter(const struct wsgi_server *server,
+                                        const struct wsgi_ssl_adapter *adapter,
+                                        struct wsgi_error **error);
+
+// Reads the certificates of the running server again, whether they are an adapter's or the
+// options'; like wsgi_ssl_adapter_reload. Any thread. Errors: WSGI_E_NULL, WSGI_E_STATE (it does
+// not run, or not with TLS), WSGI_E_SSL.
+wsgi_status wsgi_server_reload_ssl(const struct wsgi_server *server, struct wsgi_error **error);
+
+// Copies a certificate that the client has shown, as DER, into buffer, and its length into length
+// (which may be NULL): index 0 is its own, those behind it lead to an authority. If buffer is too
+// small, or NULL with capacity 0, only the length is written, and the call returns WSGI_E_LENGTH.
+// Any thread. Errors: WSGI_E_NULL, WSGI_GONE, WSGI_BUSY, WSGI_E_STATE (there is none with this
+// index, or no TLS).
+wsgi_status wsgi_request_peer_certificate(const struct wsgi_server *server,
+                                          wsgi_request request,
+                                          size_t index,
+                                          void *buffer,
+                                          size_t capacity,
+                                          size_t *length);
+
+// Adds a kind of adapter to those that the server knows, for wsgi_ssl_adapter_new and the option
+// ssl_adapter; one that has the name already is replaced. free_user_data, if any, is called exactly
+// once when user_data is needed no more, also when this call fails. Any thread. Errors:
+// WSGI_E_NULL, WSGI_E_OPTION (an empty name, or a function is missing), WSGI_E_STATE (the table is
+// too small).
+wsgi_status wsgi_ssl_adapter_register(const struct wsgi_server *server,
+                                      const char *name,
+                                      const struct wsgi_ssl_table *table,
+                                      void *user_data,
+                                      wsgi_free_fn free_user_data,
+                                      struct wsgi_error **error);
 
 // Sets the handlers, in the place of those that were set before. handlers is copied. Before the
 // server is prepared, or after it has stopped. free_user_data, if any, is called exactly once:

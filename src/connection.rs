@@ -19,13 +19,14 @@
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 
+use crate::channel::Channel;
 use crate::engine::ownership::{Bits, Token};
 use crate::error_log::LogCode;
 use crate::gateway::environ::Pairs;
 use crate::request::head::Refusal;
-use crate::sys::{epoll, socket};
+use crate::sys::epoll;
 
 mod account;
 pub(crate) mod body;
@@ -34,7 +35,8 @@ pub(crate) mod by_hand;
 pub(crate) mod exchange;
 pub(crate) mod extras;
 mod file;
-mod handing_over;
+pub(crate) mod handing_over;
+mod handshake;
 mod informing;
 mod lines;
 mod nonblocking;
@@ -66,7 +68,7 @@ pub(crate) const INTEREST: u32 = epoll::IN | epoll::RDHUP | epoll::EDGE;
 
 /// One client.
 pub(crate) struct HTTPConnection {
-    socket: Option<OwnedFd>,
+    channel: Channel,
     token: Token,
     /// `None` for a UNIX socket.
     pub(crate) remote: Option<SocketAddr>,
@@ -118,6 +120,8 @@ pub(crate) struct HTTPConnection {
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// TLS is being agreed on. Who is one too `many` is told so afterwards.
+    Handshake { many: bool },
     /// Between requests, or part of a head has come.
     Head,
     /// The head is complete; the body is being read before the application is called. Nothing can
@@ -153,7 +157,7 @@ impl HTTPConnection {
     /// What is in a slot that nobody uses.
     pub(crate) fn closed() -> Self {
         Self {
-            socket: None,
+            channel: Channel::default(),
             token: Token { slot: 0, generation: 0 },
             remote: None,
             peer: None,
@@ -192,17 +196,17 @@ impl HTTPConnection {
         listener: u8,
         token: Token,
     ) {
-        let (socket, interest) = (Some(socket), INTEREST);
-        *self = Self { socket, token, remote, listener, interest, ..Self::closed() };
+        let (channel, interest) = (Channel::new(socket), INTEREST);
+        *self = Self { channel, token, remote, listener, interest, ..Self::closed() };
     }
 
     /// Ends it: out of epoll and shut down first, because a forked child may hold the descriptor
     /// open. Memory goes back to where it came from.
     pub(crate) fn teardown(&mut self, services: &Services) {
         self.end_extras(services);
-        if let Some(socket) = self.socket.take() {
-            let _not_registered = services.epoll.delete(socket.as_raw_fd());
-            socket::shutdown_both(socket.as_raw_fd());
+        if self.channel.is_open() {
+            let _not_registered = services.epoll.delete(self.fd());
+            self.channel.close();
         }
         if self.has_account() {
             self.report_end(services);
@@ -221,7 +225,7 @@ impl HTTPConnection {
     }
 
     pub(crate) fn fd(&self) -> RawFd {
-        self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+        self.channel.fd()
     }
 
     /// What names the connection in its server, and the request in the connection.
@@ -249,13 +253,14 @@ impl HTTPConnection {
             return Advance::Wait;
         }
         loop {
-            if !self.unsent.is_empty() {
+            if !self.is_all_sent() {
                 match self.send_unsent(services) {
                     Step::Again => {}
                     step => return step.into(),
                 }
             }
             let step = match self.phase {
+                Phase::Handshake { .. } => self.shake_hands(services),
                 Phase::Head | Phase::Body { .. } | Phase::Ready => self.assemble(services, spare),
                 Phase::Draining { left } => self.drain(services, spare, left),
                 Phase::Lingering { left } => self.linger(services, spare, left),
@@ -283,6 +288,9 @@ impl HTTPConnection {
                 Some(_) => services.give_exchange(exchange),
             }
         }
+        if let Some(secured) = self.channel.secured() {
+            secured.settle();
+        }
         self.turn_requests = 0;
         self.settle_traffic(services);
         self.charge(services);
@@ -300,15 +308,26 @@ impl HTTPConnection {
 
     /// Whether nothing of a request has come: such a connection may be closed at any time.
     pub(crate) fn is_idle(&self) -> bool {
-        self.phase == Phase::Head
-            && self.unsent.is_empty()
+        let at_rest = match self.phase {
+            Phase::Head => true,
+            Phase::Handshake { .. } => !self.has_begun_handshake(),
+            _ => false,
+        };
+        at_rest
+            && self.is_all_sent()
             && self.stored.is_empty()
             && self.exchange.as_ref().is_none_or(|exchange| exchange.input.request().is_empty())
     }
 
+    /// Whether the socket has taken all that was said.
+    #[inline]
+    fn is_all_sent(&self) -> bool {
+        self.unsent.is_empty() && !self.channel.holds_back()
+    }
+
     /// Whether a request is in work, which a stop waits for (a client that lingers is not).
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(self.phase, Phase::Ready | Phase::Request) || !self.unsent.is_empty()
+        matches!(self.phase, Phase::Ready | Phase::Request) || !self.is_all_sent()
     }
 
     /// Builds the environ of the request that is out, unless that was done.
@@ -323,13 +342,14 @@ impl HTTPConnection {
         let Exchange { environ, input, head, remote_text, .. } = &mut **exchange;
         let mut remote = remote_text.of(self.remote);
         if self.remote.is_none() {
-            remote.more = settings.peercreds.of(fd, &mut self.peer);
+            remote.peer = settings.peercreds.of(fd, &mut self.peer);
         }
+        remote.tls = self.channel.secured().and_then(|secured| secured.pairs());
         environ.build(template, &remote, input.request(), head);
     }
 
     pub(crate) fn set_interest(&mut self, services: &Services, interest: u32) {
-        if self.interest != interest && self.socket.is_some() {
+        if self.interest != interest && self.channel.is_open() {
             self.interest = interest;
             if let Err(error) = services.epoll.modify(self.fd(), interest, self.token.pack()) {
                 let text = format_args!("epoll_ctl: {error}: a connection is closed");

@@ -308,8 +308,11 @@ impl Engine {
             let text = format!("epoll_ctl: {error}: a connection is refused");
             return Err((LogCode::Connection, text));
         }
+        if self.services.settings.ssl.is_some() {
+            connection.begin_handshake();
+        }
         if crowded {
-            connection.refuse_unavailable(&self.services);
+            connection.turn_away(&self.services);
         }
         if let TurnEnd::Request(own) = self.run_turn(own, &mut None, now) {
             // Not before the first event: nothing has been read.

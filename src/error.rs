@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Interrupted,
     /// An option that does not exist, or a value that it does not take.
     Option,
+    /// A certificate, a key or another thing of TLS is not in order.
+    SSL,
     /// Not possible in the state that the server is in.
     State,
     /// The server has stopped.

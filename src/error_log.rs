@@ -73,6 +73,10 @@ pub enum LogCode {
     Accept = 20,
     /// A connection could not be taken in or kept.
     Connection = 21,
+    /// A client's TLS handshake failed, with the reason.
+    Handshake = 23,
+    /// A certificate was read again, or could not be.
+    Certificate = 24,
     /// A system call failed that should not.
     System = 22,
     /// A worker thread could not be started, or its start hook failed.

@@ -28,6 +28,8 @@ mod pull;
 mod request;
 mod response;
 mod server;
+mod ssl;
+mod ssl_table;
 mod statistics;
 mod stream;
 mod threadpool;

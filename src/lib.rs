@@ -41,6 +41,7 @@
 #![allow(clippy::upper_case_acronyms)]
 
 mod access_log;
+mod channel;
 mod connection;
 mod date;
 pub mod decode;
@@ -57,6 +58,7 @@ mod handlers;
 mod request;
 mod rfile;
 mod server;
+pub mod ssl;
 mod statistics;
 mod stream;
 mod sys;

@@ -19,6 +19,7 @@ mod pull_worker;
 mod settings;
 mod stats;
 mod ticking;
+mod tls;
 mod unix_socket;
 
 pub use address::Address;
@@ -27,6 +28,7 @@ use current::CurrentEngine;
 use listeners::Listeners;
 use options::Options;
 pub use pull_worker::{PullWorker, Pulled};
+use tls::Tls;
 
 use crate::engine::Engine;
 use crate::engine::accept::Listener;
@@ -62,6 +64,7 @@ pub struct HTTPServer {
 struct State {
     options: Options,
     handlers: Handlers,
+    tls: Tls,
     stage: Stage,
     running: Option<Arc<Running>>,
     listeners: Listeners,
@@ -209,16 +212,21 @@ impl HTTPServer {
     /// Makes what a run needs. Without the lock while names are resolved and hooks are called.
     fn set_up(&self, mut state: MutexGuard<'_, State>) -> Result<(Running, Vec<Address>), Error> {
         let (options, handlers) = (state.options.clone(), state.handlers.clone());
+        let tls = state.tls.clone();
         let listeners = std::mem::take(&mut state.listeners);
         drop(state);
-        let bound = listeners.bind_all(&options);
+        let ssl = tls.adapter(&options);
+        let bound = match &ssl {
+            Ok(_) => listeners.bind_all(&options),
+            Err(error) => Err(error.clone()),
+        };
         self.lock().listeners = listeners;
-        let bound = bound?;
+        let (bound, ssl) = (bound?, ssl?);
         let addresses: Vec<_> = bound.iter().map(|bound| bound.address.clone()).collect();
         let gateway = handlers.gateway.clone().or_else(|| self.gateway.clone());
         let failed = |error: std::io::Error| Error::system("the server cannot be set up", &error);
         let engine = Engine::new(
-            settings::settings(&options, &addresses, gateway.is_none()),
+            settings::settings(&options, &addresses, gateway.is_none(), ssl),
             &handlers,
             settings::tuning(&options),
             make_listeners(bound).map_err(failed)?,

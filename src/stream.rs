@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ mod transport;
 
 use side::Side;
 use transport::{Stuck, Transport};
+
+use crate::connection::handing_over::HandedOver;
 
 /// One side of a stream, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +96,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// `ahead` was read from the socket already.
-    pub(crate) fn new(socket: OwnedFd, ahead: Vec<u8>) -> Self {
+    pub(crate) fn new(connection: HandedOver) -> Self {
         Self {
-            transport: Transport::new(socket, ahead),
+            transport: Transport::new(connection),
             reading: Side::default(),
             writing: Side::default(),
             cancelled: AtomicBool::new(false),
@@ -155,7 +156,7 @@ impl Stream {
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
         // Wakes whoever waits in poll.
-        self.transport.shutdown(Direction::Both);
+        self.transport.cut();
     }
 
     /// Whether no thread is in a call that reads or writes.

@@ -17,6 +17,8 @@ const FILES: &[&str] = &[
     "server",
     "life",
     "listening",
+    "ssl",
+    "ssl_table",
     "handlers",
     "log",
     "request",

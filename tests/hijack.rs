@@ -212,14 +212,22 @@ fn a_deadline_ends_a_wait_and_holds_until_it_is_moved() {
 }
 
 /// Runs a call that waits on a thread of its own, waits until it does, and then does something.
-fn while_it_waits<R: Send>(
+fn while_it_waits(
     stream: &Stream,
-    call: impl FnOnce() -> R + Send,
+    call: impl Fn() -> Result<usize, StreamError> + Send,
     direction: Direction,
     act: impl FnOnce(),
-) -> R {
+) -> Result<usize, StreamError> {
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(call);
+        let waiting = scope.spawn(move || {
+            loop {
+                match call() {
+                    // It met the look below.
+                    Err(StreamError::Busy) => std::thread::yield_now(),
+                    result => return result,
+                }
+            }
+        });
         eventually("the call was to wait", || match direction {
             Direction::Read => stream.try_read(&mut []) == Err(StreamError::Busy),
             _ => stream.try_write(b"") == Err(StreamError::Busy),
@@ -255,8 +263,10 @@ fn cancel_ends_reading_and_writing() {
         let writing = scope.spawn(|| stream.write(&endless));
         let read = || stream.read(&mut [0]);
         let read = while_it_waits(&stream, read, Direction::Read, || {
+            // Its first bytes say that it is in its call, so that no look is in its way.
+            eventually("the writer was to begin", || client.has_answer());
             eventually("the writer was to wait", || {
-                stream.try_write(b"") == Err(StreamError::Busy) && client.has_answer()
+                stream.try_write(b"") == Err(StreamError::Busy)
             });
             stream.cancel();
         });

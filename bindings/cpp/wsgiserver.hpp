@@ -20,6 +20,7 @@
 #include "wsgiserver/middleware.hpp"
 #include "wsgiserver/request.hpp"
 #include "wsgiserver/server.hpp"
+#include "wsgiserver/ssl.hpp"
 #include "wsgiserver/stream.hpp"
 #include "wsgiserver/text.hpp"
 #include "wsgiserver/worker.hpp"

@@ -126,11 +126,14 @@ static void on_signal(int number) {
 
 /* A UNIX socket has no URL: its address says what it is. */
 static void print_addresses(void) {
-    char address[256];
+    char address[256], certificate[256];
+    /* What does not fit is there all the same. */
+    size_t length = 0;
+    wsgi_server_get(server, "certificate", certificate, sizeof certificate, &length);
     for (size_t i = 0; i < wsgi_server_listener_count(server); i++) {
         if (wsgi_server_bound_addr_at(server, i, address, sizeof address, NULL) < 0) continue;
         int is_unix = address[0] == '@' || strncmp(address, "unix:", 5) == 0;
-        printf("listening on %s%s\n", is_unix ? "" : "http://", address);
+        printf("listening on %s%s\n", is_unix ? "" : length > 0 ? "https://" : "http://", address);
     }
     fflush(stdout);
 }

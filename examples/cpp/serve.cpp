@@ -67,7 +67,8 @@ void run(wsgi::server& server) {
     for (const std::string& address : server.bound_addrs()) {
         // A UNIX socket has no URL: its address says what it is.
         bool is_unix = address[0] == '@' || address.rfind("unix:", 0) == 0;
-        std::cout << "listening on " << (is_unix ? "" : "http://") << address << std::endl;
+        const char* scheme = server.get("certificate").empty() ? "http://" : "https://";
+        std::cout << "listening on " << (is_unix ? "" : scheme) << address << std::endl;
     }
     server.wait();
 }

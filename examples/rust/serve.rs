@@ -52,9 +52,11 @@ fn main() {
         eprintln!("{error}");
         exit(1);
     }
+    let tls = server.get("certificate").is_ok_and(|certificate| !certificate.is_empty());
+    let scheme = if tls { "https" } else { "http" };
     for address in server.bound_addrs() {
         match address {
-            Address::Tcp(address) => println!("listening on http://{address}"),
+            Address::Tcp(address) => println!("listening on {scheme}://{address}"),
             address => println!("listening on {address}"),
         }
     }

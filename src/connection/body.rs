@@ -11,7 +11,7 @@ use super::{HTTPConnection, Phase};
 use crate::access_log::Ended;
 use crate::gateway::RequestError;
 use crate::request::chunked::ChunkError;
-use crate::sys::{clock, poll, socket};
+use crate::sys::{clock, poll};
 
 /// Room for so many bytes is made before a read into the exchange's buffer.
 const LEAST_READ: usize = 4096;
@@ -113,7 +113,6 @@ impl HTTPConnection {
     /// Reads from the socket: a body of known length straight to where the application wants it,
     /// unless it wants a `line`. `None`: nothing is there.
     fn fetch_body(&mut self, output: &mut [u8], line: bool) -> Result<Option<usize>, RequestError> {
-        let fd = self.fd();
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         let head = exchange.head_length.unwrap_or(0);
         let known = exchange.rfile.remaining().filter(|_| !line);
@@ -121,12 +120,12 @@ impl HTTPConnection {
             Some(left) => {
                 let most =
                     usize::try_from(left).map_or(output.len(), |left| left.min(output.len()));
-                socket::receive(fd, &mut output[..most])
+                self.channel.receive(&mut output[..most])
             }
             None => {
                 exchange.input.forget_taken(head);
                 exchange.input.reserve(exchange.input.request().len() + LEAST_READ);
-                socket::receive(fd, exchange.input.space())
+                self.channel.receive(exchange.input.space())
             }
         };
         self.traffic.note_read(&result);

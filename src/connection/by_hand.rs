@@ -33,6 +33,8 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         keep_alive_timeout: 0,
         body_timeout: 0,
         write_timeout: 0,
+        handshake_timeout: 0,
+        ssl: None,
         min_body_rate: 0,
         min_write_rate: 0,
         accepted_queue_timeout: 0,

@@ -2,13 +2,22 @@
 //! read but belong to nobody yet.
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use super::services::Services;
 use super::timing::Awaited;
 use super::{HTTPConnection, Phase, Step};
 use crate::access_log::Ended;
+use crate::channel::Secured;
 use crate::gateway::RequestError;
+
+/// What a connection was.
+pub(crate) struct HandedOver {
+    pub(crate) socket: OwnedFd,
+    pub(crate) secured: Option<Box<Secured>>,
+    /// What was read already.
+    pub(crate) ahead: Vec<u8>,
+}
 
 impl HTTPConnection {
     /// Lets go of the socket. Earlier answers have been sent, and the head of this one if it was
@@ -22,7 +31,7 @@ impl HTTPConnection {
         &mut self,
         services: &Services,
         wait: bool,
-    ) -> Result<(OwnedFd, Vec<u8>), RequestError> {
+    ) -> Result<HandedOver, RequestError> {
         let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
         if self.over || self.phase != Phase::Request {
             return Err(RequestError::State("the answer is finished"));
@@ -38,10 +47,10 @@ impl HTTPConnection {
         }
         let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
         let ahead = exchange.input.unread().to_vec();
-        let socket = self.socket.take().ok_or(RequestError::Gone)?;
-        let _not_registered = services.epoll.delete(socket.as_raw_fd());
+        let _not_registered = services.epoll.delete(self.fd());
+        let (socket, secured) = self.channel.take().ok_or(RequestError::Gone)?;
         self.conclude(Some(Ended::HandedOver));
-        Ok((socket, ahead))
+        Ok(HandedOver { socket, secured, ahead })
     }
 
     /// Sends all that is gathered or parked.
@@ -90,7 +99,7 @@ mod tests {
             let mut all = Vec::new();
             client.read_to_end(&mut all).map(|_| all)
         });
-        let (socket, ahead) = pair.connection.hand_over(&services, true).unwrap();
+        let HandedOver { socket, ahead, .. } = pair.connection.hand_over(&services, true).unwrap();
         assert_eq!(ahead, b"ahead");
         drop(socket);
         assert!(reading.join().unwrap().unwrap() == gathered);
@@ -103,7 +112,7 @@ mod tests {
         assert_eq!(pair.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Advance::Request);
         pair.connection.exchange.as_mut().unwrap().output = vec![b'x'; 8 << 20];
         pair.client.shutdown(std::net::Shutdown::Both).unwrap();
-        let refused = pair.connection.hand_over(&services, true);
+        let refused = pair.connection.hand_over(&services, true).map(drop);
         assert!(matches!(refused, Err(RequestError::Client(_))), "{refused:?}");
         assert!(pair.connection.over);
     }

@@ -9,7 +9,7 @@ use crate::gateway::RequestError;
 impl HTTPConnection {
     /// Sees to it that nothing is kept of an earlier piece. `Again` if the socket is full.
     pub(super) fn make_room(&mut self, services: &Services) -> Result<(), RequestError> {
-        if self.unsent.is_empty() {
+        if self.is_all_sent() {
             return Ok(());
         }
         match self.send_unsent(services) {

@@ -2,7 +2,6 @@
 //! take at once waits there.
 #![forbid(unsafe_code)]
 
-use std::os::fd::RawFd;
 use std::{io, iter};
 
 use super::HTTPConnection;
@@ -10,10 +9,10 @@ use super::body::Wait;
 use super::sending::{COPY, send_list};
 use super::services::Services;
 use super::unsent::{Sent, Source};
+use crate::channel::Channel;
 use crate::errands::Foreign;
 use crate::gateway::RequestError;
 use crate::request::response::{Framing, chunk_size_line};
-use crate::sys::socket;
 
 /// Bytes of the host's.
 pub(crate) type Buffer = Box<dyn AsRef<[u8]> + Send>;
@@ -31,10 +30,10 @@ impl OwnedPart {
     }
 
     /// Sends what fits.
-    pub(super) fn send(&mut self, socket: RawFd) -> Sent {
+    pub(super) fn send(&mut self, channel: &mut Channel) -> Sent {
         let bytes = self.buffer.get().map_or(&[][..], |buffer| (**buffer).as_ref());
         let rest = bytes.get(self.at..self.end).unwrap_or_default();
-        match socket::send(socket, rest) {
+        match channel.send(rest) {
             Ok(sent) => {
                 self.at += sent;
                 if self.at == self.end { Sent::All } else { Sent::Full }
@@ -61,7 +60,7 @@ impl HTTPConnection {
             let bytes = bytes.get(..length).unwrap_or_default();
             self.send_pieces(services, framing, iter::once(bytes), allowed, Wait::ForClient)?;
         } else {
-            if !self.unsent.is_empty() {
+            if !self.is_all_sent() {
                 self.send(services, iter::empty(), Wait::ForClient)?;
             }
             self.send_or_park(services, framing, length, buffer)?;
@@ -76,7 +75,7 @@ impl HTTPConnection {
         length: usize,
         buffer: &mut Option<B>,
     ) -> Result<(), RequestError> {
-        let fd = self.fd();
+        let all_sent = self.is_all_sent();
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         let bytes = buffer.as_ref().and_then(|buffer| buffer.as_ref().get(..length));
         let bytes = bytes.unwrap_or_default();
@@ -86,8 +85,8 @@ impl HTTPConnection {
         }
         let end: &[u8] = if chunked { b"\r\n" } else { b"" };
         // What could not be sent before comes first, if as many wait for clients as may.
-        let sent = match self.unsent.is_empty() {
-            true => send_list(fd, &exchange.output, [bytes, end].into_iter()),
+        let sent = match all_sent {
+            true => send_list(&mut self.channel, &exchange.output, [bytes, end].into_iter()),
             false => Ok(0),
         };
         self.traffic.note_written(&sent);
@@ -107,7 +106,7 @@ impl HTTPConnection {
             self.unsent.push(Source::Owned(OwnedPart { buffer, at, end: length }));
         }
         self.unsent.append(&end[sent.saturating_sub(ahead + length)..]);
-        if !self.unsent.is_empty() {
+        if !self.is_all_sent() {
             self.expect_room(services);
         }
         Ok(())

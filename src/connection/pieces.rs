@@ -8,7 +8,6 @@ use super::services::Services;
 use super::{Exchange, HTTPConnection, Phase};
 use crate::request::chunked::{ChunkError, ChunkedScanner};
 use crate::request::head::{HeadPolicy, HeadScanner};
-use crate::sys::socket;
 
 /// A body of known length is read in pieces of up to so many bytes.
 const PIECE: usize = 64 * 1024;
@@ -103,7 +102,7 @@ impl HTTPConnection {
         }
         let space = lent.input.space();
         let asked = space.len();
-        let result = socket::receive(self.fd(), space);
+        let result = self.channel.receive(space);
         self.traffic.note_read(&result);
         if let Ok(count) = &result {
             lent.input.filled_more(*count);

@@ -10,7 +10,6 @@ use super::{HTTPConnection, Phase, Step};
 use crate::request::chunked::ChunkError;
 use crate::request::head::{Body, HeadPolicy, Parsed, Refusal};
 use crate::rfile::RFile;
-use crate::sys::socket;
 
 /// Over the budget a connection that holds nothing is read so far and no further.
 const SMALL_READ: usize = 2048;
@@ -145,7 +144,6 @@ impl HTTPConnection {
         if !self.readable {
             return if self.ended { Fill::Ended } else { Fill::Drained };
         }
-        let fd = self.fd();
         let Some(exchange) = self.exchange.as_mut() else { return Fill::Broken };
         if exchange.input.space().is_empty() {
             let have = exchange.input.request().len();
@@ -161,7 +159,7 @@ impl HTTPConnection {
             space = &mut space[..small];
         }
         let asked = space.len();
-        let result = socket::receive(fd, space);
+        let result = self.channel.receive(space);
         self.traffic.note_read(&result);
         if let Ok(count) = &result {
             exchange.input.filled_more(*count);
@@ -177,7 +175,7 @@ impl HTTPConnection {
                 Fill::Ended
             }
             Ok(count) => {
-                if count < asked && !self.hung_up {
+                if !self.hung_up && self.channel.is_drained_by(count, asked) {
                     self.readable = false;
                 }
                 Fill::Some(count)
@@ -220,7 +218,7 @@ impl HTTPConnection {
         left: u64,
     ) -> Step {
         if left == LINGER_LIMIT {
-            socket::shutdown_write(self.fd());
+            self.channel.shutdown_write();
             self.phase = Phase::Lingering { left: left - 1 };
         }
         match self.throw_away(services, spare, LINGER_LIMIT) {
@@ -243,12 +241,11 @@ impl HTTPConnection {
             return if self.ended { Fill::Ended } else { Fill::Drained };
         }
         self.borrow_exchange(services, spare);
-        let fd = self.fd();
         let Some(exchange) = self.exchange.as_mut() else { return Fill::Broken };
         exchange.input.clear();
         let space = exchange.input.space();
         let asked = space.len().min(usize::try_from(most).unwrap_or(usize::MAX));
-        let result = socket::receive(fd, &mut space[..asked]);
+        let result = self.channel.receive(&mut space[..asked]);
         self.traffic.note_read(&result);
         // Of no request any more.
         if let (Some(account), Ok(count)) =

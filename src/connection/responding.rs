@@ -16,7 +16,7 @@ use crate::request::head::{Body, Refusal};
 use crate::request::response::{
     AppError, BODY_TOO_LONG, Framing, HeadContext, chunk_size_line, simple_response,
 };
-use crate::sys::{epoll, socket};
+use crate::sys::epoll;
 
 /// Answers to pipelined requests are gathered up to so many bytes.
 const GATHER: usize = 64 * 1024;
@@ -210,6 +210,7 @@ impl HTTPConnection {
     /// Ends the connection without another byte.
     pub(crate) fn cut(&mut self) {
         self.account_end(Ended::Cut);
+        self.channel.end_without_goodbye();
         self.close = true;
         self.over = true;
         self.phase = Phase::Closing;
@@ -300,18 +301,18 @@ impl HTTPConnection {
 
     /// Sends what was gathered. False if the socket did not take it all, or is broken.
     pub(crate) fn flush(&mut self, services: &Services) -> bool {
-        let fd = self.fd();
-        let Some(exchange) = self.exchange.as_mut() else { return self.unsent.is_empty() };
+        let all_sent = self.is_all_sent();
+        let Some(exchange) = self.exchange.as_mut() else { return all_sent };
         if exchange.output.is_empty() {
-            return self.unsent.is_empty();
+            return all_sent;
         }
-        if !self.unsent.is_empty() {
+        if !all_sent {
             self.unsent.append(&exchange.output);
             exchange.output.clear();
             self.set_interest(services, self.interest | epoll::OUT);
             return false;
         }
-        let result = socket::send(fd, &exchange.output);
+        let result = self.channel.send(&exchange.output);
         self.traffic.note_written(&result);
         let sent = match result {
             Ok(sent) => sent,
@@ -321,7 +322,7 @@ impl HTTPConnection {
                 return false;
             }
         };
-        if sent == exchange.output.len() {
+        if sent == exchange.output.len() && !self.channel.holds_back() {
             exchange.output.clear();
             self.report(services);
             return true;
@@ -395,15 +396,15 @@ impl HTTPConnection {
     /// Puts the body of a whole answer behind its head: copied if it is small, else sent from where
     /// it is, and only the rest that does not fit is copied.
     pub(super) fn put(&mut self, services: &Services, body: &[u8]) {
-        let fd = self.fd();
+        let all_sent = self.is_all_sent();
         let Some(exchange) = self.exchange.as_mut() else { return };
-        if body.len() <= COPY || !self.unsent.is_empty() {
+        if body.len() <= COPY || !all_sent {
             exchange.output.extend_from_slice(body);
             return;
         }
         let head = exchange.output.len();
         let pieces = [IoSlice::new(&exchange.output), IoSlice::new(body)];
-        let result = socket::send_vectored(fd, &pieces);
+        let result = self.channel.send_vectored(&pieces);
         self.traffic.note_written(&result);
         let sent = match result {
             Ok(sent) => sent,
@@ -421,6 +422,8 @@ impl HTTPConnection {
             // More than the socket takes: the rest leaves the exchange without a second try.
             self.unsent =
                 Unsent { data: std::mem::take(&mut exchange.output), ..Unsent::default() };
+        }
+        if !self.is_all_sent() {
             self.set_interest(services, self.interest | epoll::OUT);
         }
     }
@@ -434,5 +437,6 @@ impl HTTPConnection {
             exchange.output.clear();
         }
         self.cut();
+        self.channel.abandon();
     }
 }

@@ -4,15 +4,14 @@
 
 use std::io::{self, IoSlice};
 use std::iter;
-use std::os::fd::RawFd;
 
 use super::body::Wait;
 use super::services::Services;
 use super::timing::Awaited;
 use super::{HTTPConnection, Step, Unsent};
+use crate::channel::Channel;
 use crate::gateway::RequestError;
 use crate::request::response::{Framing, chunk_size_line};
-use crate::sys::socket;
 
 /// Pieces up to this size together are copied behind the head, larger ones are sent from where they
 /// are.
@@ -40,7 +39,7 @@ impl HTTPConnection {
         }
         self.send_head(services, None)?;
         self.send(services, iter::empty(), wait)?;
-        match self.unsent.is_empty() || wait == Wait::ForClient {
+        match self.is_all_sent() || wait == Wait::ForClient {
             true => Ok(()),
             false => Err(self.nothing_taken(services)),
         }
@@ -89,7 +88,7 @@ impl HTTPConnection {
     ) -> Result<(), RequestError> {
         let mut at = 0;
         loop {
-            if self.unsent.has_tail() {
+            if self.unsent.has_tail() || self.channel.holds_back() {
                 match self.send_unsent(services) {
                     Step::Again => {}
                     Step::Close => return Err(self.has_left()),
@@ -103,7 +102,6 @@ impl HTTPConnection {
                     }
                 }
             }
-            let fd = self.fd();
             let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
             let ahead = if self.unsent.is_empty() {
                 exchange.output.as_slice()
@@ -119,8 +117,8 @@ impl HTTPConnection {
                     self.report(services);
                     return Ok(());
                 }
-                None => socket::send(fd, ahead),
-                Some(_) => send_list(fd, ahead, rest),
+                None => self.channel.send(ahead),
+                Some(_) => send_list(&mut self.channel, ahead, rest),
             };
             self.traffic.note_written(&sent);
             match sent {
@@ -199,7 +197,7 @@ fn behind<'a>(
 
 /// One system call for what is ahead and as many pieces as go into one.
 pub(super) fn send_list<'a>(
-    fd: RawFd,
+    channel: &mut Channel,
     ahead: &[u8],
     pieces: impl Iterator<Item = &'a [u8]>,
 ) -> io::Result<usize> {
@@ -210,7 +208,7 @@ pub(super) fn send_list<'a>(
         *place = IoSlice::new(piece);
         count += 1;
     }
-    socket::send_vectored(fd, &list[..count])
+    channel.send_vectored(&list[..count])
 }
 
 #[cfg(test)]

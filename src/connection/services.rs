@@ -18,6 +18,7 @@ use crate::error_log::{ErrorLog, LogLevel};
 use crate::gateway::environ::EnvironTemplate;
 use crate::handlers::Handlers;
 use crate::request::head::HeadPolicy;
+use crate::ssl::SSLAdapter;
 use crate::statistics::counters::Ledger;
 use crate::sys::epoll::Epoll;
 use crate::sys::event::EventFd;
@@ -33,6 +34,9 @@ pub(crate) struct Settings {
     pub(crate) keep_alive_timeout: u64,
     pub(crate) body_timeout: u64,
     pub(crate) write_timeout: u64,
+    pub(crate) handshake_timeout: u64,
+    /// Connections are under TLS.
+    pub(crate) ssl: Option<Arc<dyn SSLAdapter>>,
     /// Bytes a second; 0: any.
     pub(crate) min_body_rate: u64,
     pub(crate) min_write_rate: u64,

@@ -144,6 +144,7 @@ impl Awaited {
 enum WaitsFor {
     #[default]
     Nothing,
+    Handshake,
     FirstByte,
     NextRequest,
     Head,
@@ -182,6 +183,7 @@ impl HTTPConnection {
             WaitsFor::FirstByte | WaitsFor::Head | WaitsFor::Body => {
                 self.refuse(services, REQUEST_TIMEOUT);
             }
+            WaitsFor::Handshake => self.handshake_timed_out(services),
             WaitsFor::Worker if self.waiting => {
                 self.waiting = false;
                 self.refuse(services, UNAVAILABLE);
@@ -192,6 +194,7 @@ impl HTTPConnection {
             WaitsFor::NextRequest | WaitsFor::Room | WaitsFor::Goodbye => {
                 self.account_loss(Ended::TimedOut);
                 self.unsent = super::Unsent::default();
+                self.channel.abandon();
                 self.phase = Phase::Closing;
             }
         }
@@ -210,6 +213,7 @@ impl HTTPConnection {
         let settings = &services.settings;
         let timeout = match waits {
             WaitsFor::Nothing => 0,
+            WaitsFor::Handshake => settings.handshake_timeout,
             WaitsFor::FirstByte | WaitsFor::Head => settings.header_timeout,
             WaitsFor::NextRequest => settings.keep_alive_timeout,
             WaitsFor::Body => settings.body_timeout,
@@ -254,10 +258,9 @@ impl HTTPConnection {
     }
 
     fn waits_for(&self) -> WaitsFor {
-        if !self.unsent.is_empty() {
-            return WaitsFor::Room;
-        }
         match self.phase {
+            Phase::Handshake { .. } => WaitsFor::Handshake,
+            _ if !self.is_all_sent() => WaitsFor::Room,
             Phase::Head if !self.stored.is_empty() => WaitsFor::Head,
             Phase::Head if self.requests_seen == 0 => WaitsFor::FirstByte,
             Phase::Head => WaitsFor::NextRequest,

@@ -2,14 +2,15 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 
 use super::owned::OwnedPart;
 use super::services::Services;
 use super::{HTTPConnection, Step};
+use crate::channel::Channel;
 use crate::error_log::{ErrorLog, LogCode};
+use crate::sys::epoll;
 use crate::sys::file::{self, SendFile};
-use crate::sys::{epoll, socket};
 
 /// So much of a file goes out in one turn of its connection; then others have theirs.
 const TURN: u64 = 2 * 1024 * 1024;
@@ -118,11 +119,20 @@ impl HTTPConnection {
     /// Goes on sending what the socket did not take.
     pub(super) fn send_unsent(&mut self, services: &Services) -> Step {
         loop {
+            if self.channel.holds_back() {
+                match self.channel.push() {
+                    Ok(_) => self.timing.progress = true,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return self.wait_for_room(services);
+                    }
+                    Err(_) => return Step::Close,
+                }
+            }
             while !self.unsent.rest().is_empty() {
                 let rest = self.unsent.rest();
                 let result = match self.unsent.tail {
-                    Some(_) => socket::send_more(self.fd(), rest),
-                    None => socket::send(self.fd(), rest),
+                    Some(_) => self.channel.send_more(rest),
+                    None => self.channel.send(rest),
                 };
                 self.traffic.note_written(&result);
                 match result {
@@ -137,7 +147,9 @@ impl HTTPConnection {
                     Err(_) => return Step::Close,
                 }
             }
-            let fd = self.fd();
+            if self.channel.holds_back() && self.unsent.tail.is_none() {
+                continue;
+            }
             // The room is free while a file is on its way.
             (self.unsent.data, self.unsent.at) = (Vec::new(), 0);
             let Some(tail) = &mut self.unsent.tail else {
@@ -147,8 +159,8 @@ impl HTTPConnection {
             };
             let before = tail.source.left();
             let sent = match &mut tail.source {
-                Source::File(part) => part.send(fd, &services.log),
-                Source::Owned(part) => part.send(fd),
+                Source::File(part) => part.send(&mut self.channel, &services.log),
+                Source::Owned(part) => part.send(&mut self.channel),
             };
             let count = before - tail.source.left();
             self.timing.progress |= count > 0;
@@ -181,7 +193,7 @@ impl HTTPConnection {
 }
 
 impl FilePart {
-    fn send(&mut self, socket: RawFd, log: &ErrorLog) -> Sent {
+    fn send(&mut self, channel: &mut Channel, log: &ErrorLog) -> Sent {
         let mut budget = self.left.min(TURN);
         let mut sender = SendFile::new();
         let mut window = Vec::new();
@@ -192,10 +204,10 @@ impl FilePart {
             if budget == 0 {
                 break;
             }
-            let result = if self.by_reading {
-                self.read_and_send(socket, budget as usize, &mut window)
+            let result = if self.by_reading || channel.is_secured() {
+                self.read_and_send(channel, budget as usize, &mut window)
             } else {
-                sender.send(socket, &self.file, self.offset, budget as usize)
+                sender.send(channel.fd(), &self.file, self.offset, budget as usize)
             };
             match result {
                 Ok(0) => {
@@ -224,12 +236,17 @@ impl FilePart {
     }
 
     /// What was read and does not fit is read again another time.
-    fn read_and_send(&self, socket: RawFd, most: usize, window: &mut Vec<u8>) -> io::Result<usize> {
+    fn read_and_send(
+        &self,
+        channel: &mut Channel,
+        most: usize,
+        window: &mut Vec<u8>,
+    ) -> io::Result<usize> {
         window.resize(WINDOW, 0);
         let most = most.min(WINDOW);
         match file::read_at(&self.file, &mut window[..most], self.offset)? {
             0 => Ok(0),
-            count => socket::send(socket, &window[..count]),
+            count => channel.send(&window[..count]),
         }
     }
 }
@@ -253,7 +270,6 @@ fn is_clients_doing(error: &io::Error) -> bool {
 mod tests {
     use std::fs::File;
     use std::io::{Read, Write};
-    use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
     use super::*;
@@ -285,10 +301,11 @@ mod tests {
     fn received(part: &mut FilePart) -> Vec<u8> {
         let (here, mut there) = UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
+        let mut channel = Channel::new(here.into());
         there.set_nonblocking(true).unwrap();
         let mut all = Vec::new();
         loop {
-            let sent = part.send(here.as_raw_fd(), &silent());
+            let sent = part.send(&mut channel, &silent());
             let _nothing_more_now = there.read_to_end(&mut all);
             match sent {
                 Sent::All => return all,
@@ -314,7 +331,8 @@ mod tests {
             let (mut part, file) = part(&[b'x'; 100], by_reading);
             file.set_len(50).unwrap();
             let (here, _there) = UnixStream::pair().unwrap();
-            assert!(matches!(part.send(here.as_raw_fd(), &silent()), Sent::Broken));
+            let mut channel = Channel::new(here.into());
+            assert!(matches!(part.send(&mut channel, &silent()), Sent::Broken));
             assert_eq!(part.left, 50);
         }
     }

@@ -101,7 +101,7 @@ impl HTTPConnection {
     /// is waited for.
     pub(crate) fn prepare_watch(&mut self, services: &Services, now: u64) {
         self.charge(services);
-        let kept = !self.unsent.is_empty();
+        let kept = !self.is_all_sent();
         let Some(watch) = &mut self.watch else { return };
         self.muted = false;
         match kept {
@@ -134,7 +134,7 @@ impl HTTPConnection {
         self.check_times(now);
         let seen = self.look_at_the_client();
         let stopping = services.draining();
-        let kept = !self.unsent.is_empty();
+        let kept = !self.is_all_sent();
         let over = self.over;
         let mut happened = [None; 3];
         let Some(watch) = &mut self.watch else { return happened };
@@ -172,7 +172,7 @@ impl HTTPConnection {
     /// last byte; or if the connection ends, with `current`, the one that is out.
     pub(crate) fn take_released(&mut self, closes: Option<RequestId>) -> Option<(RequestId, bool)> {
         let watch = self.watch.as_ref()?;
-        let sent = self.unsent.is_empty()
+        let sent = self.is_all_sent()
             && self.exchange.as_ref().is_none_or(|exchange| exchange.output.is_empty());
         if !watch.released || !(closes.is_some() || (watch.ended.is_some() && sent)) {
             return None;
@@ -184,14 +184,15 @@ impl HTTPConnection {
     }
 
     fn send_what_is_kept(&mut self, services: &Services) {
-        if self.unsent.is_empty() {
+        if self.is_all_sent() {
             return;
         }
-        let before = self.unsent.rest().len();
+        let before = (self.unsent.rest().len(), self.channel.pushed());
         if self.send_unsent(services) == Step::Close {
             return self.broken();
         }
-        let moved = self.unsent.is_empty() || self.unsent.rest().len() < before;
+        let now = (self.unsent.rest().len(), self.channel.pushed());
+        let moved = self.is_all_sent() || now != before;
         if moved && let Some(watch) = &mut self.watch {
             watch.write_by = 0;
         }

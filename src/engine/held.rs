@@ -76,6 +76,11 @@ impl Engine {
         })
     }
 
+    /// The certificates that the client has shown, its own first, as DER.
+    pub(crate) fn peer_certificates(&self, id: RequestId) -> Result<Vec<Vec<u8>>, RequestError> {
+        self.with(id, |connection| Ok(connection.client_certificates()))
+    }
+
     /// The addresses of both ends; none for a UNIX socket.
     pub(crate) fn addresses(
         &self,

@@ -21,7 +21,7 @@ impl Engine {
         let (mut own, slot) = self.claim(id)?;
         let connection = slot.connection.get(&mut own);
         match connection.hand_over(&self.services, wait) {
-            Ok((socket, ahead)) => {
+            Ok(handed_over) => {
                 if connection.attached
                     && let Some(exchange) = connection.exchange.take()
                 {
@@ -29,7 +29,7 @@ impl Engine {
                 }
                 self.close(own);
                 self.see_to_errands();
-                Ok(Stream::new(socket, ahead))
+                Ok(Stream::new(handed_over))
             }
             Err(error) => {
                 if connection.over && !connection.attached {

@@ -6,6 +6,7 @@ use std::mem::{offset_of, size_of};
 use std::{env, fs};
 
 use super::handlers::{wsgi_access_record, wsgi_handlers};
+use super::ssl_table::wsgi_ssl_table;
 use super::statistics::{wsgi_stats, wsgi_worker_stats};
 use super::types::*;
 
@@ -116,6 +117,23 @@ fn layouts() -> String {
         }
     );
     layout!(text, wsgi_event { struct_size, kind, code, request, text, level });
+    layout!(
+        text,
+        wsgi_ssl_table {
+            struct_size,
+            bind,
+            wrap,
+            feed,
+            take,
+            is_handshaking,
+            read,
+            write,
+            close,
+            environ,
+            free,
+            reload
+        }
+    );
     layout!(
         text,
         wsgi_stats {

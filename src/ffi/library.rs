@@ -49,6 +49,9 @@ pub extern "C" fn wsgi_status_name(status: wsgi_status) -> *const c_char {
         WSGI_E_TIMEOUT => c"WSGI_E_TIMEOUT",
         WSGI_E_CANCELLED => c"WSGI_E_CANCELLED",
         WSGI_E_THREAD_START => c"WSGI_E_THREAD_START",
+        WSGI_E_SSL => c"WSGI_E_SSL",
+        WSGI_E_NO_SSL => c"WSGI_E_NO_SSL",
+        WSGI_E_FATAL_SSL_ALERT => c"WSGI_E_FATAL_SSL_ALERT",
         _ => c"unknown status",
     };
     name.as_ptr()

@@ -37,6 +37,10 @@ pub const WSGI_LOG_ACCEPT: u32 = 20;
 pub const WSGI_LOG_CONNECTION: u32 = 21;
 /// A system call failed that should not.
 pub const WSGI_LOG_SYSTEM: u32 = 22;
+/// A client's TLS handshake failed, with the reason.
+pub const WSGI_LOG_HANDSHAKE: u32 = 23;
+/// A certificate was read again, or could not be.
+pub const WSGI_LOG_CERTIFICATE: u32 = 24;
 /// A worker thread could not be started, or its thread_start failed.
 pub const WSGI_LOG_THREAD: u32 = 30;
 /// Threads are still in the host's code after a stop.
@@ -88,6 +92,8 @@ pub(super) fn code_number(code: LogCode) -> u32 {
         LogCode::Refused => WSGI_LOG_REFUSED,
         LogCode::Accept => WSGI_LOG_ACCEPT,
         LogCode::Connection => WSGI_LOG_CONNECTION,
+        LogCode::Handshake => WSGI_LOG_HANDSHAKE,
+        LogCode::Certificate => WSGI_LOG_CERTIFICATE,
         LogCode::System => WSGI_LOG_SYSTEM,
         LogCode::Thread => WSGI_LOG_THREAD,
         LogCode::Stuck => WSGI_LOG_STUCK,

@@ -50,6 +50,12 @@ pub const WSGI_E_TIMEOUT: wsgi_status = -24;
 pub const WSGI_E_CANCELLED: wsgi_status = -25;
 /// The thread_start of a worker thread failed.
 pub const WSGI_E_THREAD_START: wsgi_status = -26;
+/// A certificate, a key or another thing of TLS is not in order.
+pub const WSGI_E_SSL: wsgi_status = -27;
+/// The client speaks plain HTTP where TLS is spoken (the seed's NoSSLError).
+pub const WSGI_E_NO_SSL: wsgi_status = -28;
+/// A TLS session is broken (the seed's FatalSSLAlert).
+pub const WSGI_E_FATAL_SSL_ALERT: wsgi_status = -29;
 
 /// A flag of calls that could wait: WSGI_AGAIN instead.
 pub const WSGI_NONBLOCK: u32 = 1;

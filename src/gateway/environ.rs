@@ -89,8 +89,10 @@ impl EnvironTemplate {
 pub struct Remote<'a> {
     pub addr: &'a [u8],
     pub port: &'a [u8],
-    /// More about the connection, as the variables of TLS.
-    pub more: Option<&'a Pairs>,
+    /// Who is at the other end of a UNIX socket.
+    pub peer: Option<&'a Pairs>,
+    /// The variables of TLS.
+    pub tls: Option<&'a Pairs>,
 }
 
 /// Made once per connection, built again for each request.
@@ -145,8 +147,11 @@ impl Environ {
         self.server_count = template.common;
         self.all.known_with(REMOTE_ADDR, |arena| arena.extend_from_slice(remote.addr));
         self.all.known_with(REMOTE_PORT, |arena| arena.extend_from_slice(remote.port));
-        if let Some(more) = remote.more {
-            self.all.append(more);
+        if let Some(peer) = remote.peer {
+            self.all.append(peer);
+        }
+        if let Some(tls) = remote.tls {
+            self.all.append(tls);
         }
         self.connection_count = self.all.pairs.len() - self.server_count;
         self.request_line(template.unicode, input, head);

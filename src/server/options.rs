@@ -42,6 +42,8 @@ pub enum OptionKind {
     Text,
     /// The permissions of a file in octal digits, or nothing.
     Mode,
+    /// A text that is not told again.
+    Secret,
     /// One of these.
     Choice(&'static [&'static str]),
 }
@@ -54,6 +56,7 @@ impl OptionKind {
             Self::Seconds(..) => "seconds",
             Self::Flag => "flag",
             Self::Text => "text",
+            Self::Secret => "secret",
             Self::Mode => "mode",
             Self::Choice(_) => "choice",
         }
@@ -66,7 +69,7 @@ impl OptionKind {
             Self::Number(low, high) => format!("a whole number from {low} to {high}"),
             Self::Seconds(low, high) => format!("seconds from {low} to {high}"),
             Self::Flag => "1 or 0, true or false, yes or no, on or off".into(),
-            Self::Text => "text without control characters".into(),
+            Self::Text | Self::Secret => "text without control characters".into(),
             Self::Mode => "an octal mode from 0 to 777, or nothing".into(),
             Self::Choice(choices) => choices.join(" or "),
         }
@@ -79,7 +82,7 @@ impl OptionKind {
             Self::Number(low, i64::MAX) => Some((low as f64, f64::INFINITY)),
             Self::Number(low, high) => Some((low as f64, high as f64)),
             Self::Seconds(low, high) => Some((low, high)),
-            Self::Flag | Self::Text | Self::Mode | Self::Choice(_) => None,
+            Self::Flag | Self::Text | Self::Secret | Self::Mode | Self::Choice(_) => None,
         }
     }
 
@@ -92,7 +95,7 @@ impl OptionKind {
                 .parse::<f64>()
                 .is_ok_and(|value| value.is_finite() && (low..=high).contains(&value)),
             Self::Flag => flag(value).is_some(),
-            Self::Text => !value.chars().any(char::is_control),
+            Self::Text | Self::Secret => !value.chars().any(char::is_control),
             Self::Mode => value.is_empty() || mode(value).is_some(),
             Self::Choice(choices) => choices.contains(&value),
         }
@@ -102,6 +105,8 @@ impl OptionKind {
 /// Options that may be changed while the server runs.
 pub(super) const WHILE_RUNNING: &[&str] = &["shutdown_timeout", "statistics"];
 
+/// What is told of a secret that was set.
+const HIDDEN: &str = "********";
 const DAY: f64 = 86_400.0;
 const BYTES: OptionKind = OptionKind::Number(0, i64::MAX);
 
@@ -136,6 +141,8 @@ options! {
     "request_queue_size" OptionKind::Number(1, 65_535), "1024", "The backlog of the listener.";
     "timeout" OptionKind::Seconds(0.0, DAY), "10",
         "What the finer time-outs follow that were not set; 0: no limit.";
+    "handshake_timeout" OptionKind::Seconds(0.0, DAY), "",
+        "For a whole handshake of TLS, from the connection's first moment; 0: no limit.";
     "header_timeout" OptionKind::Seconds(0.0, DAY), "",
         "For a whole request head, from its first byte; 0: no limit.";
     "keep_alive_timeout" OptionKind::Seconds(0.0, DAY), "",
@@ -161,6 +168,25 @@ options! {
          in the queue. 0: any number.";
     "detached_timeout" OptionKind::Seconds(0.0, DAY), "0",
         "In what time a detached request has to be answered, else its client gets 503; 0: no limit.";
+    "certificate" OptionKind::Text, "",
+        "A PEM file with the server's certificate, maybe with its chain behind it: the server speaks TLS.";
+    "private_key" OptionKind::Text, "",
+        "A PEM file with the certificate's private key; empty: it is in the certificate's file.";
+    "certificate_chain" OptionKind::Text, "",
+        "A PEM file with the certificates between the server's and its authority's.";
+    "private_key_password" OptionKind::Secret, "", "The password of an encrypted private key.";
+    "ssl_adapter" OptionKind::Text, "builtin",
+        "Who speaks TLS: builtin (rustls), pyopenssl (OpenSSL), or what the host has registered.";
+    "minimum_tls_version" OptionKind::Choice(&["1.2", "1.3"]), "1.2", "The oldest version of TLS.";
+    "ciphers" OptionKind::Text, "",
+        "IANA's names of the cipher suites with : between them, the best first; empty: the adapter's choice.";
+    "client_auth" OptionKind::Choice(&["none", "optional", "required"]), "none",
+        "Whether clients show certificates of their own.";
+    "client_ca" OptionKind::Text, "",
+        "A PEM file with the authorities that clients' certificates may be from.";
+    "client_crl" OptionKind::Text, "",
+        "A PEM file with lists of clients' certificates that are good no more.";
+    "session_tickets" OptionKind::Flag, "1", "TLS sessions may be resumed.";
     "max_request_header_size" BYTES, "65536", "Bytes of a request head; 0: no limit.";
     "max_request_header_fields" OptionKind::Number(1, 128), "128", "Fields of a request head.";
     "max_request_line_size" BYTES, "8192", "Bytes of a request line; 0: no limit of its own.";
@@ -236,9 +262,25 @@ impl Options {
     /// The value of an option as it would be written.
     pub(crate) fn get(&self, name: &str) -> Result<String, Error> {
         let spec = spec(name)?;
+        let value = self.value(spec);
+        let hidden = matches!(spec.kind, OptionKind::Secret) && !value.is_empty();
+        Ok(if hidden { HIDDEN.into() } else { value })
+    }
+
+    /// The value of an option, though it be one that is not told.
+    pub(crate) fn secret(&self, name: &str) -> String {
+        spec(name).map(|spec| self.value(spec)).unwrap_or_default()
+    }
+
+    /// Whether an option was set to something else than its default.
+    pub(crate) fn differs(&self, name: &str) -> bool {
+        spec(name).is_ok_and(|spec| self.value(spec) != spec.default_value())
+    }
+
+    fn value(&self, spec: &OptionSpec) -> String {
         let name = canonical(spec.name);
         let set = self.set.iter().find(|(other, _)| *other == name);
-        Ok(set.map_or_else(|| spec.default_value(), |(_, value)| value.clone()))
+        set.map_or_else(|| spec.default_value(), |(_, value)| value.clone())
     }
 
     pub(crate) fn text(&self, name: &str) -> String {

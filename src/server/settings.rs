@@ -1,6 +1,7 @@
 //! From the options to what the engine and the connections work with.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 
@@ -13,13 +14,19 @@ use crate::error::{Error, ErrorKind};
 use crate::error_log::LogLevel;
 use crate::gateway::environ::{EnvironTemplate, ServerInfo};
 use crate::request::head::HeadPolicy;
+use crate::ssl::SSLAdapter;
 
 /// More than so many pollers did not help on any machine.
 const MOST_POLLERS: usize = 4;
 /// `grow` without a `max`; the options take no more either.
 const MOST_THREADS: usize = 10_000;
 
-pub(super) fn settings(options: &Options, bound: &[Address], pull: bool) -> Settings {
+pub(super) fn settings(
+    options: &Options,
+    bound: &[Address],
+    pull: bool,
+    ssl: Option<Arc<dyn SSLAdapter>>,
+) -> Settings {
     let http10 = options.text("protocol") == "HTTP/1.0";
     Settings {
         policy: HeadPolicy {
@@ -50,7 +57,9 @@ pub(super) fn settings(options: &Options, bound: &[Address], pull: bool) -> Sett
         },
         log_level: LogLevel::named(&options.text("log_level")),
         log_events: pull && options.flag("log_events"),
-        environs: environs(options, bound),
+        handshake_timeout: options.milliseconds("handshake_timeout"),
+        environs: environs(options, bound, ssl.is_some()),
+        ssl,
         peercreds: peercreds(options),
         pull,
         detached_timeout: options.milliseconds("detached_timeout"),
@@ -107,7 +116,7 @@ fn peercreds(options: &Options) -> PeerCreds {
 }
 
 /// One for each listener.
-fn environs(options: &Options, bound: &[Address]) -> Vec<EnvironTemplate> {
+fn environs(options: &Options, bound: &[Address], tls: bool) -> Vec<EnvironTemplate> {
     let or = |value: String, other: &dyn Fn() -> String| {
         if value.is_empty() { other() } else { value }
     };
@@ -120,7 +129,7 @@ fn environs(options: &Options, bound: &[Address]) -> Vec<EnvironTemplate> {
             server_name: server_name.as_bytes(),
             server_port: address.port().as_bytes(),
             software: software.as_bytes(),
-            url_scheme: b"http",
+            url_scheme: if tls { b"https" } else { b"http" },
             unicode: options.text("wsgi_version") == "u.0",
         })
     };

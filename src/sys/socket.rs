@@ -32,6 +32,18 @@ pub(crate) fn receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     })
 }
 
+/// [`receive`] into the room that a vector has behind its end.
+pub(crate) fn receive_into(fd: RawFd, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let spare = buffer.spare_capacity_mut();
+    let count = retried(|| {
+        // SAFETY: the room is writable for its length.
+        unsafe { libc::recv(fd, spare.as_mut_ptr().cast(), spare.len(), libc::MSG_DONTWAIT) }
+    })?;
+    // SAFETY: the kernel has written so many bytes there, which is no more than it was given.
+    unsafe { buffer.set_len(buffer.len() + count) };
+    Ok(count)
+}
+
 /// Writes what fits; a client that has left is an error, never a signal.
 pub(crate) fn send(fd: RawFd, data: &[u8]) -> io::Result<usize> {
     send_with(fd, data, 0)

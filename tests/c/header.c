@@ -44,6 +44,9 @@ static const struct {
     {WSGI_E_STOPPING, -22, "WSGI_E_STOPPING"},
     {WSGI_E_INTERRUPTED, -23, "WSGI_E_INTERRUPTED"},
     {WSGI_E_THREAD_START, -26, "WSGI_E_THREAD_START"},
+    {WSGI_E_SSL, -27, "WSGI_E_SSL"},
+    {WSGI_E_NO_SSL, -28, "WSGI_E_NO_SSL"},
+    {WSGI_E_FATAL_SSL_ALERT, -29, "WSGI_E_FATAL_SSL_ALERT"},
 };
 
 static void statuses_keep_their_numbers_and_names(void) {

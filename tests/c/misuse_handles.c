@@ -244,7 +244,7 @@ static void dispatchers(void) {
 static int64_t do_wsgi_abi_version(void) { return (int64_t)wsgi_abi_version() - 1; }
 static int64_t do_wsgi_version(void) { return strlen(wsgi_version()) > 0 ? WSGI_OK : -99; }
 static int64_t do_wsgi_status_name(void) {
-    for (wsgi_status status = WSGI_E_THREAD_START; status <= WSGI_E_NULL; status++)
+    for (wsgi_status status = WSGI_E_FATAL_SSL_ALERT; status <= WSGI_E_NULL; status++)
         CHECK(strncmp(wsgi_status_name(status), "WSGI_E_", 7) == 0);
     CHECK_STR(wsgi_status_name(WSGI_OK), "WSGI_OK");
     CHECK_STR(wsgi_status_name(WSGI_AGAIN), "WSGI_AGAIN");

@@ -84,6 +84,10 @@ CALL(wsgi_request_log) {
 CALL(wsgi_request_on_abort) {
     return wsgi_request_on_abort(server, request, never_called, gift(), give_back);
 }
+CALL(wsgi_request_peer_certificate) {
+    char buffer[64];
+    return wsgi_request_peer_certificate(server, request, 0, buffer, sizeof buffer, NULL);
+}
 CALL(wsgi_request_peer_addr) {
     char text[64];
     return wsgi_request_peer_addr(server, request, text, sizeof text, NULL);
@@ -172,6 +176,7 @@ static const struct request_row {
     ROW(wsgi_request_log,         OK,    OK,    OK,     OK,      OK,     OK),
     ROW(wsgi_request_on_abort,    OK,    OK,    OK,     OK,      OK,     STATE),
     ROW(wsgi_request_peer_addr,   OK,    OK,    OK,     OK,      OK,     OK),
+    ROW(wsgi_request_peer_certificate, STATE, STATE, STATE, STATE, STATE, STATE),
     ROW(wsgi_request_read,        OK,    OK,    OK,     OK,      OK,     OK),
     ROW(wsgi_request_readline,    OK,    OK,    OK,     OK,      OK,     OK),
     ROW(wsgi_request_set_data,    OK,    OK,    OK,     OK,      OK,     OK),

@@ -70,6 +70,15 @@ public:
     std::string local_addr() const {
         return described("wsgi_request_local_addr", wsgi_request_local_addr);
     }
+    // A certificate that the client has shown, as DER: index 0 is its own. "" where there is none.
+    std::string peer_certificate(std::size_t index = 0) const {
+        auto copy = [&](char* buffer, std::size_t capacity, std::size_t* length) {
+            wsgi_status status = wsgi_request_peer_certificate(server_, id_, index, buffer,
+                                                               capacity, length);
+            return status == WSGI_E_STATE ? (*length = 0, WSGI_OK) : status;
+        };
+        return detail::written("wsgi_request_peer_certificate", copy);
+    }
     // Names the request in logs.
     std::string name() const { return described("wsgi_request_id", wsgi_request_id); }
 

@@ -4,6 +4,7 @@
 
 #include "handlers.hpp"
 #include "request.hpp"
+#include "ssl.hpp"
 
 #include <chrono>
 #include <locale>
@@ -122,6 +123,37 @@ public:
         detail::error_slot error;
         error.check(wsgi_server_listen_fd(handle_, fd, error.out()), "wsgi_server_listen_fd");
         return *this;
+    }
+
+    // The server speaks TLS with the adapter, whose files are read here.
+    server& set_ssl_adapter(const ssl_adapter& adapter) {
+        detail::error_slot error;
+        error.check(wsgi_server_set_ssl_adapter(handle_, adapter.native(), error.out()),
+                    "wsgi_server_set_ssl_adapter");
+        return *this;
+    }
+
+    // TLS of the host's own, under a name for ssl_adapter and for the option ssl_adapter.
+    server& register_ssl_adapter(const std::string& name, std::unique_ptr<ssl_factory> factory) {
+        wsgi_ssl_table table = detail::tls_table();
+        detail::error_slot error;
+        error.check(wsgi_ssl_adapter_register(handle_, name.c_str(), &table, factory.release(),
+                                              detail::tls_free_factory, error.out()),
+                    "wsgi_ssl_adapter_register");
+        return *this;
+    }
+
+    // Throws if there is no such kind of adapter, and says which there are.
+    void get_ssl_adapter_class(const std::string& name) const {
+        detail::error_slot error;
+        error.check(wsgi_get_ssl_adapter_class(handle_, name.c_str(), error.out()),
+                    "wsgi_get_ssl_adapter_class");
+    }
+
+    // Reads the certificates of the running server again.
+    void reload_ssl() const {
+        detail::error_slot error;
+        error.check(wsgi_server_reload_ssl(handle_, error.out()), "wsgi_server_reload_ssl");
     }
 
     // Handlers as handlers.hpp describes them, in the place of those that were set before; with

@@ -12,7 +12,7 @@ fn info() -> ServerInfo<'static> {
     }
 }
 
-const REMOTE: Remote = Remote { addr: b"127.0.0.1", port: b"1234", more: None };
+const REMOTE: Remote = Remote { addr: b"127.0.0.1", port: b"1234", peer: None, tls: None };
 
 fn build_with(input: &[u8], info: &ServerInfo, remote: &Remote, policy: &HeadPolicy) -> Environ {
     let mut head = RequestHead::new();
@@ -190,7 +190,7 @@ fn pairs_of_the_connection_and_the_host() {
     head.parse(input, &HeadPolicy::default());
     let mut environ = Environ::new();
     for _ in 0..2 {
-        environ.build(&template, &Remote { more: Some(&more), ..REMOTE }, input, &head);
+        environ.build(&template, &Remote { tls: Some(&more), ..REMOTE }, input, &head);
         assert_eq!((environ.server_count, environ.connection_count), (12, 4));
         assert_eq!(environ.get(b"my.key"), Some(&b"my value"[..]));
         assert_eq!(environ.get(b"HTTPS"), Some(&b"on"[..]));

@@ -1,0 +1,94 @@
+//! The handshake of TLS: a state like any other. It holds no thread while the client is waited for.
+#![forbid(unsafe_code)]
+
+use super::services::Services;
+use super::timing::UNAVAILABLE;
+use super::{HTTPConnection, Phase, Step};
+use crate::channel::Shaken;
+use crate::error_log::{LogCode, LogLevel};
+use crate::request::head::Refusal;
+use crate::ssl::SSLError;
+
+/// The seed's text.
+const NO_SSL: Refusal = Refusal::bad_request(
+    "The client sent a plain HTTP request, but this server only speaks HTTPS on this port.",
+);
+
+impl HTTPConnection {
+    /// What the client sends is TLS, and begins with its handshake.
+    pub(crate) fn begin_handshake(&mut self) {
+        self.phase = Phase::Handshake { many: false };
+        self.channel.secure();
+    }
+
+    /// There are too many connections: this one is told, 503.
+    pub(crate) fn turn_away(&mut self, services: &Services) {
+        match &mut self.phase {
+            // Nothing can be said before the handshake.
+            Phase::Handshake { many } => *many = true,
+            _ => {
+                self.refuse(services, UNAVAILABLE);
+            }
+        }
+    }
+
+    /// The certificates that the client has shown, its own first, as DER.
+    pub(crate) fn client_certificates(&mut self) -> Vec<Vec<u8>> {
+        self.channel.secured().map(|secured| secured.client_certificates()).unwrap_or_default()
+    }
+
+    pub(super) fn has_begun_handshake(&self) -> bool {
+        self.channel.has_begun()
+    }
+
+    pub(super) fn shake_hands(&mut self, services: &Services) -> Step {
+        if !self.readable {
+            return if self.ended || services.draining() { Step::Close } else { Step::Wait };
+        }
+        let (fd, hung_up) = (self.fd(), self.hung_up);
+        let (Some(secured), Some(adapter)) = (self.channel.secured(), &services.settings.ssl)
+        else {
+            return Step::Close;
+        };
+        match secured.shake_hands(fd, hung_up, &**adapter) {
+            Ok(Shaken::Done) => {
+                let many = self.phase == Phase::Handshake { many: true };
+                self.phase = Phase::Head;
+                self.readable = hung_up || !self.channel.is_drained_by(0, 0);
+                if many { self.refuse(services, UNAVAILABLE) } else { Step::Again }
+            }
+            Ok(Shaken::Waits) => {
+                // What holds back is sent first, and then this goes on.
+                self.readable = self.channel.holds_back();
+                if self.readable { Step::Again } else { self.shake_hands(services) }
+            }
+            Ok(Shaken::Ended) => {
+                let why = format_args!("the client left in the TLS handshake");
+                services.log.write(LogLevel::Debug, LogCode::Handshake, why);
+                self.channel.abandon();
+                Step::Close
+            }
+            Err(SSLError::NoSSL) => {
+                self.channel.give_up_tls();
+                self.refuse(services, NO_SSL)
+            }
+            Err(error) => {
+                let text = format_args!("TLS handshake: {error}");
+                services.log.info(LogCode::Handshake, text);
+                // What still comes is thrown away, so that the client gets to read the alert.
+                self.channel.give_up_tls();
+                self.close = true;
+                self.phase = Phase::Lingering { left: super::reading::LINGER_LIMIT };
+                Step::Again
+            }
+        }
+    }
+
+    pub(super) fn handshake_timed_out(&mut self, services: &Services) {
+        let text = format_args!("TLS handshake: the client was too slow");
+        let level = if self.has_begun_handshake() { LogLevel::Info } else { LogLevel::Debug };
+        services.log.write(level, LogCode::Handshake, text);
+        self.channel.abandon();
+        self.phase = Phase::Closing;
+    }
+}
