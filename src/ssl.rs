@@ -8,6 +8,11 @@
 //! `builtin` is rustls, `openssl` (the seed's `pyopenssl`) the system's OpenSSL; a host may bring
 //! another one.
 #![forbid(unsafe_code)]
+// What reads certificates and keys is there for the adapters that are compiled in.
+#![cfg_attr(
+    not(any(feature = "aws-lc-rs", feature = "ring", feature = "openssl")),
+    allow(dead_code)
+)]
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -19,8 +24,14 @@ mod certificate;
 mod classes;
 mod config;
 mod environ;
+mod names;
+#[cfg(feature = "openssl")]
+mod openssl;
 mod pem;
+mod suites;
 
+#[cfg(feature = "openssl")]
+pub use self::openssl::OpenSSLAdapter;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use builtin::BuiltinSSLAdapter;
 pub(crate) use classes::Classes;

@@ -81,12 +81,12 @@ impl fmt::Debug for BuiltinSSLAdapter {
 impl Current {
     fn new(config: &SSLConfig, tickets: Option<Arc<dyn ProducesTickets>>) -> Result<Self, Error> {
         config.check()?;
-        let provider = Arc::new(ciphers::provider(&config.ciphers)?);
+        let provider = Arc::new(ciphers::provider(&config.ciphers, config.tls13_only)?);
         let versions: &[_] = if config.tls13_only { &[&TLS13] } else { &[&TLS13, &TLS12] };
         let certificates = Arc::new(Certificates::new(config, &provider)?);
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(versions)
-            .map_err(|_| none_left(config))?;
+            .map_err(|error| Error::new(ErrorKind::SSL, error.to_string()))?;
         let builder = match clients::verifier(config, &provider)? {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),
@@ -125,10 +125,4 @@ fn default_provider() -> CryptoProvider {
 
 fn library() -> &'static str {
     if cfg!(feature = "aws-lc-rs") { "rustls/0.23 aws-lc-rs" } else { "rustls/0.23 ring" }
-}
-
-fn none_left(config: &SSLConfig) -> Error {
-    let version = if config.tls13_only { "TLS 1.3" } else { "TLS 1.2 or 1.3" };
-    let text = format!("ciphers: none of {} is for {version}", config.ciphers.join(":"));
-    Error::new(ErrorKind::Option, text)
 }

@@ -159,6 +159,12 @@ impl Identity {
     pub(super) fn key_file(&self) -> &str {
         if self.private_key.is_empty() { &self.certificate } else { &self.private_key }
     }
+
+    /// That key and certificate do not belong together.
+    pub(super) fn mismatch(&self) -> Error {
+        let why = format!("it is not the key of the certificate {}", self.certificate);
+        pem::refused(self.key_file(), "private key", &why)
+    }
 }
 
 /// The password is nobody's business.

@@ -1,4 +1,4 @@
-//! Which certificate a client gets: by the name that it asks for (SNI, RFC 6066, section 3).
+//! Which certificate a client gets.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -9,43 +9,29 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::error::Error;
-use crate::ssl::certificate::dns_names;
-use crate::ssl::config::{Identity, Password, SSLConfig};
+use crate::ssl::config::{Identity, SSLConfig};
+use crate::ssl::names::Names;
 use crate::ssl::pem;
 
 /// The certificates of one server.
 #[derive(Debug)]
 pub(super) struct Certificates {
     default: Arc<CertifiedKey>,
-    named: Vec<(String, Arc<CertifiedKey>)>,
+    names: Names<Arc<CertifiedKey>>,
 }
 
 impl Certificates {
     pub(super) fn new(config: &SSLConfig, provider: &CryptoProvider) -> Result<Self, Error> {
-        let password = config.password.as_ref();
-        let mut named = Vec::new();
-        for (name, identity) in &config.sni {
-            let key = Arc::new(certified(identity, password, provider)?);
-            let names = match name {
-                Some(name) => vec![name.to_ascii_lowercase()],
-                None => key.cert.first().map(|own| dns_names(own)).unwrap_or_default(),
-            };
-            if names.is_empty() {
-                let none = "it is for no name, and none was given";
-                return Err(pem::refused(&identity.certificate, "certificate", &none));
-            }
-            named.extend(names.into_iter().map(|name| (name, key.clone())));
-        }
-        Ok(Self { default: Arc::new(certified(&config.identity, password, provider)?), named })
+        let load = |identity: &Identity, certificates| {
+            certified(config, identity, certificates, provider).map(Arc::new)
+        };
+        let names = Names::load(config, load)?;
+        let default = load(&config.identity, config.identity.certificates()?)?;
+        Ok(Self { default, names })
     }
 
-    /// A name itself goes before a wildcard, which stands for one label.
     pub(super) fn of(&self, name: Option<&str>) -> &Arc<CertifiedKey> {
-        let find = |wanted: &str| self.named.iter().find(|(name, _)| name == wanted);
-        let found = name.map(str::to_ascii_lowercase).and_then(|name| {
-            find(&name).or_else(|| find(&format!("*.{}", name.split_once('.')?.1)))
-        });
-        found.map_or(&self.default, |(_, key)| key)
+        self.names.find(name).unwrap_or(&self.default)
     }
 }
 
@@ -56,13 +42,14 @@ impl ResolvesServerCert for Certificates {
 }
 
 fn certified(
+    config: &SSLConfig,
     identity: &Identity,
-    password: Option<&Password>,
+    certificates: Vec<Vec<u8>>,
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, Error> {
-    let certificates = identity.certificates()?.into_iter().map(CertificateDer::from).collect();
+    let certificates = certificates.into_iter().map(CertificateDer::from).collect();
     let file = identity.key_file();
-    let key = pem::private_key(file, password)?;
+    let key = pem::private_key(file, config.password.as_ref())?;
     let key = provider
         .key_provider
         .load_private_key(key)
@@ -73,9 +60,6 @@ fn certified(
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
             Ok(certified)
         }
-        Err(_) => {
-            let why = format!("it is not the key of the certificate {}", identity.certificate);
-            Err(pem::refused(file, "private key", &why))
-        }
+        Err(_) => Err(identity.mismatch()),
     }
 }
