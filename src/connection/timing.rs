@@ -190,11 +190,14 @@ impl HTTPConnection {
             }
             // What has its place in the queue keeps it.
             WaitsFor::Worker | WaitsFor::Nothing => {}
-            // An idle keep-alive ends in silence, a client that does not read our answer too.
-            WaitsFor::NextRequest | WaitsFor::Room | WaitsFor::Goodbye => {
+            // An idle keep-alive ends in silence, a client that does not read our answer too: this
+            // one is not to take it for a whole answer.
+            waits @ (WaitsFor::NextRequest | WaitsFor::Room | WaitsFor::Goodbye) => {
                 self.account_loss(Ended::TimedOut);
                 self.unsent = super::Unsent::default();
-                self.channel.abandon();
+                if waits != WaitsFor::NextRequest {
+                    self.channel.abandon();
+                }
                 self.phase = Phase::Closing;
             }
         }
