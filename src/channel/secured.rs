@@ -112,9 +112,13 @@ impl Secured {
     pub(crate) fn receive(&mut self, fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let Some(session) = self.session.as_mut() else { return Ok(0) };
-            if let Some(count) = session.read(buffer)? {
+            let read = session.read(buffer);
+            if let Ok(Some(count)) = read {
                 return Ok(count);
             }
+            // Some sessions look at what came only now, and have an answer to it: keys, an alert.
+            let _held_back = self.send_all(fd);
+            read?;
             if buffer.is_empty() || (self.at == self.incoming.len() && !self.fetch(fd)?) {
                 // An end without a goodbye is for the reader of the body to judge, which knows
                 // how much was to come.

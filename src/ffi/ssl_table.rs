@@ -281,11 +281,12 @@ impl SSLSession for HostSession {
             let buffer = plaintext.as_mut_ptr().cast();
             (self.functions.read)(self.session, buffer, plaintext.len(), &mut count)
         };
+        let collected = self.collect();
         match status {
-            WSGI_OK => Ok(Some(count.min(plaintext.len()))),
+            WSGI_OK => collected.map(|()| Some(count.min(plaintext.len()))),
             WSGI_AGAIN => {
                 self.readable = false;
-                Ok(None)
+                collected.map(|()| None)
             }
             status => check("read", status).map(|()| None),
         }
