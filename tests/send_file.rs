@@ -2,29 +2,13 @@
 
 mod support;
 
-use std::fs::File;
-use std::io::Write;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use support::{App, Client, path, serve};
+use support::{App, Client, file_with, path, serve};
 use wsgiserver::{Outcome, Request, RequestError};
-
-/// A file of some size that nobody else sees.
-fn file_of(size: usize) -> File {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("wsgiserver-send-file-{}-{number}", std::process::id());
-    let name = std::env::temp_dir().join(name);
-    let mut file = File::options().read(true).write(true).create_new(true).open(&name).unwrap();
-    std::fs::remove_file(name).unwrap();
-    file.write_all(&vec![b'f'; size]).unwrap();
-    file
-}
 
 /// `/SIZE` sends a file of that size, from its second byte on.
 fn application() -> App<impl Fn(&Request<'_>) -> Outcome + Send + Sync + 'static> {
     App(|request: &Request<'_>| {
-        let file = file_of(path(request)[1..].parse().unwrap());
+        let file = file_with(&vec![b'f'; path(request)[1..].parse().unwrap()]);
         let headers = [("Content-Type", "text/plain")];
         request.start_response("200 OK", &headers, false).unwrap();
         match request.send_file(&file, 1, None) {

@@ -3,8 +3,10 @@
 
 pub mod listening;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -47,8 +49,20 @@ pub fn path(request: &Request<'_>) -> String {
     request.environ(|environ| path(environ.get(b"PATH_INFO"))).unwrap()
 }
 
-/// A client's connection.
-pub struct Client(pub TcpStream);
+/// A file that nobody else sees.
+pub fn file_with(content: &[u8]) -> File {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("wsgiserver-test-{}-{number}", std::process::id());
+    let name = std::env::temp_dir().join(name);
+    let mut file = File::options().read(true).write(true).create_new(true).open(&name).unwrap();
+    std::fs::remove_file(name).unwrap();
+    file.write_all(content).unwrap();
+    file
+}
+
+/// A client's connection, over a socket or what is on it.
+pub struct Client<S = TcpStream>(pub S);
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
@@ -58,6 +72,16 @@ impl Client {
         Self(stream)
     }
 
+    /// Whether an answer is there, without waiting for it.
+    pub fn has_answer(&self) -> bool {
+        self.0.set_nonblocking(true).unwrap();
+        let answered = self.0.peek(&mut [0]).is_ok();
+        self.0.set_nonblocking(false).unwrap();
+        answered
+    }
+}
+
+impl<S: Read + Write> Client<S> {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.0.write_all(bytes.as_ref()).unwrap();
         self
@@ -90,14 +114,6 @@ impl Client {
             head.push(byte[0]);
         }
         String::from_utf8(head).unwrap()
-    }
-
-    /// Whether an answer is there, without waiting for it.
-    pub fn has_answer(&self) -> bool {
-        self.0.set_nonblocking(true).unwrap();
-        let answered = self.0.peek(&mut [0]).is_ok();
-        self.0.set_nonblocking(false).unwrap();
-        answered
     }
 
     /// Everything up to the server's end of the connection.

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# certificates.sh FOLDER: makes there what the TLS tests need, with the openssl command. NAME.pem is
+# a certificate, NAME.key its key. Names of the tests' domains end in .test.
+set -euo pipefail
+cd "$1"
+
+cat >ca.cnf <<'END'
+[ca]
+default_ca = authority
+[authority]
+database = $ENV::ISSUER.index
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+default_crl_days = 30
+crlnumber = $ENV::ISSUER.crlnumber
+crl_extensions = list
+unique_subject = no
+preserve = yes
+policy = anything
+[anything]
+countryName = optional
+organizationName = optional
+organizationalUnitName = optional
+commonName = optional
+emailAddress = optional
+[list]
+authorityKeyIdentifier = keyid
+END
+
+key() { # NAME
+    openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.key" 2>/dev/null ||
+        openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.key"
+}
+
+authority() { # NAME
+    key "$1"
+    openssl req -x509 -new -key "$1.key" -days 30 -subj "/O=Tests/CN=$1" -out "$1.pem" \
+        -addext keyUsage=critical,keyCertSign,cRLSign
+    : >"$1.index"
+}
+
+# The key is made unless it is there.
+signed() { # NAME ISSUER SUBJECT EXTENSIONS [START END]
+    [[ -e $1.key ]] || key "$1"
+    openssl req -new -key "$1.key" -subj "$3" -out "$1.csr"
+    printf '%b\n' "$4" >"$1.ext"
+    ISSUER=$2 openssl ca -batch -notext -config ca.cnf -cert "$2.pem" -keyfile "$2.key" \
+        -in "$1.csr" -extfile "$1.ext" -out "$1.pem" \
+        -startdate "${5:-20200101000000Z}" -enddate "${6:-20991231235959Z}"
+}
+
+server() { # NAME ISSUER NAMES
+    signed "$1" "$2" "/O=Tests/CN=$1" "subjectAltName=$3"
+}
+
+client() { # NAME ISSUER [START END]
+    local subject="/C=SE/O=Example, Inc/OU=one/OU=two/CN=$1/emailAddress=$1@example.test"
+    signed "$1" "$2" "$subject" \
+        "extendedKeyUsage=clientAuth\nsubjectAltName=DNS:$1.test,email:$1@example.test" "${@:3}"
+}
+
+revocations() { # FILE ISSUER
+    [[ -e $2.crlnumber ]] || echo 01 >"$2.crlnumber"
+    ISSUER=$2 openssl ca -config ca.cnf -cert "$2.pem" -keyfile "$2.key" -gencrl -out "$1"
+}
+
+make_servers() {
+    authority root
+    signed between root /O=Tests/CN=between "basicConstraints=critical,CA:TRUE"
+    : >between.index
+    server server between DNS:server.test,DNS:localhost
+    server next between DNS:server.test,DNS:localhost
+    server exact root DNS:exact.wild.test
+    server wild root 'DNS:*.wild.test'
+    openssl genrsa -out rsa.key 2048
+    server rsa root DNS:server.test,DNS:localhost
+    cat server.pem between.pem server.key >all-in-one.pem
+}
+
+make_clients() {
+    authority client-ca
+    authority stranger-ca
+    client good client-ca
+    client revoked client-ca
+    client expired client-ca 20200101000000Z 20200201000000Z
+    client stranger stranger-ca
+    revocations empty.crl client-ca
+    ISSUER=client-ca openssl ca -config ca.cnf -cert client-ca.pem -keyfile client-ca.key \
+        -revoke revoked.pem
+    revocations clients.crl client-ca
+}
+
+# The password is "secret".
+make_keys() {
+    openssl pkcs8 -topk8 -in server.key -passout pass:secret -v2 aes-256-cbc -out pkcs8-aes.key
+    openssl pkcs8 -topk8 -in server.key -passout pass:secret -v2 des3 -out pkcs8-3des.key
+    openssl pkcs8 -topk8 -in server.key -passout pass:secret -scrypt -out pkcs8-scrypt.key
+    openssl ec -in server.key -out sec1.key
+    openssl ec -in server.key -aes256 -passout pass:secret -out sec1-aes256.key
+    openssl ec -in server.key -aes128 -passout pass:secret -out sec1-aes128.key
+    openssl ec -in server.key -des3 -passout pass:secret -out sec1-3des.key
+    openssl rsa -in rsa.key -traditional -out pkcs1.key
+    openssl rsa -in rsa.key -traditional -aes192 -passout pass:secret -out pkcs1-aes192.key
+    openssl pkcs8 -topk8 -in rsa.key -passout pass:secret -v2 aes-128-cbc -out pkcs8-rsa.key
+}
+
+make_garbage() {
+    printf 'neither a certificate nor a key\n' >no-pem.pem
+    printf -- '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' >no-certificate.pem
+    printf -- '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n' >no-key.key
+    printf -- '-----BEGIN PRIVATE KEY-----\n####\n' >no-end.key
+}
+
+make_servers
+make_clients
+make_keys
+make_garbage

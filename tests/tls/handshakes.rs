@@ -1,0 +1,156 @@
+//! What is agreed upon, and how long that may take.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustls::{CipherSuite, version};
+
+use crate::application::serve;
+use crate::client::{BOTH, VERSIONS, config, connect, connect_as, get, try_get, try_get_on};
+use crate::support::{Client, DEADLINE, eventually};
+
+pub fn both_versions_are_spoken(adapter: &str) {
+    let (server, address) = serve(adapter, &[]);
+    for (version, name) in VERSIONS {
+        let config = Arc::new(config(&[version], None));
+        let mut client = connect_as(address, &config, "server.test");
+        assert_eq!(client.get("/").answer(), (200, "hello".into()), "{name}");
+        assert_eq!(client.get("/large/3").answer().0, 200, "the connection is kept");
+        let spoken = client.0.conn.protocol_version().unwrap();
+        assert_eq!(format!("{spoken:?}"), name.replace('.', "_"));
+    }
+    server.stop();
+}
+
+pub fn below_the_minimum_version_nothing_is_spoken(adapter: &str) {
+    let (_server, address) = serve(adapter, &[("minimum_tls_version", "1.3")]);
+    let [old, new] = VERSIONS.map(|(version, _)| Arc::new(config(&[version], None)));
+    let error = try_get(address, &old, "server.test", "/").unwrap_err().to_string();
+    assert!(error.contains("ProtocolVersion"), "{error}");
+    assert_eq!(get(address, &new, "server.test", "/"), "hello");
+}
+
+pub fn the_chosen_ciphers_are_spoken_and_no_others(adapter: &str) {
+    for (names, spoken) in [
+        ("TLS_CHACHA20_POLY1305_SHA256", CipherSuite::TLS13_CHACHA20_POLY1305_SHA256),
+        (
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        ),
+        (
+            "ecdhe-ecdsa-chacha20-poly1305",
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        ),
+        (
+            "TLS_AES_128_GCM_SHA256:ECDHE-ECDSA-AES256-GCM-SHA384",
+            CipherSuite::TLS13_AES_128_GCM_SHA256,
+        ),
+    ] {
+        let (server, address) = serve(adapter, &[("ciphers", names)]);
+        let mut client = connect(address);
+        assert_eq!(try_get_on(&mut client, "/").unwrap(), "hello", "{names}");
+        let suite = client.0.conn.negotiated_cipher_suite().unwrap().suite();
+        assert_eq!(suite, spoken, "{names}");
+        server.stop();
+    }
+    let (_server, address) = serve(adapter, &[("ciphers", "ECDHE-RSA-AES128-GCM-SHA256")]);
+    let config = Arc::new(config(BOTH, None));
+    let error = try_get(address, &config, "server.test", "/").unwrap_err().to_string();
+    assert!(error.contains("HandshakeFailure"), "the key is no RSA key: {error}");
+}
+
+pub fn http_1_1_is_agreed_upon(adapter: &str) {
+    let (_server, address) = serve(adapter, &[]);
+    let agreed = |offered: &[&str]| {
+        let mut config = config(BOTH, None);
+        config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let mut client = connect_as(address, &Arc::new(config), "server.test");
+        assert_eq!(try_get_on(&mut client, "/").unwrap(), "hello");
+        client.0.conn.alpn_protocol().map(<[u8]>::to_vec)
+    };
+    assert_eq!(agreed(&["h2", "http/1.1"]).unwrap(), b"http/1.1");
+    assert_eq!(agreed(&["http/1.1"]).unwrap(), b"http/1.1");
+    assert_eq!(agreed(&[]), None);
+}
+
+pub fn a_client_that_wants_another_protocol_is_refused(adapter: &str) {
+    let (_server, address) = serve(adapter, &[]);
+    let mut config = config(BOTH, None);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let error = try_get(address, &Arc::new(config), "server.test", "/").unwrap_err().to_string();
+    assert!(error.contains("NoApplicationProtocol"), "{error}");
+}
+
+/// Each of them as far as it can go without another word of its own.
+pub fn stalled_handshakes_slow_nobody(adapter: &str) {
+    let (server, address) = serve(adapter, &[("numthreads", "2")]);
+    let hello = client_hello();
+    let stalled: Vec<_> = (0..1_000)
+        .map(|index| {
+            let mut client = Client::connect(address);
+            let part = match index % 3 {
+                0 => 0,
+                1 => hello.len() / 2,
+                _ => hello.len(),
+            };
+            client.send(&hello[..part]);
+            client
+        })
+        .collect();
+    let config = Arc::new(config(&[&version::TLS13], None));
+    let begun = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(get(address, &config, "server.test", "/"), "hello");
+    }
+    assert!(begun.elapsed() < DEADLINE / 2, "20 clients took {:?}", begun.elapsed());
+    drop(stalled);
+    assert_eq!(server.stop(), 0);
+}
+
+pub fn a_slow_handshake_comes_to_its_end(adapter: &str) {
+    let (_server, address) = serve(adapter, &[("numthreads", "1")]);
+    for (version, _) in VERSIONS {
+        let config = Arc::new(config(&[version], None));
+        let mut slow = connect_as(address, &config, "server.test");
+        let (tls, socket) = (&mut slow.0.conn, &mut slow.0.sock);
+        while tls.is_handshaking() {
+            if tls.wants_write() {
+                let mut flight = Vec::new();
+                tls.write_tls(&mut flight).unwrap();
+                for byte in flight {
+                    socket.write_all(&[byte]).unwrap();
+                }
+            } else {
+                assert_ne!(tls.read_tls(socket).unwrap(), 0);
+                tls.process_new_packets().unwrap();
+            }
+        }
+        assert_eq!(slow.get("/").answer(), (200, "hello".into()));
+    }
+}
+
+pub fn a_handshake_that_takes_too_long_is_ended(adapter: &str) {
+    let (_server, address) = serve(adapter, &[("handshake_timeout", "0.2")]);
+    let hello = client_hello();
+    for part in [0, hello.len() / 2] {
+        let mut client = Client::connect(address);
+        client.send(&hello[..part]);
+        assert!(client.rest().is_empty());
+    }
+    let mut kept = connect(address);
+    assert_eq!(kept.get("/").answer().0, 200);
+    let later = Instant::now() + std::time::Duration::from_millis(400);
+    eventually("the handshake's time is up", || Instant::now() > later);
+    assert_eq!(kept.get("/").answer().0, 200, "who is through with it has all the time");
+}
+
+/// The first bytes of a client.
+pub fn client_hello() -> Vec<u8> {
+    let name = "server.test".try_into().unwrap();
+    let config = Arc::new(config(BOTH, None));
+    let mut tls = rustls::ClientConnection::new(config, name).unwrap();
+    let mut hello = Vec::new();
+    tls.write_tls(&mut hello).unwrap();
+    hello
+}
