@@ -53,7 +53,9 @@ test_needs() { # PART
     need_command cc gcc libc6-dev
     case $1 in
         lint) need_rust rustfmt clippy ;;
-        examples | docs) need_rust && need_command python3 python3 ;;
+        examples) need_rust && need_command python3 python3 && need_command openssl openssl &&
+            need_command curl curl ;;
+        docs) need_rust && need_command python3 python3 ;;
         wire) need_rust && need_command python3 python3 && need_command g++ g++ ;;
         c) need_rust && need_command openssl openssl ;;
         cpp) need_rust && cpp_needs ;;

@@ -24,7 +24,7 @@ static int give_up(const char *program, wsgi_error *error) {
 }
 
 /* Serves to the end; gives the program's exit code. The server frees user_data when it is done. */
-static int run(const char *program, const char *port, wsgi_app_fn app, void *user_data,
+static inline int run(const char *program, const char *port, wsgi_app_fn app, void *user_data,
                wsgi_free_fn free_user_data) {
     wsgi_error *error = NULL;
     char address[64];
