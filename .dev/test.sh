@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust models c cpp examples docs wire headers package demo"
+test_parts="lint rust tls models c cpp examples docs wire headers package demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
@@ -12,6 +12,8 @@ test_parts="lint rust models c cpp examples docs wire headers package demo"
 . "$root/.dev/test-package.sh"
 # shellcheck source=.dev/test-sanitize.sh
 . "$root/.dev/test-sanitize.sh"
+# shellcheck source=.dev/test-tls.sh
+. "$root/.dev/test-tls.sh"
 
 # Only when it is asked for.
 test_extra_parts="sanitize"
@@ -53,10 +55,13 @@ test_needs() { # PART
     need_command cc gcc libc6-dev
     case $1 in
         lint) need_rust rustfmt clippy ;;
+        rust) need_rust && need_command openssl openssl ;;
+        tls) need_rust clippy && tls_needs ;;
         examples) need_rust && need_command python3 python3 && need_command openssl openssl &&
             need_command curl curl ;;
         docs) need_rust && need_command python3 python3 ;;
-        wire) need_rust && need_command python3 python3 && need_command g++ g++ ;;
+        wire) need_rust && need_command python3 python3 && need_command g++ g++ &&
+            need_command openssl openssl ;;
         c) need_rust && need_command openssl openssl ;;
         cpp) need_rust && cpp_needs ;;
         headers) need_rust && headers_needs ;;
@@ -151,13 +156,17 @@ test_docs() {
 
 # The same bytes must give the same answers however they are cut.
 test_wire() {
-    local language split start failed=0
+    local language split over start failed=0
     for language in $serve_languages; do
         build_serve "$language"
         start=$(printf '%q ' "${serve_program[@]}" fixture)
         for split in whole pieces bytes; do
             echo "the fixture in $language, cut as $split:"
             python3 tests/wire/run.py --start "$start" --split "$split" || failed=1
+        done
+        for over in unix tls; do
+            echo "the fixture in $language, over $over:"
+            python3 tests/wire/run.py --start "$start" --over "$over" || failed=1
         done
     done
     return $failed

@@ -33,6 +33,11 @@ set(wsgiserver_soname libwsgiserver.so.${wsgiserver_soversion})
 # What `rustc --print native-static-libs` says for a program that links the static library, less
 # gcc_s and c: the compiler adds these, or their static forms, by itself.
 set(wsgiserver_native_libraries util rt pthread m dl)
+set(cargo_features "")
+if(WSGISERVER_OPENSSL)
+    set(cargo_features --features openssl)
+    list(PREPEND wsgiserver_native_libraries ssl crypto)
+endif()
 
 set(WSGISERVER_CARGO_TARGET_DIR ${PROJECT_BINARY_DIR}/cargo
     CACHE PATH "cargo's target folder; another one may share what is built there")
@@ -45,7 +50,7 @@ set(wsgiserver_output_dir ${WSGISERVER_CARGO_TARGET_DIR}/$<IF:$<CONFIG:Debug>,de
 add_custom_target(
     wsgiserver_cargo ALL
     COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${WSGISERVER_CARGO_TARGET_DIR}
-            ${CARGO_EXECUTABLE} build --locked --lib $<$<NOT:$<CONFIG:Debug>>:--release>
+            ${CARGO_EXECUTABLE} build --locked --lib ${cargo_features} $<$<NOT:$<CONFIG:Debug>>:--release>
     COMMAND ${CMAKE_COMMAND} -E create_symlink libwsgiserver.so
             ${wsgiserver_output_dir}/${wsgiserver_soname}
     BYPRODUCTS ${wsgiserver_release_dir}/libwsgiserver.so ${wsgiserver_release_dir}/libwsgiserver.a

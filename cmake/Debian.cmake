@@ -78,6 +78,9 @@ This package has the headers, the static library, and what CMake and
 pkg-config need.")
 set(CPACK_DEBIAN_LIBDEVELOPMENT_PACKAGE_DEPENDS
     "${library_package} (= ${PROJECT_VERSION}-1), libc6-dev")
+if(WSGISERVER_OPENSSL)
+    string(APPEND CPACK_DEBIAN_LIBDEVELOPMENT_PACKAGE_DEPENDS ", libssl-dev")
+endif()
 
 # The Depends of the library are known once it is built, so they are looked up when cpack runs.
 set(debian_library ${wsgiserver_release_dir}/libwsgiserver.so)

@@ -69,7 +69,7 @@ pub(super) fn dns_names(der: &[u8]) -> Vec<String> {
     let mut names: Vec<_> = names.iter().filter_map(dns).map(str::to_ascii_lowercase).collect();
     if names.is_empty() {
         let subject = attributes(&certificate.tbs_certificate.subject);
-        names.extend(subject.filter(|part| part_name(part) == Some("CN")).map(|part| text(part)));
+        names.extend(subject.filter(|part| part_name(part) == Some("CN")).map(text));
     }
     names
 }

@@ -27,7 +27,7 @@ pub fn serve(adapter: &str, options: &[(&str, &str)]) -> (Arc<HTTPServer>, Socke
 /// `hello`, the environ, or a body of some size in one of the ways that there are.
 pub fn respond(request: &Request<'_>) -> Outcome {
     let path = path(request);
-    let (route, number) = path[1..].split_once('/').unwrap_or((&path[1..], "0"));
+    let (route, number) = path[1..].split_once('/').unwrap_or_else(|| (&path[1..], "0"));
     let body = pattern(number.parse().unwrap());
     let done = match route {
         "environ" => return ok(request, &environ(request)),
@@ -62,7 +62,7 @@ fn stream(request: &Request<'_>, body: &[u8]) -> Result<(), RequestError> {
 
 fn send_file(request: &Request<'_>, body: &[u8]) -> Result<(), RequestError> {
     request.start_response("200 OK", &[TEXT], false)?;
-    request.send_file(&file_with(body), 0, None)
+    request.send_file(file_with(body), 0, None)
 }
 
 fn echo(request: &Request<'_>) -> Result<(), RequestError> {

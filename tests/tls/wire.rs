@@ -3,12 +3,13 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use crate::application::serve;
 use crate::certificates::file;
 use crate::client::{Secure, connect};
 use crate::handshakes::client_hello;
-use crate::support::Client;
+use crate::support::{Client, DEADLINE};
 
 /// The seed's text.
 const PLAIN: &str =
@@ -32,6 +33,7 @@ pub fn garbage_is_closed(adapter: &str) {
     let (mut other_kind, mut other_length) = (hello.clone(), hello.clone());
     other_kind[5] = 2;
     other_length[8] = other_length[8].wrapping_add(1);
+    let begun = Instant::now();
     for garbage in [
         &[0; 100][..],
         &[0xff; 5000],
@@ -47,6 +49,7 @@ pub fn garbage_is_closed(adapter: &str) {
         client.send(garbage);
         closes(&mut client);
     }
+    assert!(begun.elapsed() < DEADLINE / 2, "garbage is not waited with: {:?}", begun.elapsed());
     // Behind the handshake, too.
     let mut client = connect(address);
     assert_eq!(client.get("/").answer().0, 200);
@@ -138,7 +141,7 @@ pub fn pipelined_requests_in_one_record(adapter: &str) {
 }
 
 pub fn a_goodbye_comes_at_the_end(adapter: &str) {
-    let (server, address) = serve(adapter, &[("timeout", "0.3")]);
+    let (server, address) = serve(adapter, &[("keep_alive_timeout", "0.3")]);
     // An end without one would be an error of reading.
     let mut idle = connect(address);
     assert_eq!(idle.get("/").answer().0, 200);

@@ -2,7 +2,8 @@
 """Plays the cases in *.json against a running `fixture` application and compares what comes back.
 
     run.py --port N [--only REGEX] [--split whole|pieces|bytes] [-v] [FILE ...]
-    run.py --start "COMMAND" ...      COMMAND is given a port (0) and the options a case needs,
+    run.py --start "COMMAND" [--over tcp|unix|tls] ...
+                                      COMMAND is given a port (0) and the options a case needs,
                                       and prints `listening on URL`; e.g. "./dev serve fixture c"
 
 With --port, cases that need options of their own server are left out and counted. Exits 1 if a
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 
+import ways
 import wire
 
 
@@ -28,8 +30,9 @@ def main():
     for case in cases:
         groups.setdefault(json.dumps(case.get("options", {}), sort_keys=True), []).append(case)
     totals = {"passed": 0, "failed": 0, "left out": 0}
-    for options, group in groups.items():
-        play_group(arguments, json.loads(options), group, totals)
+    with ways.way(arguments.over) as way:
+        for options, group in groups.items():
+            play_group(arguments, way, json.loads(options), group, totals)
     print(", ".join(f"{count} {what}" for what, count in totals.items()))
     return 1 if totals["failed"] or not totals["passed"] else 0
 
@@ -44,9 +47,13 @@ def parse_arguments():
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--only", type=re.compile, default=re.compile(""), metavar="REGEX")
     parser.add_argument("--split", choices=["whole", "pieces", "bytes"], default="pieces")
+    parser.add_argument("--over", choices=ways.NAMES, default="tcp")
     parser.add_argument("--deadline", type=float, default=10, help="seconds for one answer")
     parser.add_argument("-v", "--verbose", action="store_true")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.port is not None and arguments.over != "tcp":
+        parser.error("--over goes with --start")
+    return arguments
 
 
 def load(files):
@@ -56,16 +63,19 @@ def load(files):
             yield dict(case, name=f"{file.stem}: {case['name']}")
 
 
-def play_group(arguments, options, cases, totals):
+def play_group(arguments, way, options, cases, totals):
     """Plays the cases that need the same options, on one server."""
     if arguments.port is not None and options:
         totals["left out"] += len(cases)
         return
-    server = Started(arguments.start, options) if arguments.start else None
+    server = Started(arguments.start, way, options) if arguments.start else None
     try:
-        port = server.port if server else arguments.port
+        address = server.address if server else (arguments.host, arguments.port)
+        connect = lambda: way.connect(address, arguments.deadline)
         for case in cases:
-            complaint = wire.play(case, arguments.host, port, arguments.split, arguments.deadline)
+            complaint = wire.play(
+                case, connect, way.differs, arguments.split, arguments.deadline
+            )
             totals["failed" if complaint else "passed"] += 1
             if complaint:
                 print(f"FAIL {case['name']}\n     ({case['row']})\n     {complaint}")
@@ -79,18 +89,18 @@ def play_group(arguments, options, cases, totals):
 
 
 class Started:
-    """A server of our own on a free port."""
+    """A server of our own on a free port, or wherever the way leads."""
 
-    def __init__(self, command, options):
+    def __init__(self, command, way, options):
+        options = {**way.options, **options}
         flags = [word for name, value in options.items() for word in ("--" + name, value)]
         self.process = subprocess.Popen(
             [*command, "0", *flags], stdout=subprocess.PIPE, text=True
         )
         line = self.process.stdout.readline()
-        found = re.fullmatch(r"listening on http://[^:]*:(\d+)/?\n", line)
-        if not found:
+        self.address = way.address(line)
+        if not self.address:
             sys.exit(f"{command} said {line!r}, exit code {self.process.wait(30)}")
-        self.port = int(found[1])
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

@@ -27,9 +27,10 @@ def check_case(case, file):
         raise SystemExit(f"{file}: {case['name']}: bad or missing field {sorted(unknown)}")
 
 
-def play(case, host, port, split, deadline):
-    """Plays one case; None if all is as expected, else what is not."""
-    connection = Connection(host, port, deadline)
+def play(case, connect, differs, split, deadline):
+    """Plays one case on a socket that `connect` gives; None if all is as expected, else what is
+    not. What the application sees in any case when it is reached like that `differs`."""
+    connection = Connection(connect(), deadline)
     try:
         answers = Answers(case["expect"], connection)
         for piece in pieces_of(case["send"], split):
@@ -40,8 +41,10 @@ def play(case, host, port, split, deadline):
             else:
                 connection.send(piece["bytes"])
         answers.read_rest()
-        check_saw(case.get("saw", {}), answers)
+        saw = case.get("saw", {})
+        check_saw({key: differs.get(key, value) for key, value in saw.items()}, answers)
         check_end(case.get("closes"), connection)
+        check_goodbye(case, connection)
     except Wrong as wrong:
         return str(wrong)
     finally:
@@ -76,9 +79,8 @@ class Connection:
     """A socket whose every wait has a deadline; reads while it sends, so that neither side waits
     for the other."""
 
-    def __init__(self, host, port, deadline):
-        self.socket = socket.create_connection((host, port), deadline)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, connected, deadline):
+        self.socket = connected
         self.socket.setblocking(False)
         self.deadline = deadline
         self.data = b""
@@ -298,6 +300,15 @@ def check_saw(saw, answers):
     for key, value in saw.items():
         if lines.get(key) != value:
             raise Wrong(f"the application saw {key} as {lines.get(key)!r}, expected {value!r}")
+
+
+def check_goodbye(case, connection):
+    """TLS: a proper end is announced, and one that cuts an answer is not."""
+    if connection.ended != "closed" or not hasattr(connection.socket, "goodbye"):
+        return
+    cut = bool(case["expect"]) and case["expect"][-1].get("cut", False)
+    if cut is not None and connection.socket.goodbye == cut:
+        raise Wrong("a cut answer ended with a goodbye" if cut else "the end came without goodbye")
 
 
 def check_end(closes, connection):

@@ -2,11 +2,15 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, Read, Write};
+use std::ops::RangeInclusive;
 
 /// Type, version and length stand before each record (RFC 8446, section 5.1).
 const HEADER: usize = 5;
 /// The most that may follow (RFC 5246, section 6.2.3).
 const LARGEST: usize = 16 * 1024 + 2048;
+
+/// Change of the cipher, alert, handshake, data: the first byte of a record.
+const KINDS: RangeInclusive<u8> = 20..=23;
 
 /// Gives OpenSSL whole records, so that it is known whether there is something for it.
 #[derive(Default)]
@@ -36,6 +40,11 @@ impl Memory {
     /// Whether a read gives something.
     pub(super) fn is_readable(&self) -> bool {
         self.record > 0 || whole_record(self.unread()) > 0
+    }
+
+    /// Whether what was not read is a record or its beginning, if it is anything.
+    pub(super) fn has_record(&self) -> bool {
+        self.record > 0 || self.unread().first().is_none_or(|kind| KINDS.contains(kind))
     }
 
     /// Bytes for the client that were not taken.
@@ -102,8 +111,7 @@ impl Write for Memory {
 /// for OpenSSL to refuse: all of it then.
 fn whole_record(data: &[u8]) -> usize {
     match *data {
-        // Change of the cipher, alert, handshake, data.
-        [20..=23, 3, _, high, low, ..] => {
+        [kind, 3, _, high, low, ..] if KINDS.contains(&kind) => {
             let length = usize::from(u16::from_be_bytes([high, low]));
             match HEADER + length {
                 size if size <= data.len() => size,
@@ -111,7 +119,7 @@ fn whole_record(data: &[u8]) -> usize {
                 _ => 0,
             }
         }
-        [20..=23] | [20..=23, 3] | [20..=23, 3, _] | [20..=23, 3, _, _] => 0,
+        [kind] | [kind, 3] | [kind, 3, _] | [kind, 3, _, _] if KINDS.contains(&kind) => 0,
         _ => data.len(),
     }
 }
@@ -162,6 +170,7 @@ mod tests {
             let mut memory = Memory::default();
             memory.feed(data);
             assert!(memory.is_readable());
+            assert_eq!(memory.has_record(), data[0] == 0x16);
             assert_eq!(read(&mut memory), data);
         }
     }

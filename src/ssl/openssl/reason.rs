@@ -27,7 +27,6 @@ pub(super) fn of(error: &Error, ssl: &SslRef) -> SSLError {
             format!("the client's certificate was refused: {verified}")
         }
         None => match why.as_str() {
-            "http request" => return SSLError::NoSSL,
             "peer did not return a certificate" => "the client showed no certificate".into(),
             _ => why,
         },

@@ -45,6 +45,10 @@ impl SSLSession for Session {
     fn feed(&mut self, encrypted: &[u8]) -> Result<usize, SSLError> {
         self.tls.get_mut().feed(encrypted);
         if self.handshaking {
+            // OpenSSL would wait for the rest of a hello of SSL 2.
+            if !self.tls.get_ref().has_record() {
+                return Err(SSLError::FatalSSLAlert("the client sent no TLS".into()));
+            }
             reason::forget();
             match self.tls.accept() {
                 Ok(()) => self.handshaking = false,
