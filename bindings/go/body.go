@@ -1,0 +1,91 @@
+package wsgiserver
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/textproto"
+	"sync"
+	"sync/atomic"
+
+	"wsgiserver/internal/native"
+)
+
+// body is a request's body: read from the client as the handler asks for it. The first read sends
+// "100 Continue" to a client that waits for it.
+type body struct {
+	exchange *exchange
+	request  *http.Request // for its trailers
+	closed   atomic.Bool
+
+	mu  sync.Mutex // one read at a time
+	err error      // what all further reads return
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	if b.err != nil || len(p) == 0 {
+		return 0, b.err
+	}
+	x := b.exchange
+	count := 0
+	status, err := x.until(&x.readDeadline, false, func() (status native.Status) {
+		count, status = x.engine.native.Read(x.id, p)
+		return status
+	})
+	if err != nil {
+		return 0, err // a deadline may be moved
+	}
+	if count > 0 {
+		return count, nil
+	}
+	b.err = b.reason(status)
+	return 0, b.err
+}
+
+// reason why there is nothing more.
+func (b *body) reason(status native.Status) error {
+	switch status {
+	case native.OK:
+		b.takeTrailers()
+		return io.EOF
+	case native.ClientGone:
+		return io.ErrUnexpectedEOF
+	case native.BodyTooLarge:
+		return &http.MaxBytesError{Limit: b.exchange.engine.maxBody()}
+	case native.BadBody:
+		return errors.New("http: invalid request body") // and no more of it, so no io.ErrUnexpectedEOF
+	}
+	return b.exchange.problem("read", status)
+}
+
+func (b *body) takeTrailers() {
+	if b.request.ContentLength >= 0 {
+		return
+	}
+	x := b.exchange
+	var found [][2]string
+	x.call(func() (status native.Status) {
+		found, status = x.engine.native.Trailers(x.id)
+		return status
+	})
+	for _, field := range found {
+		if b.request.Trailer == nil {
+			b.request.Trailer = http.Header{}
+		}
+		name := textproto.CanonicalMIMEHeaderKey(field[0])
+		b.request.Trailer[name] = append(b.request.Trailer[name], field[1])
+	}
+}
+
+// Close ends the reading; what is left of the body is the library's to read or to refuse.
+func (b *body) Close() error {
+	b.closed.Store(true)
+	return nil
+}
+
+func readSome(r io.Reader) { io.Copy(io.Discard, r) }

@@ -1,0 +1,210 @@
+package wsgiserver
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"wsgiserver/internal/native"
+)
+
+// source is what an engine listens on: a listener, or an address in the library's form.
+type source struct {
+	listener net.Listener
+	address  string
+}
+
+// engine is a server of the library and the goroutines that take its requests. Each call of Serve has
+// one of its own.
+type engine struct {
+	server   *Server
+	handler  http.Handler
+	native   *native.Server
+	security *security
+	base     context.Context
+	shadow   *http.Server
+	timeouts timeouts
+
+	// stopped is closed when no puller is left: no request comes, and none can be answered, any more.
+	stopped chan struct{}
+	pullers sync.WaitGroup
+
+	// users are the pullers and the requests whose handlers run: while there are any the library's
+	// server is not freed. A method that may be called from outside takes part by use.
+	users atomic.Int64
+
+	mu          sync.Mutex
+	connections map[uint64]*conn
+	early       map[uint64]struct{}          // closed before they were known
+	waiting     map[native.Request]*exchange // those that events are for
+	answering   map[native.Request]*conn     // for ConnState alone
+}
+
+func newEngine(s *Server, from source, security *security) (*engine, error) {
+	made, err := native.New(s.ConnState != nil)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{
+		server:      s,
+		handler:     s.handler(),
+		native:      made,
+		security:    security,
+		timeouts:    timeoutsOf(s),
+		stopped:     make(chan struct{}),
+		connections: map[uint64]*conn{},
+		early:       map[uint64]struct{}{},
+		waiting:     map[native.Request]*exchange{},
+		answering:   map[native.Request]*conn{},
+	}
+	if err := e.start(from); err != nil {
+		made.Free()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *engine) start(from source) error {
+	if err := e.configure(); err != nil {
+		return err
+	}
+	if err := e.listen(from); err != nil {
+		return err
+	}
+	if err := e.makeBase(from); err != nil {
+		return err
+	}
+	if err := e.native.Run(); err != nil {
+		return err
+	}
+	count := e.pullerCount()
+	pullers := make([]*native.Puller, 0, count)
+	for len(pullers) < count {
+		puller, err := e.native.NewPuller()
+		if err != nil {
+			for _, puller := range pullers {
+				puller.Free()
+			}
+			return err
+		}
+		pullers = append(pullers, puller)
+	}
+	e.pullers.Add(count)
+	e.users.Add(int64(count))
+	for _, puller := range pullers {
+		go e.pull(puller)
+	}
+	go func() {
+		e.pullers.Wait()
+		close(e.stopped)
+		e.server.remove(e)
+		e.endContexts()
+	}()
+	return nil
+}
+
+func (e *engine) listen(from source) error {
+	if from.listener == nil {
+		return e.native.Listen(from.address)
+	}
+	file, err := fileOf(from.listener)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	// The library's is a duplicate, so that both sides can close their own.
+	fd, err := duplicate(file)
+	if err != nil {
+		return err
+	}
+	if err := e.native.ListenFD(fd); err != nil {
+		os.NewFile(uintptr(fd), "").Close()
+		return err
+	}
+	return nil
+}
+
+// pullerCount: one is enough for two processors, since it does nothing but fetch.
+func (e *engine) pullerCount() int {
+	if value, err := e.native.Get("pollers"); err == nil {
+		if count, err := strconv.Atoi(value); err == nil && count > 0 {
+			return count
+		}
+	}
+	count := runtime.GOMAXPROCS(0) / 2
+	if count < 1 {
+		return 1
+	}
+	if count > 4 {
+		return 4
+	}
+	return count
+}
+
+// drain begins the stop, and gives the requests that are in work all the time they need.
+func (e *engine) drain() { e.stop("86400") }
+
+// close cuts everything.
+func (e *engine) close() {
+	e.endContexts()
+	e.stop("0")
+	<-e.stopped
+}
+
+func (e *engine) stop(seconds string) {
+	if !e.use() {
+		return
+	}
+	defer e.unuse()
+	if err := e.native.Set("shutdown_timeout", seconds); err != nil {
+		e.server.logf("%v", err)
+	}
+	e.native.AskToStop()
+}
+
+// use: false if the library's server is no more. What is true has to be followed by unuse.
+func (e *engine) use() bool {
+	for {
+		users := e.users.Load()
+		if users == 0 {
+			return false
+		}
+		if e.users.CompareAndSwap(users, users+1) {
+			return true
+		}
+	}
+}
+
+func (e *engine) unuse() {
+	if e.users.Add(-1) > 0 {
+		return
+	}
+	if err := e.native.Free(); err != nil {
+		e.server.logf("wsgiserver: the server could not be freed: %v", err)
+	}
+}
+
+// endContexts ends the contexts that somebody waits for; the others look for themselves.
+func (e *engine) endContexts() {
+	e.mu.Lock()
+	all := make([]*exchange, 0, len(e.waiting))
+	for _, x := range e.waiting {
+		all = append(all, x)
+	}
+	e.mu.Unlock()
+	for _, x := range all {
+		x.context.end()
+	}
+}
+
+// maxBody is the largest body that is read.
+func (e *engine) maxBody() int64 {
+	value, _ := e.native.Get("max_request_body_size")
+	limit, _ := strconv.ParseInt(value, 10, 64)
+	return limit
+}

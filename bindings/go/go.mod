@@ -1,0 +1,3 @@
+module wsgiserver
+
+go 1.19

@@ -1,0 +1,159 @@
+package wsgiserver
+
+import (
+	"context"
+	"crypto/tls"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// ErrServerClosed is what Serve and its like return after Shutdown or Close: net/http's.
+var ErrServerClosed = http.ErrServerClosed
+
+// A Server serves a Handler. The fields that net/http's Server has mean the same here; what is
+// different is said. They must not be changed once it serves. Its methods may be called from any
+// goroutine.
+type Server struct {
+	// Addr is the address for ListenAndServe: "host:port", ":http" if it is empty, or "unix:/path",
+	// "/path", "@name" for a UNIX socket.
+	Addr string
+
+	// Handler is http.DefaultServeMux if it is nil.
+	Handler http.Handler
+
+	// DisableGeneralOptionsHandler passes "OPTIONS *" to the Handler.
+	DisableGeneralOptionsHandler bool
+
+	// TLSConfig is for ServeTLS and ListenAndServeTLS. README.md says which of its fields are used; one
+	// that is set and cannot be used is an error.
+	TLSConfig *tls.Config
+
+	// ReadTimeout bounds the reading of a request, its body included; ReadHeaderTimeout that of the
+	// head. Zero: the library's bounds hold, ten seconds for a head and ten without progress of a
+	// body. Negative: no bound.
+	ReadTimeout       time.Duration
+	ReadHeaderTimeout time.Duration
+
+	// WriteTimeout bounds the answering of a request, from its head on. Zero or less: no bound, but
+	// that of the library for a client that takes nothing for ten seconds.
+	WriteTimeout time.Duration
+
+	// IdleTimeout is how long a connection is kept for another request. Zero: ReadTimeout, and if
+	// that is zero too, ten seconds. Negative: no bound.
+	IdleTimeout time.Duration
+
+	// MaxHeaderBytes bounds a request's head. Zero: 64 KiB, 8 KiB for one line.
+	MaxHeaderBytes int
+
+	// ConnState is told what connections are doing; one is StateNew with its first request. The
+	// net.Conn has addresses, and nothing else works.
+	ConnState func(net.Conn, http.ConnState)
+
+	// ErrorLog is where handlers' panics and the library's messages go; log's standard logger if nil.
+	ErrorLog *log.Logger
+
+	// BaseContext gives the context of all requests of a listener.
+	BaseContext func(net.Listener) context.Context
+
+	// ConnContext changes it for one connection, before its first request. The net.Conn is as above.
+	ConnContext func(ctx context.Context, c net.Conn) context.Context
+
+	// Options are options of the library by their names, like "max_in_flight": "100"; docs/options.md
+	// lists them. They win over what the fields above say.
+	Options map[string]string
+
+	mu         sync.Mutex
+	engines    map[*engine]struct{}
+	closed     chan struct{} // made when it is needed, closed by Shutdown or Close
+	isClosed   bool
+	onShutdown []func()
+}
+
+// ListenAndServe listens on addr and serves handler; see Server.
+func ListenAndServe(addr string, handler http.Handler) error {
+	server := &Server{Addr: addr, Handler: handler}
+	return server.ListenAndServe()
+}
+
+// Serve serves handler on a listener; see Server.Serve.
+func Serve(l net.Listener, handler http.Handler) error {
+	server := &Server{Handler: handler}
+	return server.Serve(l)
+}
+
+// ListenAndServe listens on Addr and serves until Shutdown or Close, then it returns ErrServerClosed.
+// An address that cannot be listened on is an error at once.
+func (s *Server) ListenAndServe() error {
+	return s.listenAndServe(nil, ":http")
+}
+
+// Serve serves the connections of a listener, which must have a file descriptor as net's TCP and UNIX
+// listeners do. It returns ErrServerClosed after Shutdown or Close, and closes the listener.
+func (s *Server) Serve(l net.Listener) error {
+	return s.serveListener(l, nil)
+}
+
+func (s *Server) listenAndServe(security *security, defaultAddr string) error {
+	if s.shuttingDown() {
+		return ErrServerClosed
+	}
+	addr := s.Addr
+	if isUnix(addr) {
+		return s.serve(source{address: addr}, security)
+	}
+	if addr == "" {
+		addr = defaultAddr
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	return s.serveListener(l, security)
+}
+
+// isUnix: the library's way of naming UNIX sockets, which tidies up after a crash.
+func isUnix(addr string) bool {
+	return len(addr) > 0 && (addr[0] == '/' || addr[0] == '@' ||
+		len(addr) > 5 && addr[:5] == "unix:")
+}
+
+func (s *Server) serveListener(l net.Listener, security *security) error {
+	defer l.Close()
+	return s.serve(source{listener: l}, security)
+}
+
+// serve runs one more engine until the server is closed or the engine has ended.
+func (s *Server) serve(from source, security *security) error {
+	engine, err := newEngine(s, from, security)
+	if err != nil {
+		return err
+	}
+	if !s.add(engine) {
+		engine.close()
+		return ErrServerClosed
+	}
+	select {
+	case <-s.closing():
+		return ErrServerClosed
+	case <-engine.stopped:
+		return ErrServerClosed
+	}
+}
+
+func (s *Server) handler() http.Handler {
+	if s.Handler == nil {
+		return http.DefaultServeMux
+	}
+	return s.Handler
+}
+
+func (s *Server) logf(format string, values ...any) {
+	if s.ErrorLog != nil {
+		s.ErrorLog.Printf(format, values...)
+	} else {
+		log.Printf(format, values...)
+	}
+}

@@ -1,0 +1,72 @@
+package wsgiserver
+
+import "time"
+
+// Stats is what a server has counted, if the option "statistics" is on, and what it is doing now. What
+// is read and written for hijacked connections is not in it.
+type Stats struct {
+	Enabled        bool // the option is on
+	Accepts        uint64
+	SocketErrors   uint64
+	Requests       uint64
+	BytesRead      uint64
+	BytesWritten   uint64
+	RunTime        time.Duration
+	WorkTime       time.Duration // between the pulling of a batch and of the next
+	Queue          int           // requests that wait to be pulled
+	Connections    int
+	RequestsInWork int
+}
+
+// Stats tells of all listeners that the server serves on; nothing once it has stopped.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	engines := make([]*engine, 0, len(s.engines))
+	for engine := range s.engines {
+		engines = append(engines, engine)
+	}
+	s.mu.Unlock()
+	var sum Stats
+	for _, engine := range engines {
+		engine.addStats(&sum)
+	}
+	return sum
+}
+
+// Addrs are the addresses that the server listens on, with the real ports, in the form that Addr takes.
+func (s *Server) Addrs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for engine := range s.engines {
+		if engine.use() {
+			all = append(all, engine.native.Addresses()...)
+			engine.unuse()
+		}
+	}
+	return all
+}
+
+func (e *engine) addStats(sum *Stats) {
+	if !e.use() {
+		return
+	}
+	defer e.unuse()
+	found, err := e.native.Stats()
+	if err != nil {
+		e.server.logf("%v", err)
+		return
+	}
+	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+	sum.Enabled = sum.Enabled || found.Enabled
+	sum.Accepts += found.Accepts
+	sum.SocketErrors += found.SocketErrors
+	sum.Requests += found.Requests
+	sum.BytesRead += found.BytesRead
+	sum.BytesWritten += found.BytesWritten
+	sum.RunTime += seconds(found.RunTime)
+	sum.WorkTime += seconds(found.WorkTime)
+	sum.Queue += found.Queue
+	sum.Connections += found.Connections
+	sum.RequestsInWork += found.RequestsInWork
+}

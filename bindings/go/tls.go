@@ -1,0 +1,4 @@
+package wsgiserver
+
+// security is what a server needs for TLS.
+type security struct{}
