@@ -53,6 +53,15 @@ func (a App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call.end(call.serve(body))
 }
 
+// takesAnyTarget: WSGI has no notion of a target that is no URL, so its applications get all.
+func takesAnyTarget(handler http.Handler) bool {
+	switch handler.(type) {
+	case App, *PathInfoDispatcher:
+		return true
+	}
+	return false
+}
+
 // appCall is one call of an application.
 type appCall struct {
 	exchange *exchange
@@ -159,6 +168,7 @@ func (c *appCall) write(piece []byte) error {
 func (c *appCall) end(err error) {
 	x := c.exchange
 	if err == nil {
+		x.discardBody()
 		x.finally(func() native.Status { return x.engine.native.Finish(x.id) })
 		return
 	}

@@ -88,4 +88,14 @@ func (b *body) Close() error {
 	return nil
 }
 
-func readSome(r io.Reader) { io.Copy(io.Discard, r) }
+// discard reads the rest of a chunked body that the handler has left, so that the connection can be
+// kept, as net/http does: only a little of it, and none of one that the client still holds back. One of
+// known length is thrown away by the library when it comes.
+func (b *body) discard() {
+	const most = 256 << 10
+	if b.request.ContentLength >= 0 || hasToken(b.request.Header["Expect"], "100-continue") {
+		return
+	}
+	b.closed.Store(false)
+	io.CopyN(io.Discard, b, most)
+}

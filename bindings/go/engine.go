@@ -30,6 +30,8 @@ type engine struct {
 	shadow   *http.Server
 	timeouts timeouts
 
+	takesAnyTarget bool
+
 	// stopped is closed when no puller is left: no request comes, and none can be answered, any more.
 	stopped chan struct{}
 	pullers sync.WaitGroup
@@ -51,16 +53,17 @@ func newEngine(s *Server, from source, security *security) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{
-		server:      s,
-		handler:     s.handler(),
-		native:      made,
-		security:    security,
-		timeouts:    timeoutsOf(s),
-		stopped:     make(chan struct{}),
-		connections: map[uint64]*conn{},
-		early:       map[uint64]struct{}{},
-		waiting:     map[native.Request]*exchange{},
-		answering:   map[native.Request]*conn{},
+		server:         s,
+		handler:        s.handler(),
+		native:         made,
+		security:       security,
+		timeouts:       timeoutsOf(s),
+		takesAnyTarget: takesAnyTarget(s.handler()),
+		stopped:        make(chan struct{}),
+		connections:    map[uint64]*conn{},
+		early:          map[uint64]struct{}{},
+		waiting:        map[native.Request]*exchange{},
+		answering:      map[native.Request]*conn{},
 	}
 	if err := e.start(from); err != nil {
 		made.Free()

@@ -3,6 +3,7 @@ package wsgiserver
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -35,6 +36,7 @@ type exchange struct {
 	readable, writable       chan struct{} // made by listen
 	readDeadline, writeLimit deadline
 
+	body   *body // nil: none
 	isApp  bool
 	script int // so much of the path has gone to SCRIPT_NAME
 	writer response
@@ -65,13 +67,26 @@ func (x *exchange) serve() {
 	w := &x.writer
 	w.prepare(request)
 	defer x.recover()
-	handler := e.handler
-	if request.RequestURI == "*" && request.Method == "OPTIONS" &&
-		!e.server.DisableGeneralOptionsHandler {
-		handler = generalOptions
+	x.chooseHandler(request).ServeHTTP(w, request)
+	if !x.isApp {
+		x.discardBody()
+		w.finish()
 	}
-	handler.ServeHTTP(w, request)
-	w.finish()
+}
+
+func (x *exchange) chooseHandler(r *http.Request) http.Handler {
+	e := x.engine
+	if r.RequestURI == "*" && r.Method == "OPTIONS" && !e.takesAnyTarget &&
+		!e.server.DisableGeneralOptionsHandler {
+		return generalOptions
+	}
+	return e.handler
+}
+
+func (x *exchange) discardBody() {
+	if x.body != nil {
+		x.body.discard()
+	}
 }
 
 func (x *exchange) setTimeouts() {
@@ -251,6 +266,6 @@ var generalOptions = http.HandlerFunc(func(w http.ResponseWriter, r *http.Reques
 	if r.ContentLength != 0 {
 		// As net/http does: a body here has no meaning, and a little of it is read.
 		const most = 4 << 10
-		readSome(http.MaxBytesReader(w, r.Body, most))
+		io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, most))
 	}
 })

@@ -25,7 +25,11 @@ func (x *exchange) request() (*http.Request, error) {
 	r.RemoteAddr = x.conn.remote
 	r.TLS = x.conn.tls
 	if err := setURL(r); err != nil {
-		return nil, err
+		if !x.engine.takesAnyTarget {
+			return nil, err
+		}
+		path, query, _ := strings.Cut(r.RequestURI, "?")
+		r.URL = &url.URL{Path: path, RawQuery: query}
 	}
 	r.Close = closes(r)
 	fixPragma(r.Header)
@@ -33,7 +37,8 @@ func (x *exchange) request() (*http.Request, error) {
 	if r.ContentLength == 0 {
 		r.Body = http.NoBody
 	} else {
-		r.Body = &body{exchange: x, request: r}
+		x.body = &body{exchange: x, request: r}
+		r.Body = x.body
 	}
 	return r, nil
 }
