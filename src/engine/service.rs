@@ -201,7 +201,7 @@ impl Engine {
             {
                 break;
             }
-            watch.turn(drain.as_ref().map(|drain| drain.time_left()), grow);
+            watch.turn(drain.as_ref().map(|drain| self.time_left(drain)), grow);
         }
     }
 }

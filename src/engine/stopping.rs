@@ -12,15 +12,9 @@ const GRACE: u64 = 50;
 
 /// A stop that is under way.
 pub(super) struct Drain {
-    deadline: Option<u64>,
-    cut: bool,
-}
-
-impl Drain {
-    /// Milliseconds until something has to happen.
-    pub(super) fn time_left(&self) -> u64 {
-        self.deadline.map_or(u64::MAX, |deadline| deadline.saturating_sub(now_ms()))
-    }
+    began: u64,
+    /// When everything was cut.
+    cut: Option<u64>,
 }
 
 impl Engine {
@@ -49,20 +43,27 @@ impl Engine {
                 self.queue_request(own, &mut spare, now_ms());
             }
         }
-        let timeout = self.shutdown_timeout.load(Ordering::SeqCst);
-        let deadline = (timeout != u64::MAX).then(|| now_ms() + timeout);
-        Drain { deadline, cut: false }
+        Drain { began: now_ms(), cut: None }
+    }
+
+    /// Milliseconds until something has to happen. The host may change its mind about
+    /// `shutdown_timeout` meanwhile.
+    pub(super) fn time_left(&self, drain: &Drain) -> u64 {
+        let deadline = match drain.cut {
+            Some(cut) => cut + GRACE,
+            None => drain.began.saturating_add(self.shutdown_timeout.load(Ordering::SeqCst)),
+        };
+        deadline.saturating_sub(now_ms())
     }
 
     /// Whether all are gone, or the time is up. If it is, the rest is cut.
     pub(super) fn drain_is_over(&self, drain: &mut Drain) -> bool {
-        let late = drain.deadline.is_some_and(|deadline| now_ms() >= deadline);
+        let late = self.time_left(drain) == 0;
         if self.slots.open_count() > 0 && !late {
             return false;
         }
-        if self.slots.open_count() > 0 && !drain.cut {
-            drain.cut = true;
-            drain.deadline = Some(now_ms() + GRACE);
+        if self.slots.open_count() > 0 && drain.cut.is_none() {
+            drain.cut = Some(now_ms());
             self.cut_everything();
             return self.slots.open_count() == 0 && self.dismiss();
         }

@@ -215,6 +215,29 @@ static void a_stuck_application_is_cut_when_the_time_is_up(void) {
     client_close(&client);
 }
 
+static void *stop_in_thread(void *server) {
+    CHECK_INT(wsgi_server_stop(server, NULL), WSGI_OK);
+    return NULL;
+}
+
+static void a_stop_that_waits_hears_of_a_shorter_time(void) {
+    host host = new_host(answer, NULL, "2");
+    client client = client_open(host.address);
+    pthread_t thread;
+    reset();
+    set(host.server, "shutdown_timeout", "3600");
+    client_get(&client, "/stay");
+    WAIT_FOR(has(&entered));
+    CHECK_INT(pthread_create(&thread, NULL, stop_in_thread, host.server), 0);
+    WAIT_FOR(wsgi_server_ready(host.server) == 0);
+    set(host.server, "shutdown_timeout", "0");
+    CHECK_INT(client_receive(&client), 0);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    leave = 1;
+    WAIT_FOR(wsgi_server_free(host.server) == WSGI_OK);
+    client_close(&client);
+}
+
 static void what_is_done_twice_or_too_early_is_refused(void) {
     wsgi_server *server = new_server(answer, NULL);
     wsgi_error *error = NULL;
@@ -315,6 +338,7 @@ int main(void) {
         {"two threads stop at once, and neither hangs", two_threads_stop_at_once_and_neither_hangs},
         {"a stuck application is cut when the time is up",
          a_stuck_application_is_cut_when_the_time_is_up},
+        {"a stop that waits hears of a shorter time", a_stop_that_waits_hears_of_a_shorter_time},
         {"what is done twice or too early is refused", what_is_done_twice_or_too_early_is_refused},
         {"a stop during prepare waits for its end", a_stop_during_prepare_waits_for_its_end},
         {"privileges are given up before serving", privileges_are_given_up_before_serving},
