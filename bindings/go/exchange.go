@@ -182,7 +182,10 @@ func (x *exchange) call(f func() native.Status) native.Status {
 		if x.ended {
 			return native.Gone
 		}
-		if status := f(); status != native.Busy {
+		native.Collect()
+		status := f()
+		native.Collect()
+		if status != native.Busy {
 			return status
 		}
 		// The library looks at the connection, which takes no longer than a system call or two.

@@ -28,6 +28,7 @@ type headFacts struct {
 	contentLength int64 // -1: unknown
 	hasType       bool
 	hasEncoding   bool
+	isUnsized     bool     // it had a Content-Length that is none
 	trailers      []string // announced by Trailer
 }
 
@@ -69,6 +70,7 @@ func (f *headFacts) takeLength(to []byte, code int, values []string, logf func(s
 	}
 	length, err := strconv.ParseInt(values[0], 10, 64)
 	if err != nil || length < 0 {
+		f.isUnsized = true
 		logf("http: invalid Content-Length of %q", values[0])
 		return to
 	}

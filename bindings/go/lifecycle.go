@@ -88,7 +88,26 @@ func (s *Server) add(e *engine) bool {
 		s.engines = map[*engine]struct{}{}
 	}
 	s.engines[e] = struct{}{}
+	select {
+	case <-s.whenServing():
+	default:
+		close(s.whenServing())
+	}
 	return true
+}
+
+// serving is closed when the server serves for the first time.
+func (s *Server) serving() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.whenServing()
+}
+
+func (s *Server) whenServing() chan struct{} {
+	if s.firstServes == nil {
+		s.firstServes = make(chan struct{})
+	}
+	return s.firstServes
 }
 
 func (s *Server) remove(e *engine) {

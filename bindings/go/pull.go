@@ -19,6 +19,7 @@ func (e *engine) pull(puller *native.Puller) {
 	timeout := -1
 	for {
 		batch, status := puller.Next(timeout)
+		native.Collect()
 		busy := len(batch) > 0
 		if busy {
 			e.take(batch)

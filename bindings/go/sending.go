@@ -128,7 +128,7 @@ func (w *response) finish() {
 	w.finished = true
 	trailers := w.trailers()
 	library := x.engine.native
-	small := w.written <= smallAnswer || w.facts.contentLength >= 0
+	small := w.written <= smallAnswer && !w.facts.isUnsized || w.facts.contentLength >= 0
 	switch {
 	case w.err != nil || x.writeLimit.passed():
 		x.cut()

@@ -65,11 +65,12 @@ type Server struct {
 	// lists them. They win over what the fields above say.
 	Options map[string]string
 
-	mu         sync.Mutex
-	engines    map[*engine]struct{}
-	closed     chan struct{} // made when it is needed, closed by Shutdown or Close
-	isClosed   bool
-	onShutdown []func()
+	mu          sync.Mutex
+	engines     map[*engine]struct{}
+	firstServes chan struct{} // made when it is needed, closed when the first engine serves
+	closed      chan struct{} // made when it is needed, closed by Shutdown or Close
+	isClosed    bool
+	onShutdown  []func()
 }
 
 // ListenAndServe listens on addr and serves handler; see Server.

@@ -1,0 +1,73 @@
+package wsgiserver
+
+import (
+	"context"
+	"net"
+	"net/http"
+)
+
+// TestServer is a server on a free port of this machine, for tests: what httptest.Server is for
+// net/http.
+type TestServer struct {
+	URL      string // http://127.0.0.1:port
+	Listener net.Listener
+	Config   *Server // may be changed before Start
+
+	client *http.Client
+}
+
+// NewServer makes and starts a TestServer.
+func NewServer(handler http.Handler) *TestServer {
+	server := NewUnstartedServer(handler)
+	server.Start()
+	return server
+}
+
+// NewUnstartedServer makes a TestServer that listens, and serves when Start is called.
+func NewUnstartedServer(handler http.Handler) *TestServer {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic("wsgiserver: no port to listen on: " + err.Error())
+	}
+	return &TestServer{Listener: l, Config: &Server{Handler: handler}}
+}
+
+// Start serves; it panics if that does not succeed.
+func (s *TestServer) Start() {
+	s.serve("http", func() error { return s.Config.Serve(s.Listener) })
+}
+
+func (s *TestServer) serve(scheme string, serve func() error) {
+	if s.URL != "" {
+		panic("wsgiserver: the TestServer has started already")
+	}
+	s.URL = scheme + "://" + s.Listener.Addr().String()
+	if s.client == nil {
+		s.client = &http.Client{Transport: &http.Transport{}}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- serve() }()
+	select {
+	case err := <-ended:
+		panic("wsgiserver: " + err.Error())
+	case <-s.Config.serving():
+	}
+}
+
+// Client has a Transport of its own, whose idle connections Close closes.
+func (s *TestServer) Client() *http.Client { return s.client }
+
+// Close waits until all requests are answered, and ends the server.
+func (s *TestServer) Close() {
+	if s.client != nil {
+		s.client.CloseIdleConnections()
+	}
+	s.Config.Shutdown(context.Background())
+	s.Listener.Close()
+}
+
+// CloseClientConnections cuts all connections, and ends the server.
+func (s *TestServer) CloseClientConnections() {
+	s.Config.Close()
+	s.Listener.Close()
+}
