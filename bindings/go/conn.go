@@ -150,11 +150,10 @@ func (l addressOnly) Addr() net.Addr            { return l.at }
 func (l addressOnly) Accept() (net.Conn, error) { return nil, errConnView }
 func (l addressOnly) Close() error              { return errConnView }
 
+var errNoListener = errors.New("wsgiserver: no listener")
+
 // fileOf gives a listener's descriptor.
 func fileOf(l net.Listener) (*os.File, error) {
-	if l == nil {
-		return nil, errors.New("wsgiserver: no listener")
-	}
 	filer, ok := l.(interface{ File() (*os.File, error) })
 	if !ok {
 		return nil, fmt.Errorf("wsgiserver: a listener of type %T has no file descriptor to give; "+

@@ -122,6 +122,9 @@ func isUnix(addr string) bool {
 }
 
 func (s *Server) serveListener(l net.Listener, security *security) error {
+	if l == nil {
+		return errNoListener
+	}
 	defer l.Close()
 	return s.serve(source{listener: l}, security)
 }

@@ -1,0 +1,296 @@
+package wsgiserver_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"wsgiserver"
+)
+
+func TestBusyAddress(t *testing.T) {
+	first := serve(t, http.NotFoundHandler())
+	address := first.Listener.Addr().String()
+	err := wsgiserver.ListenAndServe(address, nil)
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), address) {
+		t.Error(err)
+	}
+	// a second time on the same server it is no different
+	first.Config.Addr = address
+	if err := first.Config.ListenAndServe(); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Error(err)
+	}
+	get(t, first, "/")
+}
+
+func TestTwoListenersOfOneServer(t *testing.T) {
+	server := serve(t, handle(text("both")))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Config.Serve(l) }()
+	c := dialAt(t, l.Addr())
+	c.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+	if _, body := c.answer("GET"); body != "both" {
+		t.Error(body)
+	}
+	get(t, server, "/")
+	if count := len(server.Config.Addrs()); count != 2 {
+		t.Error(count, "addresses")
+	}
+	if err := server.Config.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := receive(t, ended, "Serve's end"); err != wsgiserver.ErrServerClosed {
+		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("it still listens")
+	}
+}
+
+func TestUseAfterClose(t *testing.T) {
+	for _, end := range []func(*wsgiserver.Server) error{
+		(*wsgiserver.Server).Close,
+		func(s *wsgiserver.Server) error { return s.Shutdown(context.Background()) },
+	} {
+		server := serve(t, http.NotFoundHandler())
+		for i := 0; i < 2; i++ {
+			if err := end(server.Config); err != nil {
+				t.Error(err)
+			}
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Config.Serve(l); err != wsgiserver.ErrServerClosed {
+			t.Error(err)
+		}
+		if err := server.Config.ListenAndServe(); err != wsgiserver.ErrServerClosed {
+			t.Error(err)
+		}
+		if stats := server.Config.Stats(); stats != (wsgiserver.Stats{}) {
+			t.Error(stats)
+		}
+		if all := server.Config.Addrs(); len(all) > 0 {
+			t.Error(all)
+		}
+	}
+	unused := &wsgiserver.Server{}
+	if err := unused.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := unused.ListenAndServe(); err != wsgiserver.ErrServerClosed {
+		t.Error(err)
+	}
+}
+
+func TestNilHandlerIsDefaultServeMux(t *testing.T) {
+	http.HandleFunc("/of-the-default-mux", text("found"))
+	server := serve(t, nil)
+	if _, body := get(t, server, "/of-the-default-mux"); body != "found" {
+		t.Error(body)
+	}
+}
+
+func TestWhatCannotBeServed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for want, serve := range map[string]func(s *wsgiserver.Server) error{
+		"has no file descriptor": func(s *wsgiserver.Server) error { return s.Serve(noFile{l}) },
+		"no listener":            func(s *wsgiserver.Server) error { return s.Serve(nil) },
+		"no_such_option": func(s *wsgiserver.Server) error {
+			s.Options = map[string]string{"no_such_option": "1"}
+			return s.ListenAndServe()
+		},
+		"a whole number": func(s *wsgiserver.Server) error {
+			s.Options = map[string]string{"max_in_flight": "many"}
+			return s.ListenAndServe()
+		},
+		"BaseContext": func(s *wsgiserver.Server) error {
+			s.BaseContext = func(net.Listener) context.Context { return nil }
+			return s.ListenAndServe()
+		},
+		"missing port": func(s *wsgiserver.Server) error { s.Addr = "127.0.0.1"; return s.ListenAndServe() },
+		"no/such/folder": func(s *wsgiserver.Server) error {
+			s.Addr = "unix:/no/such/folder/socket"
+			return s.ListenAndServe()
+		},
+	} {
+		err := serve(&wsgiserver.Server{Addr: "127.0.0.1:0"})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+type noFile struct{ net.Listener }
+
+func TestShutdownWaits(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	hook := make(chan struct{})
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-leave
+		if err := r.Context().Err(); err != nil {
+			io.WriteString(w, err.Error())
+		}
+		io.WriteString(w, "done")
+	}))
+	server.Config.RegisterOnShutdown(func() { close(hook) })
+	c := dial(t, server)
+	c.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+	receive(t, entered, "the request")
+	ended := make(chan error, 1)
+	go func() { ended <- server.Config.Shutdown(context.Background()) }()
+	receive(t, hook, "the hook")
+	select {
+	case err := <-ended:
+		t.Fatal("it did not wait: ", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(leave)
+	if response, body := c.answer("GET"); body != "done" || !response.Close {
+		t.Error(response, body)
+	}
+	if err := receive(t, ended, "Shutdown's end"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHooksOfConnections(t *testing.T) {
+	type key string
+	var mu sync.Mutex
+	var states []http.ConnState
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		local := ctx.Value(http.LocalAddrContextKey).(net.Addr).String()
+		_, isServer := ctx.Value(http.ServerContextKey).(*http.Server)
+		if local != r.Host || !isServer || ctx.Value(key("base")) != 1 || ctx.Value(key("conn")) != r.RemoteAddr {
+			t.Errorf("%q %v %v %v", local, isServer, ctx.Value(key("base")), ctx.Value(key("conn")))
+		}
+	}), func(s *wsgiserver.Server) {
+		s.BaseContext = func(l net.Listener) context.Context {
+			return context.WithValue(context.Background(), key("base"), 1)
+		}
+		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, key("conn"), c.RemoteAddr().String())
+		}
+		s.ConnState = func(c net.Conn, state http.ConnState) {
+			mu.Lock()
+			defer mu.Unlock()
+			states = append(states, state)
+		}
+	})
+	seen := func() []http.ConnState {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]http.ConnState(nil), states...)
+	}
+	get(t, server, "/")
+	want := []http.ConnState{http.StateNew, http.StateActive, http.StateIdle}
+	eventually(t, "idle", func() bool { return reflect.DeepEqual(seen(), want) })
+	server.Client().CloseIdleConnections()
+	want = append(want, http.StateClosed)
+	eventually(t, "closed", func() bool { return reflect.DeepEqual(seen(), want) })
+}
+
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	server := &wsgiserver.Server{Addr: "unix:" + path, Handler: handle(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, r.RemoteAddr)
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- server.ListenAndServe() }()
+	eventually(t, "it listens", func() bool { _, err := os.Stat(path); return err == nil })
+	c := dialAt(t, &net.UnixAddr{Name: path, Net: "unix"})
+	c.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+	if _, body := c.answer("GET"); body != "@" {
+		t.Errorf("RemoteAddr is %q", body)
+	}
+	server.Close()
+	if err := receive(t, ended, "the end"); err != wsgiserver.ErrServerClosed {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the socket is still there")
+	}
+}
+
+func TestStats(t *testing.T) {
+	inside, leave := make(chan struct{}), make(chan struct{})
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			close(inside)
+			<-leave
+		}
+	}), func(s *wsgiserver.Server) { s.Options = map[string]string{"statistics": "1"} })
+	for i := 0; i < 5; i++ {
+		get(t, server, "/")
+	}
+	c := dial(t, server)
+	c.send("GET /wait HTTP/1.1\r\n" + usual + "\r\n")
+	receive(t, inside, "the request")
+	stats := server.Config.Stats()
+	if !stats.Enabled || stats.Accepts != 2 || stats.RequestsInWork != 1 || stats.Connections != 2 ||
+		stats.BytesRead == 0 || stats.BytesWritten == 0 || stats.RunTime == 0 {
+		t.Errorf("%+v", stats)
+	}
+	close(leave)
+	c.answer("GET")
+}
+
+// As many goroutines as before, also after requests that were cut.
+func TestNothingIsLeftBehind(t *testing.T) {
+	before := goroutines()
+	for i := 0; i < 20; i++ {
+		server := wsgiserver.NewServer(handle(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/wait" {
+				<-r.Context().Done()
+			}
+		}))
+		c := dial(t, server)
+		c.send("GET /wait HTTP/1.1\r\n" + usual + "\r\n")
+		get(t, server, "/")
+		server.Client().CloseIdleConnections()
+		server.CloseClientConnections()
+		c.Conn.Close()
+	}
+	eventually(t, "all goroutines have ended", func() bool { return goroutines() <= before })
+}
+
+func TestMaxInFlight(t *testing.T) {
+	entered, leave := make(chan struct{}, 9), make(chan struct{})
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		entered <- struct{}{}
+		<-leave
+	}), func(s *wsgiserver.Server) { s.Options = map[string]string{"max_in_flight": "2"} })
+	for i := 0; i < 3; i++ {
+		dial(t, server).send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+	}
+	receive(t, entered, "the first")
+	receive(t, entered, "the second")
+	select {
+	case <-entered:
+		t.Error("a third one is in work")
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(leave)
+	receive(t, entered, "the third")
+}
