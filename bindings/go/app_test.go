@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"wsgiserver"
@@ -15,7 +16,7 @@ type headers = []wsgiserver.Header
 
 func TestApp(t *testing.T) {
 	var log logged
-	closed := 0
+	var closed atomic.Int32
 	app := wsgiserver.App(func(env *wsgiserver.Environ, start wsgiserver.StartResponse) wsgiserver.Body {
 		body, _ := io.ReadAll(env.Input())
 		switch env.Get("PATH_INFO") {
@@ -73,9 +74,7 @@ func TestApp(t *testing.T) {
 		}
 	}
 	ask("/closed")
-	if closed != 2 {
-		t.Error(closed, "bodies were closed")
-	}
+	eventually(t, "both bodies are closed", func() bool { return closed.Load() == 2 })
 	ask("/refused")
 	ask("/log")
 	eventually(t, "the messages", func() bool {
@@ -93,11 +92,11 @@ func middleware(inner http.Handler) http.Handler {
 
 type closing struct {
 	wsgiserver.Body
-	count *int
+	count *atomic.Int32
 }
 
 func (c closing) Close() error {
-	*c.count++
+	c.count.Add(1)
 	return nil
 }
 

@@ -56,7 +56,7 @@ func (b *body) reason(status native.Status) error {
 	case native.ClientGone:
 		return io.ErrUnexpectedEOF
 	case native.BodyTooLarge:
-		return &http.MaxBytesError{Limit: b.exchange.engine.maxBody()}
+		return &http.MaxBytesError{Limit: b.exchange.engine.maxBody}
 	case native.BadBody:
 		return errors.New("http: invalid request body") // and no more of it, so no io.ErrUnexpectedEOF
 	}

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -237,8 +238,10 @@ func show(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestBesideNetHTTP(t *testing.T) {
-	var current http.HandlerFunc
-	handler := handle(func(w http.ResponseWriter, r *http.Request) { current(w, r) })
+	var current atomic.Value
+	handler := handle(func(w http.ResponseWriter, r *http.Request) {
+		current.Load().(func(http.ResponseWriter, *http.Request))(w, r)
+	})
 	ours := serve(t, handler)
 	theirs := httptest.NewUnstartedServer(handler)
 	theirs.Config.ErrorLog = (&logged{}).logger()
@@ -246,7 +249,7 @@ func TestBesideNetHTTP(t *testing.T) {
 	t.Cleanup(theirs.Close)
 	for _, c := range comparisons {
 		t.Run(c.name, func(t *testing.T) {
-			current = c.handler
+			current.Store(c.handler)
 			request := strings.ReplaceAll(c.request, "@", usual)
 			if want, got := play(t, theirs.Listener.Addr(), request), play(t, ours.Listener.Addr(), request); !reflect.DeepEqual(want, got) {
 				if reason := differences[c.name]; reason == "" || code(want) != code(got) && reason != refused {

@@ -31,13 +31,15 @@ type engine struct {
 	timeouts timeouts
 
 	takesAnyTarget bool
+	maxBody        int64 // the largest body that is read, 0: any
 
 	// stopped is closed when no puller is left: no request comes, and none can be answered, any more.
-	stopped chan struct{}
-	pullers sync.WaitGroup
+	// freed is closed when the library's server is no more, and does not listen.
+	stopped, freed chan struct{}
+	pullers        sync.WaitGroup
 
-	// users are the pullers and the requests whose handlers run: while there are any the library's
-	// server is not freed. A method that may be called from outside takes part by use.
+	// users are the pullers together, and the calls of the library that are under way, none of which
+	// waits; when there are none any more the library's server is freed.
 	users atomic.Int64
 
 	mu          sync.Mutex
@@ -60,6 +62,7 @@ func newEngine(s *Server, from source, security *security) (*engine, error) {
 		timeouts:       timeoutsOf(s),
 		takesAnyTarget: takesAnyTarget(s.handler()),
 		stopped:        make(chan struct{}),
+		freed:          make(chan struct{}),
 		connections:    map[uint64]*conn{},
 		early:          map[uint64]struct{}{},
 		waiting:        map[native.Request]*exchange{},
@@ -98,15 +101,15 @@ func (e *engine) start(from source) error {
 		pullers = append(pullers, puller)
 	}
 	e.pullers.Add(count)
-	e.users.Add(int64(count))
+	e.users.Store(1)
 	for _, puller := range pullers {
 		go e.pull(puller)
 	}
 	go func() {
 		e.pullers.Wait()
 		close(e.stopped)
-		e.server.remove(e)
 		e.endContexts()
+		e.unuse()
 	}()
 	return nil
 }
@@ -156,7 +159,7 @@ func (e *engine) drain() { e.stop("86400") }
 func (e *engine) close() {
 	e.endContexts()
 	e.stop("0")
-	<-e.stopped
+	<-e.freed
 }
 
 func (e *engine) stop(seconds string) {
@@ -190,6 +193,8 @@ func (e *engine) unuse() {
 	if err := e.native.Free(); err != nil {
 		e.server.logf("wsgiserver: the server could not be freed: %v", err)
 	}
+	e.server.remove(e)
+	close(e.freed)
 }
 
 // endContexts ends the contexts that somebody waits for; the others look for themselves.
@@ -203,11 +208,4 @@ func (e *engine) endContexts() {
 	for _, x := range all {
 		x.context.end()
 	}
-}
-
-// maxBody is the largest body that is read.
-func (e *engine) maxBody() int64 {
-	value, _ := e.native.Get("max_request_body_size")
-	limit, _ := strconv.ParseInt(value, 10, 64)
-	return limit
 }

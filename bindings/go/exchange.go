@@ -52,7 +52,6 @@ func newExchange(e *engine, c *conn, record native.Record) *exchange {
 // serve runs the handler, on a goroutine of its own.
 func (x *exchange) serve() {
 	e := x.engine
-	defer e.unuse()
 	defer x.end()
 	x.setTimeouts()
 	if e.server.ConnState != nil {
@@ -178,6 +177,10 @@ func (x *exchange) call(f func() native.Status) native.Status {
 	const spins, pause = 64, 20 * time.Microsecond
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if !x.engine.use() {
+		return native.Gone
+	}
+	defer x.engine.unuse()
 	for tries := 0; ; tries++ {
 		if x.ended {
 			return native.Gone

@@ -25,6 +25,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, errors.New("wsgiserver: Hijack after a part of the answer was sent")
 	}
 	var stream *native.Stream
+	x.markHijacked(true) // first, so that the library's word of the end is not taken for a close
 	status, err := x.until(&x.writeLimit, true, func() (status native.Status) {
 		stream, status = x.engine.native.Hijack(x.id)
 		return status
@@ -33,21 +34,25 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		err = x.problem("read", status)
 	}
 	if err != nil {
+		x.markHijacked(false)
 		return nil, nil, err
 	}
 	x.mu.Lock()
 	x.ended = true
 	x.mu.Unlock()
 	w.hijacked = true
-	x.engine.mu.Lock()
-	x.conn.hijacked = true
-	x.engine.mu.Unlock()
 	x.engine.tellState(x.conn, http.StateHijacked)
 	conn, ahead, err := connOf(stream)
 	if err != nil {
 		return nil, nil, err
 	}
 	return conn, w.readWriter(conn, ahead), nil
+}
+
+func (x *exchange) markHijacked(is bool) {
+	x.engine.mu.Lock()
+	defer x.engine.mu.Unlock()
+	x.conn.hijacked = is
 }
 
 // readWriter begins with what was read ahead, and with the head if the handler has given one.

@@ -24,7 +24,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	for _, engine := range engines {
 		select {
-		case <-engine.stopped:
+		case <-engine.freed:
 		case <-ctx.Done():
 			for _, engine := range engines {
 				engine.endContexts()

@@ -98,8 +98,9 @@ func TestUseAfterClose(t *testing.T) {
 	}
 }
 
+func init() { http.HandleFunc("/of-the-default-mux", text("found")) }
+
 func TestNilHandlerIsDefaultServeMux(t *testing.T) {
-	http.HandleFunc("/of-the-default-mux", text("found"))
 	server := serve(t, nil)
 	if _, body := get(t, server, "/of-the-default-mux"); body != "found" {
 		t.Error(body)

@@ -56,7 +56,12 @@ func (e *engine) configure() error {
 			return err
 		}
 	}
-	return nil
+	value, err := e.native.Get("max_request_body_size")
+	if err != nil {
+		return err
+	}
+	e.maxBody, err = strconv.ParseInt(value, 10, 64)
+	return err
 }
 
 // setTimeout: the first that is not zero counts; for the library 0 is no bound.

@@ -13,7 +13,6 @@ import (
 // more, and only when there is nothing waits inside the library. So a busy server's handlers and its
 // puller take turns on the threads that are there, and no thread has to be woken for a request.
 func (e *engine) pull(puller *native.Puller) {
-	defer e.unuse()
 	defer e.pullers.Done()
 	defer puller.Free()
 	timeout := -1
@@ -45,7 +44,6 @@ func (e *engine) take(batch native.Batch) {
 		record := batch.Take()
 		switch record.Kind() {
 		case native.RequestCame:
-			e.users.Add(1)
 			x := newExchange(e, e.connection(record.Connection()), record)
 			go x.serve()
 		case native.Opened:

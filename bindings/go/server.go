@@ -142,7 +142,7 @@ func (s *Server) serve(from source, security *security) error {
 	select {
 	case <-s.closing():
 		return ErrServerClosed
-	case <-engine.stopped:
+	case <-engine.freed:
 		return ErrServerClosed
 	}
 }

@@ -331,7 +331,10 @@ func TestTimeoutsOfTheServer(t *testing.T) {
 
 func TestManyRequestsLeaveNothing(t *testing.T) {
 	server := serve(t, handle(text("x")))
-	const each, clients = 2000, 8
+	each, clients := 2000, 8
+	if testing.Short() {
+		each = 50
+	}
 	run := func() {
 		var all sync.WaitGroup
 		for i := 0; i < clients; i++ {
