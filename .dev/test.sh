@@ -2,10 +2,12 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust tls models c cpp examples docs wire headers package demo"
+test_parts="lint rust tls models c cpp go examples docs wire headers package demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
+# shellcheck source=.dev/test-go.sh
+. "$root/.dev/test-go.sh"
 # shellcheck source=.dev/test-headers.sh
 . "$root/.dev/test-headers.sh"
 # shellcheck source=.dev/test-package.sh
@@ -60,10 +62,16 @@ test_needs() { # PART
         examples) need_rust && need_command python3 python3 && need_command openssl openssl &&
             need_command curl curl ;;
         docs) need_rust && need_command python3 python3 ;;
-        wire) need_rust && need_command python3 python3 && need_command g++ g++ &&
-            need_command openssl openssl ;;
+        wire)
+            need_rust &&
+                need_command python3 python3 &&
+                need_command g++ g++ &&
+                need_command openssl openssl &&
+                need_go
+            ;;
         c) need_rust && need_command openssl openssl ;;
         cpp) need_rust && cpp_needs ;;
+        go) need_rust && go_needs ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;
         sanitize) need_rust && sanitize_needs ;;

@@ -1,22 +1,16 @@
-// hello is the smallest server: hello [ADDRESS]
+// hello is the smallest application: hello [ADDRESS]
 package main
 
 import (
 	"fmt"
-	"log"
 	"net/http"
-	"os"
 
-	"wsgiserver"
+	"examples/run"
 )
 
 func main() {
-	address := "127.0.0.1:8070"
-	if len(os.Args) > 1 {
-		address = os.Args[1]
-	}
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "Hello world!")
 	})
-	log.Fatal(wsgiserver.ListenAndServe(address, nil))
+	run.Main(nil, nil)
 }

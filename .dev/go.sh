@@ -1,0 +1,48 @@
+# shellcheck shell=bash disable=SC2154  # names shared with dev and its other files
+# Go: the compiler, what it has to know to link this checkout's library, and the programs in
+# examples/go. No module is fetched: what the examples need comes from Debian's packages.
+
+need_go() {
+    local wanted=1.19 found
+    need_command go golang-go
+    need_command pkg-config pkg-config
+    need_command cc gcc libc6-dev
+    found=$(GOTOOLCHAIN=local go env GOVERSION)
+    found=${found#go}
+    [[ $(printf '%s\n' "$wanted" "${found%%[!0-9.]*}" | sort -V | head -n 1) = "$wanted" ]] ||
+        fail 3 "Go $found is too old: this needs Go $wanted or newer"
+    go_environment
+}
+
+# Third-party packages for the examples.
+need_go_package() { # IMPORT-PATH DEBIAN-PACKAGE
+    [[ -d /usr/share/gocode/src/$1 ]] || install_packages "$2"
+}
+
+go_environment() {
+    export GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-mod=mod GOWORK=off
+    export GOCACHE=${GOCACHE:-$target/dev/go/cache}
+    export PKG_CONFIG_PATH=$target/dev/go${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+    go_pkg_config "$target/release"
+}
+
+# A wsgiserver.pc for a library that is not installed.
+go_pkg_config() { # FOLDER
+    mkdir -p "$target/dev/go"
+    cat >"$target/dev/go/wsgiserver.pc.$$" <<PC
+Name: wsgiserver
+Description: the library of this checkout
+Version: 0
+Cflags: -I$root/include
+Libs: -L$1 -lwsgiserver -Wl,-rpath,$1
+PC
+    mv -f "$target/dev/go/wsgiserver.pc.$$" "$target/dev/go/wsgiserver.pc"
+}
+
+# Compiles the program in examples/go/NAME to target/dev/go/NAME; go itself knows what is new.
+build_go_with_library() { # NAME
+    local name=$1 folder=$root/examples/go
+    [[ ! -e $folder/$name/go.mod ]] || folder=$folder/$name
+    build_library
+    (cd "$folder" && go build -o "$target/dev/go/$name" "$root/examples/go/$name") >&2
+}
