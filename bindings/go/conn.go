@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type conn struct {
 	remote   string
 	context  context.Context
+	tlsOnce  sync.Once
 	tls      *tls.ConnectionState
 	view     *connView
 	hijacked bool // the engine's lock guards it

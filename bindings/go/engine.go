@@ -79,6 +79,11 @@ func (e *engine) start(from source) error {
 	if err := e.configure(); err != nil {
 		return err
 	}
+	if e.security != nil {
+		if err := e.security.use(e.native); err != nil {
+			return err
+		}
+	}
 	if err := e.listen(from); err != nil {
 		return err
 	}

@@ -11,7 +11,8 @@ import (
 	"wsgiserver/internal/native"
 )
 
-// Hijack is http.Hijacker's: the connection itself, as a *net.TCPConn or *net.UnixConn. What was read
+// Hijack is http.Hijacker's: the connection itself, as a *net.TCPConn or *net.UnixConn unless it speaks
+// TLS. What was read
 // from the client already is in the reader's buffer. The server neither waits for the connection nor
 // closes it.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -42,7 +43,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x.mu.Unlock()
 	w.hijacked = true
 	x.engine.tellState(x.conn, http.StateHijacked)
-	conn, ahead, err := connOf(stream)
+	conn, ahead, err := x.connOf(stream)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,8 +92,12 @@ func (r *readAhead) Read(p []byte) (int, error) {
 	return count, nil
 }
 
-// connOf makes a connection of Go's own of the library's.
-func connOf(stream *native.Stream) (net.Conn, []byte, error) {
+// connOf makes a connection of Go's own of the library's; of one with TLS only the waiting is Go's.
+func (x *exchange) connOf(stream *native.Stream) (net.Conn, []byte, error) {
+	if x.engine.security != nil {
+		conn, err := newStreamConn(x.conn, stream)
+		return conn, nil, err
+	}
 	defer stream.Free()
 	ahead := make([]byte, stream.Pending())
 	for filled := 0; filled < len(ahead); {

@@ -23,7 +23,7 @@ func (x *exchange) request() (*http.Request, error) {
 		r.Proto, r.ProtoMinor = "HTTP/1.0", 0
 	}
 	r.RemoteAddr = x.conn.remote
-	r.TLS = x.conn.tls
+	r.TLS = x.tlsState()
 	if err := setURL(r); err != nil {
 		if !x.engine.takesAnyTarget {
 			return nil, err

@@ -2,6 +2,8 @@ package wsgiserver
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 )
@@ -13,7 +15,8 @@ type TestServer struct {
 	Listener net.Listener
 	Config   *Server // may be changed before Start
 
-	client *http.Client
+	client      *http.Client
+	certificate *x509.Certificate
 }
 
 // NewServer makes and starts a TestServer.
@@ -36,6 +39,39 @@ func NewUnstartedServer(handler http.Handler) *TestServer {
 func (s *TestServer) Start() {
 	s.serve("http", func() error { return s.Config.Serve(s.Listener) })
 }
+
+// NewTLSServer is NewServer with TLS; see StartTLS.
+func NewTLSServer(handler http.Handler) *TestServer {
+	server := NewUnstartedServer(handler)
+	server.StartTLS()
+	return server
+}
+
+// StartTLS serves with TLS, by the first of Config.TLSConfig.Certificates, or by one that is made for
+// this server if there is none. Client trusts it.
+func (s *TestServer) StartTLS() {
+	config := s.Config.TLSConfig
+	if config == nil {
+		config = &tls.Config{}
+	}
+	if len(config.Certificates) == 0 {
+		config = config.Clone()
+		config.Certificates = []tls.Certificate{newCertificate()}
+	}
+	s.Config.TLSConfig = config
+	certificate, err := x509.ParseCertificate(config.Certificates[0].Certificate[0])
+	if err != nil {
+		panic("wsgiserver: " + err.Error())
+	}
+	s.certificate = certificate
+	trusted := x509.NewCertPool()
+	trusted.AddCert(certificate)
+	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}}
+	s.serve("https", func() error { return s.Config.ServeTLS(s.Listener, "", "") })
+}
+
+// Certificate is the server's, nil without TLS.
+func (s *TestServer) Certificate() *x509.Certificate { return s.certificate }
 
 func (s *TestServer) serve(scheme string, serve func() error) {
 	if s.URL != "" {

@@ -41,6 +41,11 @@ func (s *Stream) Pending() int {
 // FD is the descriptor, which stays the stream's.
 func (s *Stream) FD() int { return int(C.wsgi_stream_fd(s.c)) }
 
+// ShutdownWrite ends what goes to the client.
+func (s *Stream) ShutdownWrite() Status {
+	return Status(C.wsgi_stream_shutdown(s.c, C.WSGI_STREAM_WRITE))
+}
+
 // Free closes the descriptor.
 func (s *Stream) Free() Status { return Status(C.wsgi_stream_free(s.c)) }
 
