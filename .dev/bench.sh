@@ -16,6 +16,8 @@ bench_main() {
     need_nginx
     need_command valgrind valgrind
     need_command strace strace
+    need_go
+    need_venv
     bench_build
     exec python3 "$root/benches/run.py" --programs "$target/dev/c" --nginx "$nginx" \
         --output "$target/bench" --docs "$root/docs" "$@"
@@ -30,6 +32,15 @@ bench_build() {
     build_serve c
     build_c_with_library call_or_pull "$root/benches/call_or_pull.c"
     build_c_with_library app "$root"/benches/app{,_bodies,_pull}.c
+    bench_build_go
+}
+
+# The same program by Debian's Go and by a current one.
+bench_build_go() {
+    local current
+    current=$(current_go)
+    (cd "$root/benches/go" && go build -o "$target/dev/c/go_hello_debian" . &&
+        "$current" build -o "$target/dev/c/go_hello_current" .) >&2
 }
 
 # Debian's package would start nginx as a service, now and at each boot. So its program is only

