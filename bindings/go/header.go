@@ -49,6 +49,9 @@ func writeHead(to []byte, code int, header http.Header, facts *headFacts, logf f
 		case "Content-Length":
 			to = facts.takeLength(to, code, values, logf)
 			continue
+		case "Transfer-Encoding": // the server's to send; net/http takes it for a word about the body
+			facts.isUnsized, facts.hasEncoding = true, true
+			continue
 		case "Trailer":
 			facts.announce(values)
 		default:
