@@ -96,8 +96,9 @@ func (s *Server) add(e *engine) bool {
 	return true
 }
 
-// serving is closed when the server serves for the first time.
-func (s *Server) serving() <-chan struct{} {
+// Serving is closed when the server takes in connections for the first time: options, certificates and
+// the address are in order then.
+func (s *Server) Serving() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.whenServing()

@@ -42,7 +42,8 @@ func (l *logged) logger() *log.Logger { return log.New(l, "", 0) }
 func serve(t *testing.T, handler http.Handler, change ...func(*wsgiserver.Server)) *wsgiserver.TestServer {
 	t.Helper()
 	server := wsgiserver.NewUnstartedServer(handler)
-	server.Config.ErrorLog = (&logged{}).logger()
+	var log logged
+	server.Config.ErrorLog = log.logger()
 	for _, change := range change {
 		change(server.Config)
 	}
@@ -50,6 +51,9 @@ func serve(t *testing.T, handler http.Handler, change ...func(*wsgiserver.Server
 	t.Cleanup(func() {
 		server.Client().CloseIdleConnections()
 		server.CloseClientConnections()
+		if strings.Contains(log.String(), "could not be freed") {
+			t.Error(log.String())
+		}
 	})
 	return server
 }

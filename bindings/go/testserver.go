@@ -86,7 +86,7 @@ func (s *TestServer) serve(scheme string, serve func() error) {
 	select {
 	case err := <-ended:
 		panic("wsgiserver: " + err.Error())
-	case <-s.Config.serving():
+	case <-s.Config.Serving():
 	}
 }
 

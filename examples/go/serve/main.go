@@ -81,8 +81,14 @@ func run(server *wsgiserver.Server, addresses []string) int {
 		if err != nil {
 			return report(err)
 		}
-		fmt.Printf("listening on %s\n", url(l))
 		go func() { failed <- server.Serve(l) }()
+		select {
+		case <-server.Serving():
+			fmt.Printf("listening on %s\n", url(l))
+		case err := <-failed: // an option that there is not, or not with this value
+			report(err)
+			return usageCode
+		}
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

@@ -162,9 +162,6 @@ func (s *Server) Log(request Request, level int, message []byte) Status {
 		chars(message), size(message)))
 }
 
-// Interrupt asks the server to stop.
-func (s *Server) Interrupt() Status { return Status(C.wsgi_server_interrupt(s.c, 0)) }
-
 func chars(bytes []byte) *C.char {
 	if len(bytes) == 0 {
 		return nil

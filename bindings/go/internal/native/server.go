@@ -158,9 +158,6 @@ func text(call func(*C.char, C.size_t, *C.size_t) C.wsgi_status) (string, error)
 	}
 }
 
-// Version is the library's.
-func Version() string { return C.GoString(C.wsgi_version()) }
-
 // KeyNames are the names of the environ's well-known keys by their numbers; "" for 0.
 func KeyNames() []string {
 	names := []string{""}

@@ -12,21 +12,19 @@ type Status int32
 
 // The statuses of wsgiserver.h.
 const (
-	OK             Status = C.WSGI_OK
-	Again          Status = C.WSGI_AGAIN
-	Gone           Status = C.WSGI_GONE
-	Busy           Status = C.WSGI_BUSY
-	BadState       Status = C.WSGI_E_STATE
-	BadOption      Status = C.WSGI_E_OPTION
-	BadHeader      Status = C.WSGI_E_HEADER
-	BadLength      Status = C.WSGI_E_LENGTH
-	ClientGone     Status = C.WSGI_E_CLIENT
-	BodyTooLarge   Status = C.WSGI_E_MAX_SIZE_EXCEEDED
-	BadBody        Status = C.WSGI_E_BODY
-	Stopping       Status = C.WSGI_E_STOPPING
-	TimedOut       Status = C.WSGI_E_TIMEOUT
-	Cancelled      Status = C.WSGI_E_CANCELLED
-	NotForThisFile Status = C.WSGI_E_SYSTEM
+	OK           Status = C.WSGI_OK
+	Again        Status = C.WSGI_AGAIN
+	Gone         Status = C.WSGI_GONE
+	Busy         Status = C.WSGI_BUSY
+	BadState     Status = C.WSGI_E_STATE
+	BadHeader    Status = C.WSGI_E_HEADER
+	BadLength    Status = C.WSGI_E_LENGTH
+	ClientGone   Status = C.WSGI_E_CLIENT
+	BodyTooLarge Status = C.WSGI_E_MAX_SIZE_EXCEEDED
+	BadBody      Status = C.WSGI_E_BODY
+	Stopping     Status = C.WSGI_E_STOPPING
+	TimedOut     Status = C.WSGI_E_TIMEOUT
+	Cancelled    Status = C.WSGI_E_CANCELLED
 )
 
 // Name is the one of wsgiserver.h, like "WSGI_E_BIND".
