@@ -177,8 +177,15 @@ func (c *appCall) end(err error) {
 		go x.engine.server.Shutdown(context.Background())
 		return
 	}
-	var lost *net.OpError
-	if !errors.As(err, &lost) && !errors.Is(err, ErrRequestEnded) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if !isClients(err) {
 		x.engine.server.logf("wsgiserver: an application failed for %s: %v", x.conn.remote, err)
 	}
+}
+
+// isClients: it is the client's fault, who has left or sent a body that is not in order.
+func isClients(err error) bool {
+	var lost *net.OpError
+	var tooLarge *http.MaxBytesError
+	return errors.As(err, &lost) || errors.As(err, &tooLarge) || errors.Is(err, errBadBody) ||
+		errors.Is(err, ErrRequestEnded) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -11,6 +11,8 @@ import (
 	"wsgiserver/internal/native"
 )
 
+var errBadBody = errors.New("http: invalid request body")
+
 // body is a request's body: read from the client as the handler asks for it. The first read sends
 // "100 Continue" to a client that waits for it.
 type body struct {
@@ -58,7 +60,7 @@ func (b *body) reason(status native.Status) error {
 	case native.BodyTooLarge:
 		return &http.MaxBytesError{Limit: b.exchange.engine.maxBody}
 	case native.BadBody:
-		return errors.New("http: invalid request body") // and no more of it, so no io.ErrUnexpectedEOF
+		return errBadBody
 	}
 	return b.exchange.problem("read", status)
 }
