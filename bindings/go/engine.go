@@ -30,6 +30,7 @@ type engine struct {
 	shadow   *http.Server
 	timeouts timeouts
 
+	speaksTLS      bool // by security, or by the library's options
 	takesAnyTarget bool
 	maxBody        int64 // the largest body that is read, 0: any
 
@@ -79,6 +80,11 @@ func (e *engine) start(from source) error {
 	if err := e.configure(); err != nil {
 		return err
 	}
+	certificate, err := e.native.Get("certificate")
+	if err != nil {
+		return err
+	}
+	e.speaksTLS = e.security != nil || certificate != ""
 	if e.security != nil {
 		if err := e.security.use(e.native); err != nil {
 			return err

@@ -94,7 +94,7 @@ func (r *readAhead) Read(p []byte) (int, error) {
 
 // connOf makes a connection of Go's own of the library's; of one with TLS only the waiting is Go's.
 func (x *exchange) connOf(stream *native.Stream) (net.Conn, []byte, error) {
-	if x.engine.security != nil {
+	if x.engine.speaksTLS {
 		conn, err := newStreamConn(x.conn, stream)
 		return conn, nil, err
 	}

@@ -31,6 +31,7 @@ func (e *engine) configure() error {
 		"eager_after":     "0",
 	}
 	setTimeout(options, "header_timeout", s.ReadHeaderTimeout, s.ReadTimeout)
+	setTimeout(options, "handshake_timeout", s.ReadHeaderTimeout, s.ReadTimeout)
 	setTimeout(options, "keep_alive_timeout", s.IdleTimeout, s.ReadTimeout)
 	if s.ReadTimeout < 0 {
 		options["body_timeout"] = "0"

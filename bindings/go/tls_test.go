@@ -233,6 +233,33 @@ func TestCertificatesByName(t *testing.T) {
 	}
 }
 
+// The library's options speak TLS too.
+func TestTLSByOptions(t *testing.T) {
+	certFile, keyFile, _ := certificateFiles(t, "example.com", nil)
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.TLS != nil) }),
+		func(s *wsgiserver.Server) {
+			s.Options = map[string]string{"certificate": certFile, "private_key": keyFile}
+		})
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Get("https://" + server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); string(body) != "true" || err != nil {
+		t.Errorf("%q, %v", body, err)
+	}
+}
+
+// One who connects and says nothing, or begins a handshake and no more, is cut.
+func TestHandshakeThatDoesNotEnd(t *testing.T) {
+	server := serveTLS(t, http.NotFoundHandler(), func(s *wsgiserver.Server) { s.ReadHeaderTimeout = 30 * time.Millisecond })
+	c := dial(t, server)
+	c.send("\x16\x03\x01")
+	c.ends()
+}
+
 func TestHijackOverTLS(t *testing.T) {
 	result := make(chan error, 1)
 	server := serveTLS(t, handle(func(w http.ResponseWriter, r *http.Request) {

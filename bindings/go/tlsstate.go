@@ -10,7 +10,7 @@ import (
 
 // tlsState tells of the connection's TLS; nil without any. It is found out once for a connection.
 func (x *exchange) tlsState() *tls.ConnectionState {
-	if x.engine.security == nil {
+	if !x.engine.speaksTLS {
 		return nil
 	}
 	x.conn.tlsOnce.Do(func() { x.conn.tls = x.findTLS() })

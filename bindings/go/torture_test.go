@@ -33,6 +33,10 @@ func digest(w http.ResponseWriter, r *http.Request) {
 // Uploads of known and unknown length, from many clients at once, on kept connections and on new ones.
 func TestUploads(t *testing.T) {
 	server := serve(t, handle(digest))
+	uploads := 15
+	if testing.Short() {
+		uploads = 2
+	}
 	for _, keep := range []bool{true, false} {
 		transport := &http.Transport{DisableKeepAlives: !keep, MaxIdleConnsPerHost: 8}
 		defer transport.CloseIdleConnections()
@@ -43,7 +47,7 @@ func TestUploads(t *testing.T) {
 			go func(seed int64) {
 				defer all.Done()
 				random := rand.New(rand.NewSource(seed))
-				for j := 0; j < 15; j++ {
+				for j := 0; j < uploads; j++ {
 					upload(t, client, server.URL, random)
 				}
 			}(int64(i))
@@ -230,7 +234,10 @@ func TestFullDuplex(t *testing.T) {
 
 // A client that takes an answer slowly gets all of it, and holds nobody up.
 func TestSlowReader(t *testing.T) {
-	const size = 8 << 20
+	size := 8 << 20
+	if testing.Short() {
+		size = 1 << 20
+	}
 	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/large" {
 			piece := bytes.Repeat([]byte("x"), 10000)
