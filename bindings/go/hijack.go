@@ -54,6 +54,9 @@ func (x *exchange) markHijacked(is bool) {
 	x.engine.mu.Lock()
 	defer x.engine.mu.Unlock()
 	x.conn.hijacked = is
+	if is {
+		delete(x.engine.answering, x.id)
+	}
 }
 
 // readWriter begins with what was read ahead, and with the head if the handler has given one.
