@@ -3,7 +3,7 @@
 
 enum { CACHED_MOST = 256 }; /* longer values are not kept */
 
-PyObject *key_input, *key_early_hints, *key_socket, *key_exchange;
+static PyObject *key_input, *key_early_hints, *key_socket, *key_exchange;
 static PyObject *keys[KEY_LIMIT];
 
 int environ_init(void) {
@@ -45,13 +45,19 @@ static int64_t number(wsgi_str text) {
     return value; /* the library has checked that these are digits, and few enough */
 }
 
-static void note(const wsgi_pair *pair, request_facts *facts) {
+/* What else there is to know of a request. */
+typedef struct facts {
+    int has_body;
+    int upgrades;
+    int64_t content_length; /* -1: chunked */
+} facts;
+
+static void note(const wsgi_pair *pair, facts *facts, Exchange *exchange) {
     switch (pair->key_id) {
         case WSGI_KEY_CONTENT_LENGTH:
-            if (!facts->has_body) {
-                facts->content_length = number(pair->value);
-                facts->has_body = facts->content_length > 0;
-            }
+            if (facts->has_body) break;
+            facts->content_length = number(pair->value);
+            facts->has_body = facts->content_length > 0;
             break;
         case WSGI_KEY_HTTP_TRANSFER_ENCODING:
             facts->has_body = 1;
@@ -61,7 +67,7 @@ static void note(const wsgi_pair *pair, request_facts *facts) {
             facts->upgrades = 1;
             break;
         case WSGI_KEY_REQUEST_METHOD:
-            facts->is_head = pair->value.len == 4 && memcmp(pair->value.ptr, "HEAD", 4) == 0;
+            exchange->is_head = pair->value.len == 4 && memcmp(pair->value.ptr, "HEAD", 4) == 0;
             facts->upgrades |= pair->value.len == 7 && memcmp(pair->value.ptr, "CONNECT", 7) == 0;
             break;
         default:
@@ -69,26 +75,46 @@ static void note(const wsgi_pair *pair, request_facts *facts) {
     }
 }
 
+static int add_pair(PyObject *environ, environ_cache *cache, const wsgi_pair *pair, int unicode) {
+    int known = pair->key_id != 0 && pair->key_id < KEY_LIMIT && keys[pair->key_id] != NULL;
+    PyObject *key = known ? Py_NewRef(keys[pair->key_id]) : decode(pair->key, 0);
+    cached *kept = known && cache ? &cache->values[pair->key_id] : NULL;
+    PyObject *value = key ? value_of(pair, kept, unicode) : NULL;
+    int status = value ? PyDict_SetItem(environ, key, value) : -1;
+    Py_XDECREF(key);
+    Py_XDECREF(value);
+    return status;
+}
+
+static int add(PyObject *environ, PyObject *key, PyObject *value) {
+    int status = value ? PyDict_SetItem(environ, key, value) : -1;
+    Py_XDECREF(value);
+    return status;
+}
+
+/* The objects among the values. */
+static int add_objects(PyObject *environ, Exchange *exchange, const facts *facts) {
+    if (PyDict_SetItem(environ, key_exchange, (PyObject *)exchange) < 0 ||
+        add(environ, key_early_hints, exchange_early_hints(exchange)) < 0)
+        return -1;
+    if (facts->has_body &&
+        add(environ, key_input,
+            input_new(exchange->handle, exchange->request, facts->content_length)) < 0)
+        return -1;
+    return facts->upgrades ? add(environ, key_socket, stream_new(exchange, 0)) : 0;
+}
+
 PyObject *environ_build(PyObject *template, environ_cache *cache, const wsgi_environ *environ,
-                        int unicode, request_facts *facts) {
+                        int unicode, Exchange *exchange) {
     PyObject *made = PyDict_Copy(template);
-    if (made == NULL) return NULL;
-    memset(facts, 0, sizeof *facts);
-    for (size_t i = environ->server_count; i < environ->count; i++) {
-        const wsgi_pair *pair = &environ->pairs[i];
-        int known = pair->key_id != 0 && pair->key_id < KEY_LIMIT && keys[pair->key_id] != NULL;
-        PyObject *key = known ? Py_NewRef(keys[pair->key_id]) : decode(pair->key, 0);
-        PyObject *value = key ? value_of(pair, known ? &cache->values[pair->key_id] : NULL, unicode)
-                              : NULL;
-        int status = value ? PyDict_SetItem(made, key, value) : -1;
-        Py_XDECREF(key);
-        Py_XDECREF(value);
-        if (status < 0) {
-            Py_DECREF(made);
-            return NULL;
-        }
-        if (known) note(pair, facts);
+    facts facts = {0};
+    int status = made ? 0 : -1;
+    for (size_t i = environ->server_count; status == 0 && i < environ->count; i++) {
+        status = add_pair(made, cache, &environ->pairs[i], unicode);
+        note(&environ->pairs[i], &facts, exchange);
     }
+    if (status == 0) status = add_objects(made, exchange, &facts);
+    if (status < 0) Py_CLEAR(made);
     return made;
 }
 

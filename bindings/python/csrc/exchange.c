@@ -183,23 +183,40 @@ static PyObject *view(PyObject *object, PyObject *unused) {
                          (long long)view.content_length, view.version_minor);
 }
 
-/* The pairs of the environ as the library has them, without the server's own. */
-static PyObject *pairs(PyObject *object, PyObject *unused) {
+/* The environ that an application would be called with. */
+static PyObject *environ_of(PyObject *object, PyObject *arguments) {
     Exchange *self = (Exchange *)object;
     wsgi_environ environ = {.struct_size = sizeof environ};
-    (void)unused;
+    PyObject *template;
+    int unicode = 0;
+    if (!PyArg_ParseTuple(arguments, "O!|p:environ", &PyDict_Type, &template, &unicode)) return NULL;
     wsgi_status status = wsgi_request_environ(self->handle->server, self->request, &environ);
     if (status < 0) return fail_with(status, "look at the request");
-    PyObject *made = PyDict_New();
-    for (size_t i = 0; made != NULL && i < environ.count; i++) {
-        const wsgi_pair *pair = &environ.pairs[i];
-        PyObject *key = PyUnicode_DecodeLatin1(pair->key.ptr, (Py_ssize_t)pair->key.len, NULL);
-        PyObject *value = PyBytes_FromStringAndSize(pair->value.ptr, (Py_ssize_t)pair->value.len);
-        if (key == NULL || value == NULL || PyDict_SetItem(made, key, value) < 0) Py_CLEAR(made);
-        Py_XDECREF(key);
-        Py_XDECREF(value);
-    }
-    return made;
+    return environ_build(template, NULL, &environ, unicode, self);
+}
+
+static PyObject *address(PyObject *object, wsgi_status (*ask)(const wsgi_server *, wsgi_request,
+                                                             char *, size_t, size_t *)) {
+    Exchange *self = (Exchange *)object;
+    char text[64];
+    wsgi_status status = ask(self->handle->server, self->request, text, sizeof text, NULL);
+    if (status < 0) return fail_with(status, "look at the request");
+    return PyUnicode_FromString(text);
+}
+
+static PyObject *peer(PyObject *object, PyObject *unused) {
+    (void)unused;
+    return address(object, wsgi_request_peer_addr);
+}
+
+static PyObject *local(PyObject *object, PyObject *unused) {
+    (void)unused;
+    return address(object, wsgi_request_local_addr);
+}
+
+static PyObject *socket_of(PyObject *object, PyObject *unused) {
+    (void)unused;
+    return stream_new((Exchange *)object, 0);
 }
 
 static PyObject *input(PyObject *object, PyObject *length) {
@@ -217,13 +234,8 @@ static PyObject *aborted(PyObject *object, PyObject *unused) {
 }
 
 static PyObject *identify(PyObject *object, PyObject *unused) {
-    Exchange *self = (Exchange *)object;
-    char text[64];
     (void)unused;
-    wsgi_status status =
-        wsgi_request_id(self->handle->server, self->request, text, sizeof text, NULL);
-    if (status < 0) return fail_with(status, "look at the request");
-    return PyUnicode_FromString(text);
+    return address(object, wsgi_request_id);
 }
 
 static PyObject *set_deadline(PyObject *object, PyObject *seconds) {
@@ -249,7 +261,11 @@ static PyMethodDef exchange_methods[] = {
     {"inform", inform, METH_VARARGS, "Sends an interim answer, like '102 Processing'."},
     {"add_trailer", add_trailer, METH_VARARGS, "Adds a field behind a chunked body."},
     {"view", view, METH_NOARGS, "The request as it was sent, for a Gateway."},
-    {"pairs", pairs, METH_NOARGS, "The environ's pairs; values are bytes."},
+    {"environ", environ_of, METH_VARARGS,
+     "environ(template, unicode=False): what an application would be called with."},
+    {"peer", peer, METH_NOARGS, "The client's address, like '192.0.2.1:50000'; '' of a UNIX socket."},
+    {"local", local, METH_NOARGS, "The address that the client has reached."},
+    {"socket", socket_of, METH_NOARGS, "The connection, taken over when it is used."},
     {"input", input, METH_O, "The body as a file; the argument is its length, -1: chunked."},
     {"aborted", aborted, METH_NOARGS,
      "0: the client is there, 1: it has half-closed, 2: it has left, 3: the server stops."},

@@ -125,17 +125,11 @@ typedef struct cached {
 typedef struct environ_cache {
     cached values[KEY_LIMIT];
 } environ_cache;
-typedef struct request_facts {
-    int has_body;
-    int upgrades;
-    int is_head;
-    int64_t content_length; /* -1: chunked */
-} request_facts;
 int environ_init(void);
+/* cache: of the calling thread, or NULL. The exchange is told what it has to know. */
 PyObject *environ_build(PyObject *template, environ_cache *cache, const wsgi_environ *environ,
-                        int unicode, request_facts *facts);
+                        int unicode, Exchange *exchange);
 void environ_cache_clear(environ_cache *cache);
-extern PyObject *key_input, *key_early_hints, *key_socket, *key_exchange;
 
 /* answer.c: what is sent once the GIL is released. */
 typedef enum answer_kind { ANSWER_NONE, ANSWER_WHOLE, ANSWER_OWNED, ANSWER_END, ANSWER_ABORT } answer_kind;

@@ -169,15 +169,20 @@ static PyObject *stats(PyObject *object, PyObject *unused) {
                          (Py_ssize_t)stats.requests_in_work);
 }
 
-static PyObject *worker_stats(PyObject *object, PyObject *index) {
+static PyObject *workers(PyObject *object, PyObject *unused) {
     wsgi_worker_stats stats = {.struct_size = sizeof stats};
-    size_t wanted = PyLong_AsSize_t(index);
-    if (wanted == (size_t)-1 && PyErr_Occurred()) return NULL;
-    if (wsgi_server_worker_stats(of(object), wanted, &stats) < 0) Py_RETURN_NONE;
-    return Py_BuildValue("{s:n,s:K,s:K,s:K,s:d}", "number", (Py_ssize_t)stats.number, "requests",
-                         (unsigned long long)stats.requests, "bytes_read",
-                         (unsigned long long)stats.bytes_read, "bytes_written",
-                         (unsigned long long)stats.bytes_written, "work_time", stats.work_time);
+    PyObject *made = PyList_New(0);
+    (void)unused;
+    for (size_t i = 0; made != NULL && wsgi_server_worker_stats(of(object), i, &stats) >= 0; i++) {
+        PyObject *figures =
+            Py_BuildValue("{s:n,s:K,s:K,s:K,s:d}", "number", (Py_ssize_t)stats.number, "requests",
+                          (unsigned long long)stats.requests, "bytes_read",
+                          (unsigned long long)stats.bytes_read, "bytes_written",
+                          (unsigned long long)stats.bytes_written, "work_time", stats.work_time);
+        if (figures == NULL || PyList_Append(made, figures) < 0) Py_CLEAR(made);
+        Py_XDECREF(figures);
+    }
+    return made;
 }
 
 static PyObject *clear_stats(PyObject *object, PyObject *unused) {
@@ -239,7 +244,7 @@ static PyMethodDef server_methods[] = {
     {"idle", idle, METH_NOARGS, "Workers without work."},
     {"qsize", qsize, METH_NOARGS, "Requests that wait for a worker."},
     {"stats", stats, METH_NOARGS, "The statistics."},
-    {"worker_stats", worker_stats, METH_O, "Those of the worker with this index, or None."},
+    {"workers", workers, METH_NOARGS, "Those of each worker, in the order they were made."},
     {"clear_stats", clear_stats, METH_NOARGS, "Counts from zero on."},
     {NULL, NULL, 0, NULL}};
 

@@ -91,37 +91,14 @@ static parts_of_server take_parts(Server *server) {
     return parts;
 }
 
-static int add(PyObject *environ, PyObject *key, PyObject *value) {
-    int status = value ? PyDict_SetItem(environ, key, value) : -1;
-    Py_XDECREF(value);
-    return status;
-}
-
-/* The objects among the values. */
-static int add_objects(PyObject *environ, Exchange *exchange, const request_facts *facts) {
-    if (PyDict_SetItem(environ, key_exchange, (PyObject *)exchange) < 0 ||
-        add(environ, key_early_hints, exchange_early_hints(exchange)) < 0)
-        return -1;
-    if (facts->has_body &&
-        add(environ, key_input,
-            input_new(exchange->handle, exchange->request, facts->content_length)) < 0)
-        return -1;
-    return facts->upgrades ? add(environ, key_socket, stream_new(exchange, 0)) : 0;
-}
-
 static PyObject *call_application(Worker *self, const parts_of_server *parts, Exchange *exchange,
                                   const wsgi_environ *environ) {
-    request_facts facts;
-    PyObject *result = NULL;
     PyObject *made =
-        environ_build(parts->environ, &self->cache, environ, self->server->unicode, &facts);
+        environ_build(parts->environ, &self->cache, environ, self->server->unicode, exchange);
     if (made == NULL) return NULL;
-    exchange->is_head = (char)facts.is_head;
-    if (add_objects(made, exchange, &facts) == 0) {
-        PyObject *arguments[3] = {NULL, made, (PyObject *)exchange};
-        result = PyObject_Vectorcall(parts->app, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                                     NULL);
-    }
+    PyObject *arguments[3] = {NULL, made, (PyObject *)exchange};
+    PyObject *result = PyObject_Vectorcall(parts->app, arguments + 1,
+                                           2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     Py_DECREF(made);
     return result;
 }
@@ -147,7 +124,10 @@ static int call_gateway(const parts_of_server *parts, Exchange *exchange, answer
     PyObject *result = PyObject_CallFunctionObjArgs(parts->respond, exchange, NULL);
     if (result == NULL) return -1;
     Py_DECREF(result);
-    if (!exchange->taken) answer->kind = exchange->sent ? ANSWER_END : ANSWER_ABORT;
+    if (!exchange->taken)
+        answer->kind = exchange->sent      ? ANSWER_END
+                       : exchange->started ? ANSWER_WHOLE
+                                           : ANSWER_ABORT;
     return 0;
 }
 

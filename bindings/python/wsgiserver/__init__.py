@@ -35,25 +35,48 @@ from .errors import (
     socket_errors_nonblocking,
     socket_errors_to_ignore,
 )
+from .gateways import Gateway, WSGIGateway, WSGIGateway_10, WSGIGateway_u0, wsgi_gateways
+from .http_connection import HTTPConnection
+from .http_request import HTTPRequest, comma_separated_headers
 from .http_server import HTTPServer
+from .rfiles import (
+    DEFAULT_BUFFER_SIZE,
+    ChunkedRFile,
+    CP_makefile,
+    KnownLengthRFile,
+    SizeCheckWrapper,
+)
 from .threadpool import ThreadPool, WorkerThread
 
 __all__ = [
     "ApplicationError",
+    "CP_makefile",
     "CherryPyWSGIServer",
+    "ChunkedRFile",
     "ClientGone",
+    "DEFAULT_BUFFER_SIZE",
     "FatalSSLAlert",
+    "Gateway",
+    "HTTPConnection",
+    "HTTPRequest",
     "HTTPServer",
+    "KnownLengthRFile",
     "MaxSizeExceeded",
     "NoEffectWarning",
     "NoSSLError",
     "RequestGone",
     "ServerError",
+    "SizeCheckWrapper",
     "ThreadPool",
+    "WSGIGateway",
+    "WSGIGateway_10",
+    "WSGIGateway_u0",
     "WSGIPathInfoDispatcher",
     "WorkerThread",
+    "comma_separated_headers",
     "plat_specific_errors",
     "socket_error_eintr",
     "socket_errors_nonblocking",
     "socket_errors_to_ignore",
+    "wsgi_gateways",
 ]

@@ -25,6 +25,8 @@ def to_text(bind_addr):
     if isinstance(bind_addr, bytes):
         bind_addr = os.fsdecode(bind_addr)
     if isinstance(bind_addr, str):
+        if is_host_and_port(bind_addr):
+            return bind_addr
         if bind_addr.startswith("\0"):
             return "@" + bind_addr[1:]
         return bind_addr if bind_addr.startswith(("@", "unix:")) else "unix:" + bind_addr
@@ -40,6 +42,12 @@ def from_text(text):
         return text[len("unix:") :]
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def is_host_and_port(text):
+    """Whether a text is HOST:PORT and not a path."""
+    host, colon, port = text.rpartition(":")
+    return bool(host and colon and port.isdigit()) and "/" not in text and text[0] not in "@\0"
 
 
 class BoundSocket:
@@ -68,3 +76,26 @@ def sockets_of_systemd():
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return []
     return list(range(3, 3 + int(os.environ.get("LISTEN_FDS") or 1)))
+
+
+def bind(server, family, type, proto):
+    """A socket that is bound to the server's address, for programs that listen by themselves."""
+    made = socket.socket(family, type, proto)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if server.nodelay and family != socket.AF_UNIX:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        host = server.bind_addr[0] if isinstance(server.bind_addr, tuple) else None
+        if family == socket.AF_INET6 and host in ("::", "::0", "::0.0.0.0"):
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        made.bind(server.bind_addr)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def listening(bound, backlog):
+    """The descriptor of a socket that listens."""
+    bound.listen(backlog)
+    return bound.fileno()

@@ -1,5 +1,6 @@
 """CherryPyWSGIServer: the server of a WSGI application."""
 
+from .gateways import wsgi_gateways
 from .http_server import HTTPServer
 from .threadpool import ThreadPool
 
@@ -11,6 +12,9 @@ class CherryPyWSGIServer(HTTPServer):
 
     wsgi_version = (1, 0)
     """The version of the environ: (1, 0) or ('u', 0)."""
+
+    wsgi_app = None
+    """The application. It may be set while the server serves."""
 
     def __init__(
         self,
@@ -25,7 +29,8 @@ class CherryPyWSGIServer(HTTPServer):
         accepted_queue_size=-1,
         accepted_queue_timeout=10,
     ):
-        super().__init__(bind_addr, None, numthreads, max, server_name)
+        gateway = wsgi_gateways[self.wsgi_version]
+        super().__init__(bind_addr, gateway, numthreads, max, server_name)
         self.requests = ThreadPool(
             self,
             min=numthreads or 1,
@@ -48,17 +53,3 @@ class CherryPyWSGIServer(HTTPServer):
     @numthreads.setter
     def numthreads(self, value):
         self.requests.min = value
-
-    @property
-    def wsgi_app(self):
-        """The application. It may be set while the server serves."""
-        return self._wsgi_app
-
-    @wsgi_app.setter
-    def wsgi_app(self, value):
-        self._wsgi_app = value
-        self._route()
-
-    def _route(self):
-        if self.core is not None:
-            self.core.app = self._wsgi_app

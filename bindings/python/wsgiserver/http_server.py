@@ -9,8 +9,11 @@ import time
 import traceback as _traceback
 import weakref
 
-from . import _wsgiserver, addresses, environs, settings
+from . import _wsgiserver, addresses, environs, routing, settings
 from .errors import NoEffectWarning
+from .gateways import WSGIGateway_u0, wsgi_gateways
+from .http_connection import HTTPConnection
+from .statistics import Statistics
 from .threadpool import ThreadPool, WorkerThread
 
 __all__ = ["HTTPServer"]
@@ -67,6 +70,9 @@ class HTTPServer:
     gateway = None
     """Called with each request for an object whose ``respond`` answers it."""
 
+    ConnectionClass = HTTPConnection
+    """What a gateway of the program's own finds as ``req.conn``; its RequestHandlerClass is ``req``."""
+
     minthreads = None
     maxthreads = None
 
@@ -83,6 +89,7 @@ class HTTPServer:
 
     def __init__(self, bind_addr, gateway, minthreads=10, maxthreads=-1, server_name=None):
         self._interrupt = None
+        self._further = []
         self._lock = threading.RLock()
         self._changed = threading.Event()
         self._start_time = None
@@ -90,6 +97,7 @@ class HTTPServer:
         self.bind_addr = bind_addr
         self.gateway = gateway
         self.requests = ThreadPool(self, min=minthreads or 1, max=maxthreads)
+        self.clear_stats()
         if server_name:
             self.server_name = server_name
 
@@ -107,6 +115,8 @@ class HTTPServer:
             return
         if name in ("server_name", "software", "version"):
             self.core.environ = environs.template(self)
+        elif name in ("gateway", "ConnectionClass", "wsgi_app"):
+            self._route()
         elif settings.is_option(name):
             self._set_while_running(name, value)
 
@@ -121,6 +131,30 @@ class HTTPServer:
     @bind_addr.setter
     def bind_addr(self, value):
         self._bind_addr = addresses.check(value)
+
+    @property
+    def bound_addrs(self):
+        """What is listened on, as texts like '127.0.0.1:8070' or 'unix:/run/app.sock'."""
+        return self.core.addresses() if self.core is not None else []
+
+    def listen(self, address):
+        """Listens on a further address, from the next start on: a tuple, a path, or a text."""
+        self._further.append(addresses.check(address))
+
+    def set(self, name, value):
+        """Sets an option by the library's name, as text or what its attribute takes."""
+        if name == "bind_addr":
+            self.bind_addr = addresses.from_text(value) if isinstance(value, str) else value
+        elif name in settings.OF_POOL:
+            setattr(self.requests, settings.OF_POOL[name], int(value))
+        elif name == "wsgi_version":
+            self.gateway = wsgi_gateways[("u", 0) if value == "u.0" else (1, 0)]
+        elif name == "statistics":
+            self.stats["Enabled"] = value not in ("0", "no", "off", "false", False)
+        elif settings.is_option(name):
+            setattr(self, name, value)
+        else:
+            raise ValueError(f"no option {name!r}; options: {', '.join(settings.LIBRARY)}")
 
     def start(self):
         """Serves until ``stop`` is called, and raises what ``interrupt`` is set to."""
@@ -204,6 +238,18 @@ class HTTPServer:
         sys.stderr.write(text)
         sys.stderr.flush()
 
+    def clear_stats(self):
+        """Counts from zero on."""
+        if "stats" in vars(self):
+            self.stats.clear()
+        else:
+            self.stats = Statistics(self)
+
+    def bind(self, family, type, proto=0):
+        """Creates the listening socket; a server whose ``socket`` is set listens on that one."""
+        self.socket = addresses.bind(self, family, type, proto)
+        return self.socket
+
     def runtime(self):
         """Seconds that the server has served."""
         if self._start_time is None:
@@ -213,6 +259,8 @@ class HTTPServer:
     def _new_core(self):
         address = None if self.bind_addr is None else addresses.to_text(self.bind_addr)
         inherited = addresses.sockets_of_systemd()
+        if isinstance(self.socket, socket.socket):
+            inherited.append(addresses.listening(self.socket, self.request_queue_size))
         core = _wsgiserver.Server(self, None if inherited else address)
         core.set("log_events", "1")
         pool = self.requests
@@ -221,16 +269,22 @@ class HTTPServer:
         core.set("accepted_queue_timeout", str(pool.accepted_queue_timeout))
         for name, text in settings.given(self):
             core.set(name, text)
+        for further in self._further:
+            core.listen(addresses.to_text(further))
         for descriptor in inherited:
             core.listen_fd(os.dup(descriptor))
         core.grows = pool.grows_by_itself
+        core.unicode = self.gateway is WSGIGateway_u0
+        core.set("wsgi_version", "u.0" if core.unicode else "1.0")
+        self.stats.begin(core)
         return core
 
     def _begin(self):
         listening = self.core.addresses()
         if listening and self._bind_addr is not None:
             self._bind_addr = addresses.from_text(listening[0])
-        super().__setattr__("socket", addresses.BoundSocket(listening[0]))
+        if self.socket is None:
+            super().__setattr__("socket", addresses.BoundSocket(listening[0]))
         self.core.environ = environs.template(self)
         self._route()
         self._start_time = time.time()
@@ -243,14 +297,25 @@ class HTTPServer:
             raise
 
     def _end(self, stuck):
+        self.stats.end(self.core)
         self._run_time = self.runtime()
         self._start_time = None
         _running.discard(self)
         super().__setattr__("core", None)
+        if isinstance(self.socket, socket.socket):
+            self.socket.close()
         super().__setattr__("socket", None)
         if stuck:
             names = ", ".join(thread.name for thread in stuck)
             self.error_log(f"The stop left threads in the application: {names}", level=ERROR)
+
+    def _route(self):
+        core = self.core
+        core.app = getattr(self, "wsgi_app", None)
+        core.respond = None if routing.is_direct(self) else self._respond
+
+    def _respond(self, exchange):
+        routing.respond(self, exchange)
 
     def _set_while_running(self, name, value):
         if settings.LIBRARY[name]["while_running"]:

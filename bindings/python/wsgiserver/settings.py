@@ -15,6 +15,10 @@ ELSEWHERE = frozenset(
     + ["statistics", "accepted_queue_size", "accepted_queue_timeout"]
 )
 
+# Options that are attributes of the ThreadPool.
+OF_POOL = {"numthreads": "min", "minthreads": "min", "max": "max", "maxthreads": "max"}
+OF_POOL.update(accepted_queue_size="accepted_queue_size", accepted_queue_timeout="accepted_queue_timeout")
+
 # What the seed's classes have as attributes, with the seed's defaults.
 SEED_DEFAULTS = {
     "protocol": "HTTP/1.1",

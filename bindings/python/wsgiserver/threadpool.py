@@ -37,7 +37,10 @@ class WorkerThread(threading.Thread):
         super().__init__(daemon=True)
         self.server = server
         self.start_time = None
-        self.worker = _wsgiserver.Worker(server.core)
+        self.stats = {}
+        self._core = server.core
+        self.worker = _wsgiserver.Worker(self._core)
+        self._number = self._core.workers()[-1]["number"]
 
     def run(self):
         """Serves. A subclass may do something before and after."""
@@ -57,6 +60,10 @@ class WorkerThread(threading.Thread):
             if self.worker.run(patience) == _wsgiserver.STOPPED:
                 return
             waited = 0 <= patience <= (time.monotonic() - began) * 1000
+
+    def figures(self):
+        """What it has counted, if its server counts and it works still."""
+        return next((w for w in self._core.workers() if w["number"] == self._number), None)
 
     def wake(self):
         """Makes it look whether it is still wanted."""
@@ -121,6 +128,7 @@ class ThreadPool:
             threads = [self._new_thread() for _ in range(amount)]
             self._threads += threads
         for thread in threads:
+            thread.stats = self.server.stats.register(thread)
             thread.start()
 
     def shrink(self, amount):
