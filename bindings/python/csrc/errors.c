@@ -1,7 +1,8 @@
 /* Statuses of the library as exceptions. */
 #include "host.h"
 
-PyObject *MaxSizeExceeded, *ServerError, *ClientGone, *RequestGone, *ApplicationError;
+PyObject *MaxSizeExceeded, *ServerError, *ClientGone, *RequestGone, *ApplicationError,
+    *BadRequestBody;
 
 static PyObject *add(PyObject *module, const char *name, const char *doc, PyObject *base) {
     char full[64];
@@ -20,13 +21,15 @@ int errors_init(PyObject *module) {
                      PyExc_ConnectionError);
     RequestGone = add(module, "RequestGone", "The request was used after its end.",
                       PyExc_RuntimeError);
+    BadRequestBody = add(module, "BadRequestBody", "The request's body is not what it should be.",
+                         PyExc_ValueError);
     PyObject *bases = PyTuple_Pack(2, PyExc_AssertionError, PyExc_RuntimeError);
     if (bases == NULL) return -1;
     /* The seed raises AssertionError where cheroot raises RuntimeError. */
     ApplicationError = add(module, "ApplicationError",
                            "The application did not keep to WSGI's order of calls.", bases);
     Py_DECREF(bases);
-    return ApplicationError && MaxSizeExceeded && ServerError && ClientGone && RequestGone ? 0 : -1;
+    return ApplicationError && BadRequestBody && MaxSizeExceeded && ServerError && ClientGone && RequestGone ? 0 : -1;
 }
 
 void *fail_with(wsgi_status status, const char *what) {
@@ -35,7 +38,7 @@ void *fail_with(wsgi_status status, const char *what) {
             PyErr_SetString(MaxSizeExceeded, "Request Entity Too Large");
             break;
         case WSGI_E_BODY:
-            PyErr_Format(PyExc_ValueError, "cannot %s: it is malformed", what);
+            PyErr_Format(BadRequestBody, "cannot %s: it is malformed", what);
             break;
         case WSGI_E_LENGTH:
             PyErr_SetString(PyExc_ValueError, "Response body exceeds the declared Content-Length.");

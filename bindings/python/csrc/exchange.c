@@ -77,6 +77,9 @@ static PyObject *start_response(PyObject *callable, PyObject *const *arguments, 
     if (self->sent) return raise_again(exc_info);
     self->started = 0;
     if (head_set(&self->head, arguments[0], arguments[1]) < 0) return NULL;
+    if (head_is_interim(&self->head))
+        return PyErr_Format(PyExc_ValueError, "WSGI response status %R is not a final one.",
+                            arguments[0]);
     self->started = 1;
     return PyCFunction_New(&write_method, callable);
 }

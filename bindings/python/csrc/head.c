@@ -112,8 +112,7 @@ static int set_status(head *self, PyObject *status) {
     const char *text = self->status_text.ptr;
     size_t length = self->status_text.len;
     if (length < 3 || text[0] < '1' || text[0] > '9' || !Py_ISDIGIT(text[1]) ||
-        !Py_ISDIGIT(text[2]) || (length > 3 && text[3] != ' ') || !is_value(self->status_text) ||
-        (text[0] == '1' && memcmp(text, "101", 3) != 0 && memcmp(text, "103", 3) != 0)) {
+        !Py_ISDIGIT(text[2]) || (length > 3 && text[3] != ' ') || !is_value(self->status_text)) {
         PyErr_Format(PyExc_ValueError, "WSGI response status %R is not like '200 OK'.", status);
         return -1;
     }
@@ -170,4 +169,8 @@ void head_add_length(head *self, size_t length, char *text, size_t capacity) {
 int head_is_bodiless(const head *self) {
     const char *code = self->status_text.ptr;
     return memcmp(code, "204", 3) == 0 || memcmp(code, "304", 3) == 0 || memcmp(code, "101", 3) == 0;
+}
+
+int head_is_interim(const head *self) {
+    return self->status_text.ptr[0] == '1' && memcmp(self->status_text.ptr, "101", 3) != 0;
 }

@@ -43,7 +43,8 @@ void handle_release(void *lent);         /* a wsgi_free_fn, without the GIL */
 void handle_take_returned(handle *used); /* with the GIL */
 
 /* errors.c */
-extern PyObject *MaxSizeExceeded, *ServerError, *ClientGone, *RequestGone, *ApplicationError;
+extern PyObject *MaxSizeExceeded, *ServerError, *ClientGone, *RequestGone, *ApplicationError,
+    *BadRequestBody;
 int errors_init(PyObject *module);
 /* Sets the exception for a status and returns NULL. what: like "read the request body". */
 void *fail_with(wsgi_status status, const char *what);
@@ -78,6 +79,7 @@ void head_clear(head *self);
 /* Adds a Content-Length, whose text is kept by the caller. */
 void head_add_length(head *self, size_t length, char *text, size_t capacity);
 int head_is_bodiless(const head *self); /* 101, 204, 304 */
+int head_is_interim(const head *self);  /* 1xx, but for 101 */
 
 /* exchange.c: one request and its answer; an application sees it as start_response. */
 typedef struct Exchange {

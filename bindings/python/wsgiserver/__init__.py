@@ -21,7 +21,13 @@ Names are the seed's; those of cheroot are in the modules ``wsgi``, ``server``, 
 and ``workers``.
 """
 
-from ._wsgiserver import ApplicationError, ClientGone, RequestGone, ServerError
+from ._wsgiserver import (
+    ApplicationError,
+    BadRequestBody,
+    ClientGone,
+    RequestGone,
+    ServerError,
+)
 from ._wsgiserver import version as __version__
 from .cherrypy_server import CherryPyWSGIServer
 from .dispatcher import WSGIPathInfoDispatcher
@@ -50,6 +56,7 @@ from .threadpool import ThreadPool, WorkerThread
 
 __all__ = [
     "ApplicationError",
+    "BadRequestBody",
     "CP_makefile",
     "CherryPyWSGIServer",
     "ChunkedRFile",

@@ -20,6 +20,9 @@ __all__ = ["HTTPServer"]
 
 ERROR = 40
 
+# What a client did is answered by the library, and no news for the error log.
+OF_THE_CLIENT = (_wsgiserver.ClientGone, _wsgiserver.BadRequestBody, _wsgiserver.MaxSizeExceeded)
+
 _running = weakref.WeakSet()
 
 
@@ -329,7 +332,7 @@ class HTTPServer:
     # What the worker threads call.
 
     def _failed(self, error):
-        if not isinstance(error, _wsgiserver.ClientGone):
+        if not isinstance(error, OF_THE_CLIENT):
             self.error_log(repr(error), level=ERROR, traceback=True)
 
     def _interrupted(self, error):
