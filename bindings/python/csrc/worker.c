@@ -53,7 +53,7 @@ static void tell(Server *server, const char *method, PyObject *argument) {
     PyObject *owner = server->owner;
     PyObject *result = NULL;
     if (owner != NULL && argument != NULL)
-        result = PyObject_CallMethod(owner, method, "O", argument);
+        result = PyObject_CallMethod(owner, method, "(O)", argument);
     if (result == NULL && PyErr_Occurred()) PyErr_WriteUnraisable(owner);
     Py_XDECREF(result);
 }

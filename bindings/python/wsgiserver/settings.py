@@ -33,9 +33,10 @@ SEED_DEFAULTS = {
     "nodelay": True,
 }
 
-# What this host wants otherwise than the library: one thread at a time has the GIL, so one that
-# waits for events is enough; the seed said nothing of what went well.
-HOST_DEFAULTS = {"pollers": 1, "log_level": "warning"}
+# What this host wants otherwise than the library. One thread at a time has the GIL, so one that
+# waits for events is enough, and a call that is not slow can take a millisecond. The seed said
+# nothing of what went well.
+HOST_DEFAULTS = {"pollers": 1, "eager_after": 0.002, "log_level": "warning"}
 
 
 def is_option(name):
