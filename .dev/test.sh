@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust models c cpp examples docs wire headers package demo"
+test_parts="lint rust models c cpp python examples docs wire headers package demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
@@ -10,6 +10,8 @@ test_parts="lint rust models c cpp examples docs wire headers package demo"
 . "$root/.dev/test-headers.sh"
 # shellcheck source=.dev/test-package.sh
 . "$root/.dev/test-package.sh"
+# shellcheck source=.dev/test-python.sh
+. "$root/.dev/test-python.sh"
 # shellcheck source=.dev/test-sanitize.sh
 . "$root/.dev/test-sanitize.sh"
 
@@ -59,6 +61,7 @@ test_needs() { # PART
         wire) need_rust && need_command python3 python3 && need_command g++ g++ ;;
         c) need_rust && need_command openssl openssl ;;
         cpp) need_rust && cpp_needs ;;
+        python) need_rust && python_needs ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;
         sanitize) need_rust && sanitize_needs ;;
