@@ -1,6 +1,7 @@
 """wsgi.input."""
 
 import threading
+from itertools import chain
 
 import pytest
 from conftest import wait_for
@@ -46,7 +47,7 @@ WAYS = {
     "readline()": lambda body: b"".join(iter(body.readline, b"")),
     "readline(3)": lambda body: b"".join(iter(lambda: body.readline(3), b"")),
     "readlines()": lambda body: b"".join(body.readlines()),
-    "readlines(5)": lambda body: b"".join(sum(iter(lambda: body.readlines(5), []), [])),
+    "readlines(5)": lambda body: b"".join(chain(*iter(lambda: body.readlines(5), []))),
     "iteration": lambda body: b"".join(body),
     "readinto": into,
 }

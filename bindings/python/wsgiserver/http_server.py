@@ -186,14 +186,17 @@ class HTTPServer:
 
     def serve(self):
         """Waits until the server is stopped or interrupted."""
-        while self.ready and self._interrupt is None:
+        run = self.core
+        while self.ready and self.core is run and self._interrupt is None:
             try:
                 self.tick()
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException:
                 self.error_log("Error in HTTPServer.tick", level=ERROR, traceback=True)
-        self.stop()
+        # Another thread may have stopped it, and started it again.
+        if self.core is run:
+            self.stop()
         if self._interrupt is not None:
             raise self._interrupt
 
