@@ -80,10 +80,9 @@ static void leave(Stream *self) {
 }
 
 static uint32_t flags_for(Stream *self, wsgi_stream *stream, int32_t direction) {
-    if (self->timeout == 0) return WSGI_NONBLOCK;
-    int64_t milliseconds = self->timeout < 0 ? -1 : (int64_t)(self->timeout * 1000 + 0.999);
+    int64_t milliseconds = self->timeout <= 0 ? -1 : (int64_t)(self->timeout * 1000 + 0.999);
     wsgi_stream_set_deadline(stream, direction, milliseconds);
-    return 0;
+    return self->timeout == 0 ? WSGI_NONBLOCK : 0;
 }
 
 /* Bytes, 0 at the end, negative with an exception. */
@@ -174,6 +173,7 @@ static PyObject *close_stream(PyObject *object, PyObject *unused) {
     Stream *self = (Stream *)object;
     (void)unused;
     if (!self->closed) {
+        if (take_over(self) < 0) return NULL;
         self->closed = 1;
         self->users++;
         if (self->users > 1) wsgi_stream_cancel(self->stream);

@@ -194,9 +194,7 @@ class HTTPServer:
                 raise
             except BaseException:
                 self.error_log("Error in HTTPServer.tick", level=ERROR, traceback=True)
-        # Another thread may have stopped it, and started it again.
-        if self.core is run:
-            self.stop()
+        self._stop(run)
         if self._interrupt is not None:
             raise self._interrupt
 
@@ -210,18 +208,23 @@ class HTTPServer:
         In an application it asks for the stop, which the thread in ``serve`` carries out. A thread
         that does not come back from the application in time is named in the error log and left.
         """
-        self.ready = False
-        self._changed.set()
-        core = self.core
         if isinstance(threading.current_thread(), WorkerThread):
-            if core is not None:
-                core.signal_stop()
-            return
+            self.ready = False
+            self._changed.set()
+            if self.core is not None:
+                self.core.signal_stop()
+        else:
+            self._stop(self.core)
+
+    def _stop(self, run):
+        """Stops this run, if it is not over: another thread may have started the next one."""
         with self._lock:
-            if self.core is None:
+            if run is None or self.core is not run:
                 return
+            self.ready = False
+            self._changed.set()
             until = time.monotonic() + float(self.shutdown_timeout)
-            self.core.stop()
+            run.stop()
             stuck = self.requests.stop(max(until - time.monotonic(), 0.2))
             self._end(stuck)
 

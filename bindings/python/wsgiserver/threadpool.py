@@ -51,6 +51,7 @@ class WorkerThread(threading.Thread):
             self._serve(pool)
         finally:
             self.ready = False
+            self.worker = None  # what it has counted goes to the server's sums
             pool.forget(self)
 
     def _serve(self, pool):
@@ -67,7 +68,9 @@ class WorkerThread(threading.Thread):
 
     def wake(self):
         """Makes it look whether it is still wanted."""
-        self.worker.wake()
+        worker = self.worker
+        if worker is not None:
+            worker.wake()
 
 
 class ThreadPool:
