@@ -488,16 +488,17 @@ def test_an_application_may_fork(served, client):
 
 
 def test_an_application_that_never_returns_does_not_hold_the_stop(served, client):
-    released = threading.Event()
+    entered, released = threading.Event(), threading.Event()
 
     def app(environ, start_response):
+        entered.set()
         released.wait(60)
         start_response(*OK)
         return []
 
     server = served(app, shutdown_timeout=0.3)
     connection = client(server).send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-    wait_for(lambda: server.requests.idle == 3)
+    assert entered.wait(10)
     server.stop()
     assert "left threads in the application" in server.log_text()
     released.set()

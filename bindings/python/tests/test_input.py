@@ -94,16 +94,17 @@ def test_sizes_that_are_none(served, client):
 
 
 def test_the_client_waits_for_100_until_something_is_read(served, client):
-    go_on = threading.Event()
+    entered, go_on = threading.Event(), threading.Event()
 
     def read(body):
+        entered.set()
         assert go_on.wait(10)
         return body.read()
 
     server = served(reading(read))
     connection = client(server)
     connection.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
-    wait_for(lambda: server.requests.idle == 3)
+    assert entered.wait(10)
     connection.socket.settimeout(0.05)
     with pytest.raises(TimeoutError):
         connection.more()
@@ -114,9 +115,10 @@ def test_the_client_waits_for_100_until_something_is_read(served, client):
 
 
 def test_a_body_that_is_cut_short(served, client):
-    seen = []
+    entered, seen = threading.Event(), []
 
     def read(body):
+        entered.set()
         try:
             return body.read()
         except ClientGone as error:
@@ -126,7 +128,7 @@ def test_a_body_that_is_cut_short(served, client):
     server = served(reading(read), options={"body_timeout": 1})
     connection = client(server)
     connection.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n" + b"x" * 70000)
-    wait_for(lambda: server.requests.idle == 3)
+    assert entered.wait(10)
     connection.close()
     wait_for(lambda: seen)
     assert isinstance(seen[0], ConnectionError)

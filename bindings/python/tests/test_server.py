@@ -220,15 +220,16 @@ def test_stop_before_and_after_is_nothing():
 
 
 def test_stop_answers_what_is_in_work(served, client):
-    go_on = threading.Event()
+    entered, go_on = threading.Event(), threading.Event()
 
     def app(environ, start_response):
+        entered.set()
         assert go_on.wait(10)
         return hello(environ, start_response)
 
     server = served(app)
     connection = client(server).send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-    wait_for(lambda: server.requests.idle == 3)
+    assert entered.wait(10)
     stopping = threading.Thread(target=server.stop)
     stopping.start()
     wait_for(lambda: not server.core.ready)

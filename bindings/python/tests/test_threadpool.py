@@ -132,16 +132,17 @@ def test_it_is_started_once(served):
 
 
 def test_stop_gives_those_that_are_stuck(served):
-    go_on = threading.Event()
+    entered, go_on = threading.Event(), threading.Event()
 
     def app(environ, start_response):
+        entered.set()
         go_on.wait(30)
         return hello(environ, start_response)
 
     server = served(app, numthreads=2, shutdown_timeout=0.1)
     with Client(server.bind_addr) as client:
         client.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
-        wait_for(lambda: server.requests.idle == 1)
+        assert entered.wait(10)
         began = time.monotonic()
         server.stop()
         assert time.monotonic() - began < 3

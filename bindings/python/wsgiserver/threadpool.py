@@ -171,7 +171,7 @@ class ThreadPool:
 
     def patience(self):
         """How many milliseconds a thread waits before it asks whether it is wanted; -1: for ever."""
-        return IDLE * 1000 if self.grows_by_itself and len(self._threads) > self.min else -1
+        return int(IDLE * 1000) if self.grows_by_itself and len(self._threads) > self.min else -1
 
     @property
     def grows_by_itself(self):
