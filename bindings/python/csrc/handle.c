@@ -39,6 +39,7 @@ void *handle_lend(handle *used, PyObject *object, const void **data, size_t *len
         return NULL;
     }
     lent->handle = used;
+    __atomic_add_fetch(&used->lent, 1, __ATOMIC_RELAXED);
     *data = lent->view.buf;
     *length = (size_t)lent->view.len;
     return lent;
@@ -63,6 +64,11 @@ void handle_take_returned(handle *used) {
         given_back *next = lent->next;
         PyBuffer_Release(&lent->view);
         PyMem_RawFree(lent);
+        __atomic_sub_fetch(&used->lent, 1, __ATOMIC_RELAXED);
         lent = next;
     }
+}
+
+int handle_has_lent(const handle *used) {
+    return __atomic_load_n(&used->lent, __ATOMIC_RELAXED) > 0;
 }

@@ -31,6 +31,7 @@ typedef struct given_back given_back;
 typedef struct handle {
     wsgi_server *server;
     long users;
+    long lent; /* buffers that the library has */
     given_back *returned; /* buffers that the library is done with */
 } handle;
 
@@ -41,6 +42,7 @@ void handle_drop(handle *handle); /* with the GIL; may release it */
 void *handle_lend(handle *handle, PyObject *object, const void **data, size_t *length);
 void handle_release(void *lent);         /* a wsgi_free_fn, without the GIL */
 void handle_take_returned(handle *used); /* with the GIL */
+int handle_has_lent(const handle *used);
 
 /* errors.c */
 extern PyObject *MaxSizeExceeded, *ServerError, *ClientGone, *RequestGone, *ApplicationError,

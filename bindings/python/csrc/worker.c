@@ -3,6 +3,9 @@
  * next taking of it. */
 #include "host.h"
 
+/* How many milliseconds an idle thread waits before it looks for buffers that were given back. */
+enum { LOOK = 100 };
+
 typedef struct Worker {
     PyObject_HEAD
     Server *server;
@@ -190,7 +193,8 @@ static PyObject *run_loop(Worker *self, int32_t timeout) {
         Py_BEGIN_ALLOW_THREADS
         if (self->answer.kind != ANSWER_NONE) sent = answer_send(&self->answer);
         if (!is_news(sent)) {
-            count = wsgi_worker_next(self->worker, &event, 1, timeout);
+            int looks = timeout < 0 && handle_has_lent(self->server->handle);
+            count = wsgi_worker_next(self->worker, &event, 1, looks ? LOOK : timeout);
             if (count == 1 && event.kind == WSGI_EVENT_REQUEST)
                 count = wsgi_request_environ(server, event.request, &environ) < 0 ? 0 : 1;
         }
