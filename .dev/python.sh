@@ -31,3 +31,13 @@ os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || install_pac
         fail 3 "could not install the packages of .dev/python-tests.txt"
     touch "$home/packages"
 }
+
+# A wheel of this tree, made again: the path of it.
+python_wheel_file() {
+    local home=$target/dev/python/wheel
+    rm -rf "$home"
+    mkdir -p "$home"
+    WSGISERVER_LIBRARY=$target/release/libwsgiserver.a "$python" -m pip -q wheel --no-deps \
+        --no-build-isolation -w "$home" "$root/bindings/python" >&2
+    printf '%s\n' "$home"/*.whl
+}

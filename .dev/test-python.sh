@@ -13,14 +13,12 @@ test_python() {
 }
 
 python_wheel() {
-    local home=$target/dev/python/wheel body
+    local home=$target/dev/python/in-wheel wheel body
+    wheel=$(python_wheel_file)
     rm -rf "$home"
-    mkdir -p "$home"
-    WSGISERVER_LIBRARY=$target/release/libwsgiserver.a "$python" -m pip -q wheel --no-deps \
-        --no-build-isolation -w "$home" bindings/python
-    python3 -m venv "$home/venv"
-    env PATH=/nonexistent "$home/venv/bin/python" -m pip -q install --no-index "$home"/*.whl
-    body=$(cd "$home" && env PATH=/nonexistent "$home/venv/bin/python" "$root/bindings/python/tests/in_wheel.py")
+    python3 -m venv "$home"
+    env PATH=/nonexistent "$home/bin/python" -m pip -q install --no-index "$wheel"
+    body=$(cd "$home" && env PATH=/nonexistent bin/python "$root/bindings/python/tests/in_wheel.py")
     [[ $body = "Hello world!" ]] || { echo "the wheel answered '$body'" >&2 && return 1; }
-    echo "ok $(basename "$home"/*.whl)"
+    echo "ok ${wheel##*/}"
 }

@@ -12,6 +12,7 @@ import scenario_bodies
 import scenario_connections
 import scenario_instructions
 import scenario_pull
+import scenario_python
 import scenario_slow
 import scenario_throughput
 from report import Report, print_table
@@ -34,6 +35,7 @@ SCENARIOS = {
     "lowrate": scenario_connections.lowrate,
     "statistics": scenario_instructions.statistics,
     "pull": scenario_pull.pull,
+    "python": scenario_python.python,
 }
 
 
