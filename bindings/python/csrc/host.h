@@ -155,6 +155,11 @@ wsgi_status answer_send(answer *answer);
 void answer_clear(answer *answer);
 void answer_free(answer *answer);
 
+/* ssl_context.c: makes TLS of Python's own known to the server, by this name. new_session is called
+ * for each connection. */
+wsgi_status ssl_context_register(const wsgi_server *server, const char *name, PyObject *new_session,
+                                 wsgi_error **error);
+
 /* worker.c */
 enum { WORKER_STOPPED = 0, WORKER_WOKEN = 1 }; /* what its run returns */
 extern PyTypeObject WorkerType;

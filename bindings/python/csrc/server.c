@@ -88,6 +88,52 @@ static PyObject *listen_fd(PyObject *object, PyObject *number) {
     Py_RETURN_NONE;
 }
 
+/* Has an adapter made, set and given to the server, which keeps what it needs of it. */
+static PyObject *use_ssl(PyObject *object, PyObject *arguments) {
+    const char *name, *certificate, *private_key, *chain;
+    PyObject *settings, *key, *value;
+    wsgi_ssl_adapter *adapter = NULL;
+    wsgi_error *error = NULL;
+    Py_ssize_t at = 0;
+    if (!PyArg_ParseTuple(arguments, "szzzO!:use_ssl", &name, &certificate, &private_key, &chain,
+                          &PyDict_Type, &settings))
+        return NULL;
+    wsgi_status status = wsgi_ssl_adapter_new(of(object), name, certificate, private_key, chain,
+                                              &adapter, &error);
+    while (status >= 0 && PyDict_Next(settings, &at, &key, &value)) {
+        const char *option = PyUnicode_AsUTF8(key), *text = PyUnicode_AsUTF8(value);
+        if (option == NULL || text == NULL) return wsgi_ssl_adapter_free(adapter), NULL;
+        status = wsgi_ssl_adapter_set(adapter, option, text, &error);
+    }
+    if (status >= 0) status = wsgi_server_set_ssl_adapter(of(object), adapter, &error);
+    wsgi_ssl_adapter_free(adapter);
+    if (status < 0) return fail_with_error(status, error);
+    Py_RETURN_NONE;
+}
+
+static PyObject *use_ssl_context(PyObject *object, PyObject *new_session) {
+    wsgi_error *error = NULL;
+    wsgi_ssl_adapter *adapter = NULL;
+    wsgi_status status = ssl_context_register(of(object), "context", new_session, &error);
+    if (status >= 0)
+        status = wsgi_ssl_adapter_new(of(object), "context", "", NULL, NULL, &adapter, &error);
+    if (status >= 0) status = wsgi_server_set_ssl_adapter(of(object), adapter, &error);
+    wsgi_ssl_adapter_free(adapter);
+    if (status < 0) return fail_with_error(status, error);
+    Py_RETURN_NONE;
+}
+
+static PyObject *reload_ssl(PyObject *object, PyObject *unused) {
+    wsgi_error *error = NULL;
+    wsgi_status status;
+    (void)unused;
+    Py_BEGIN_ALLOW_THREADS
+    status = wsgi_server_reload_ssl(of(object), &error);
+    Py_END_ALLOW_THREADS
+    if (status < 0) return fail_with_error(status, error);
+    Py_RETURN_NONE;
+}
+
 static PyObject *prepare(PyObject *object, PyObject *unused) {
     wsgi_error *error = NULL;
     wsgi_status status;
@@ -236,6 +282,11 @@ static PyMethodDef server_methods[] = {
     {"get", get, METH_O, "get(name): an option's value, as text."},
     {"listen", listen_on, METH_O, "listen(address): a further one."},
     {"listen_fd", listen_fd, METH_O, "listen_fd(number): a listening socket, which is taken."},
+    {"use_ssl", use_ssl, METH_VARARGS,
+     "use_ssl(name, certificate, private_key, chain, settings): speaks TLS by the library."},
+    {"use_ssl_context", use_ssl_context, METH_O,
+     "use_ssl_context(new_session): speaks TLS by sessions of Python's."},
+    {"reload_ssl", reload_ssl, METH_NOARGS, "Reads the certificates again."},
     {"prepare", prepare, METH_NOARGS, "Binds and serves; requests wait for workers."},
     {"stop", stop, METH_NOARGS, "Stops: how many requests were cut."},
     {"signal_stop", signal_stop, METH_NOARGS, "Asks for the stop."},

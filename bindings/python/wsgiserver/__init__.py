@@ -52,6 +52,7 @@ from .rfiles import (
     KnownLengthRFile,
     SizeCheckWrapper,
 )
+from .ssl_adapter import SSLAdapter, get_ssl_adapter_class, ssl_adapters
 from .threadpool import ThreadPool, WorkerThread
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "NoEffectWarning",
     "NoSSLError",
     "RequestGone",
+    "SSLAdapter",
     "ServerError",
     "SizeCheckWrapper",
     "ThreadPool",
@@ -81,9 +83,11 @@ __all__ = [
     "WSGIPathInfoDispatcher",
     "WorkerThread",
     "comma_separated_headers",
+    "get_ssl_adapter_class",
     "plat_specific_errors",
     "socket_error_eintr",
     "socket_errors_nonblocking",
     "socket_errors_to_ignore",
+    "ssl_adapters",
     "wsgi_gateways",
 ]

@@ -47,6 +47,8 @@ def template(server):
         "wsgi.url_scheme": "http",
         "wsgi.version": version,
     }
+    if server.speaks_tls:
+        environ.update({"wsgi.url_scheme": "https", "HTTPS": "on"})
     # With room for what a request adds, so that its environ does not have to grow.
     placeholders = ["PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "REQUEST_URI"]
     placeholders += ["SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_PORT"]

@@ -3,6 +3,7 @@
 from .errors import NoEffectWarning
 from .http_request import HTTPRequest
 from .rfiles import DEFAULT_BUFFER_SIZE, CP_makefile
+from .ssl_adapter import Connection, overrides_environ
 
 __all__ = ["HTTPConnection"]
 
@@ -55,6 +56,8 @@ class HTTPConnection(metaclass=_SaysSo):
         host, _, port = sock.peer().rpartition(":")
         self.remote_addr = host.strip("[]")
         self.remote_port = int(port) if port else ""
+        if server.speaks_tls:
+            self.ssl_env = self._ssl_environ()
 
     def __setattr__(self, name, value):
         _tell(name)
@@ -71,6 +74,14 @@ class HTTPConnection(metaclass=_SaysSo):
     def requests_seen(self):
         """How many requests have come on the connection, this one included."""
         return int(self.exchange.id().rpartition("-")[2])
+
+    def _ssl_environ(self):
+        template = {"wsgi.url_scheme": "https", "HTTPS": "on"}
+        whole = self.exchange.environ(template)
+        found = {key: whole[key] for key in whole if key in template or key.startswith("SSL_")}
+        if overrides_environ(self.server.ssl_adapter):
+            found.update(self.server.ssl_adapter.get_environ(Connection(found)))
+        return found
 
     def communicate(self):
         """Answers the request."""

@@ -9,7 +9,7 @@ import time
 import traceback as _traceback
 import weakref
 
-from . import _wsgiserver, addresses, environs, routing, settings
+from . import _wsgiserver, addresses, environs, routing, settings, ssl_adapter
 from .errors import NoEffectWarning
 from .gateways import WSGIGateway_u0, wsgi_gateways
 from .http_connection import HTTPConnection
@@ -83,6 +83,8 @@ class HTTPServer:
     """``wsgi.multiprocess``: whether other processes serve the same address."""
 
     ssl_adapter = None
+    """An SSLAdapter, which makes the server speak TLS; None: it speaks HTTP alone."""
+
     socket = None
     core = None
     """The library's server while this one runs, else None."""
@@ -134,6 +136,11 @@ class HTTPServer:
     @bind_addr.setter
     def bind_addr(self, value):
         self._bind_addr = addresses.check(value)
+
+    @property
+    def speaks_tls(self):
+        """Whether it speaks TLS, by an adapter or by the option ``certificate``."""
+        return self.ssl_adapter is not None or bool(self.certificate)
 
     @property
     def bound_addrs(self):
@@ -282,6 +289,8 @@ class HTTPServer:
             core.listen(addresses.to_text(further))
         for descriptor in inherited:
             core.listen_fd(os.dup(descriptor))
+        if self.ssl_adapter is not None:
+            ssl_adapter.apply(self.ssl_adapter, core)
         core.grows = pool.grows_by_itself
         core.unicode = self.gateway is WSGIGateway_u0
         core.set("wsgi_version", "u.0" if core.unicode else "1.0")
@@ -318,9 +327,13 @@ class HTTPServer:
             names = ", ".join(thread.name for thread in stuck)
             self.error_log(f"The stop left threads in the application: {names}", level=ERROR)
 
+    def reload_ssl(self):
+        """Reads the certificates again, for connections that begin later."""
+        self.core.reload_ssl()
+
     def _route(self):
         core = self.core
-        core.app = getattr(self, "wsgi_app", None)
+        core.app = routing.application(self)
         core.respond = None if routing.is_direct(self) else self._respond
 
     def _respond(self, exchange):

@@ -1,5 +1,6 @@
 """Which way a request takes: from C to the WSGI application, or through classes of the program's own."""
 
+from . import ssl_adapter
 from .gateways import WSGIGateway_10, WSGIGateway_u0
 from .http_connection import HTTPConnection
 from .http_request import HTTPRequest
@@ -18,6 +19,19 @@ def is_direct(server):
         and _same(connection, HTTPConnection, _OF_CONNECTION)
         and _same(request, HTTPRequest, _OF_REQUEST)
     )
+
+
+def application(server):
+    """What is called for a request: the server's application, with what its SSL adapter has to say."""
+    app, adapter = getattr(server, "wsgi_app", None), server.ssl_adapter
+    if not ssl_adapter.overrides_environ(adapter):
+        return app
+
+    def with_environ(environ, start_response):
+        environ.update(adapter.get_environ(ssl_adapter.Connection(environ)))
+        return app(environ, start_response)
+
+    return with_environ
 
 
 def respond(server, exchange):

@@ -12,7 +12,7 @@ LIBRARY = _wsgiserver.options()
 # The pool, the addresses and the gateway have attributes of their own for these.
 ELSEWHERE = frozenset(
     ["bind_addr", "numthreads", "minthreads", "max", "maxthreads", "log_events", "wsgi_version"]
-    + ["statistics", "accepted_queue_size", "accepted_queue_timeout"]
+    + ["ssl_adapter", "statistics", "accepted_queue_size", "accepted_queue_timeout"]
 )
 
 # Options that are attributes of the ThreadPool.
