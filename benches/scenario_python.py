@@ -1,6 +1,5 @@
 """The Python server beside other Python servers, and what it does when the application is slow."""
 import contextlib
-import http.client
 import pathlib
 import re
 import subprocess
@@ -8,6 +7,7 @@ import sys
 import tempfile
 import time
 
+from client import client, head_of
 from load import measure, measure_with_wrk
 from server import Server, ServerFailed, answers, read_text, wait_for
 from sitting import median
@@ -125,7 +125,7 @@ def large_bodies(sitting):
         file = pathlib.Path(folder) / "large"
         file.write_bytes(bytes(MIB) * 100)
         servers = {
-            name: stack.enter_context(PythonServer(sitting, name)) for name in ("ours", "cheroot")
+            name: stack.enter_context(PythonServer(sitting, name)) for name in ("ours", "cheroot", "bare")
         }
         results = sitting.in_turn(
             {
@@ -136,35 +136,42 @@ def large_bodies(sitting):
         )
     for what in ("upload", "download"):
         rate = {name: median(results[what, name], "rate") for name in servers}
-        sitting.hand_in(
-            f"{what} of 100 MiB: throughput / cheroot",
-            rate["ours"] / rate["cheroot"],
-            limit=3,
-            at_least=True,
-            note=f"{rate['ours']:.0f} and {rate['cheroot']:.0f} MiB/s",
-        )
+        cpu = {name: median(results[what, name], "cpu_us") for name in servers}
+        title = f"{what} of 100 MiB"
+        note = " and ".join(f"{rate[name]:.0f}" for name in ("ours", "cheroot")) + " MiB/s"
+        ratio = rate["ours"] / rate["cheroot"]
+        sitting.hand_in(f"{title}: throughput / cheroot", ratio, limit=3, at_least=True, note=note)
+        note = f"{rate['bare']:.0f} MiB/s"
+        sitting.hand_in(f"{title}: throughput / bare sockets", rate["ours"] / rate["bare"], note=note)
+        sitting.hand_in(f"{title}: CPU / cheroot", cpu["ours"] / cpu["cheroot"])
 
 
 def transfer(server, what, file):
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
-    connection.blocksize = MIB
-    began = time.monotonic()
-    buffer = bytearray(MIB)
-    if what == "upload":
-        with file.open("rb") as body:
-            connection.request("POST", "/upload", body, {"Content-Length": str(LARGE)})
-        total = int(connection.getresponse().read())
-    else:
-        connection.request("GET", f"/download?{file}")
-        response = connection.getresponse()
-        total = 0
-        while count := response.readinto(buffer):
-            total += count
+    began, spent = time.monotonic(), server.cpu_us()
+    with client(server) as connection:
+        total = upload(connection) if what == "upload" else download(connection, file)
     seconds = time.monotonic() - began
-    connection.close()
     if total != LARGE:
         raise ServerFailed(f"{what}: {total} bytes of {LARGE}")
-    return {"rate": LARGE / MIB / seconds}
+    return {"rate": LARGE / MIB / seconds, "cpu_us": server.cpu_us() - spent}
+
+
+def upload(connection):
+    connection.sendall(f"POST /upload HTTP/1.0\r\nContent-Length: {LARGE}\r\n\r\n".encode())
+    piece = bytes(MIB)
+    for _ in range(LARGE // MIB):
+        connection.sendall(piece)
+    answer = b"".join(iter(lambda: connection.recv(MIB), b""))
+    return int(answer.rpartition(b"\r\n\r\n")[2])
+
+
+def download(connection, file):
+    connection.sendall(f"GET /download?{file} HTTP/1.0\r\n\r\n".encode())
+    total = len(head_of(connection).partition(b"\r\n\r\n")[2])
+    buffer = bytearray(MIB)
+    while count := connection.recv_into(buffer):
+        total += count
+    return total
 
 
 def memory(sitting):

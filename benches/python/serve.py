@@ -1,6 +1,6 @@
 """Starts one of the Python servers with the application of apps.py on a free port.
 
-    serve.py ours|cheroot|bjoern|granian THREADS
+    serve.py ours|cheroot|bjoern|granian|bare THREADS
 """
 import socket
 import sys
@@ -67,7 +67,32 @@ def granian(port, threads):
     server.serve()
 
 
-SERVERS = {"ours": ours, "cheroot": cheroot, "bjoern": bjoern, "granian": granian}
+def bare(port, threads):
+    """No HTTP: what a body costs that goes through a socket, and nothing else."""
+    import os
+
+    buffer = bytearray(1 << 20)
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        say(port)
+        while True:
+            connection, _ = listening.accept()
+            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            if head.startswith(b"POST"):
+                size = int(head.rpartition(b" ")[2])
+                total = len(body)
+                while total < size:
+                    total += connection.recv_into(buffer)
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n%d" % total)
+            elif head:
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+                with open(head.split(b" ")[1].partition(b"?")[2], "rb") as file:
+                    offset, size = 0, os.fstat(file.fileno()).st_size
+                    while offset < size:
+                        offset += os.sendfile(connection.fileno(), file.fileno(), offset, size)
+            connection.close()
+
+
+SERVERS = {"bare": bare, "ours": ours, "cheroot": cheroot, "bjoern": bjoern, "granian": granian}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -64,33 +64,35 @@ static int choose(answer *answer, Exchange *exchange) {
     return answer->lent ? 0 : -1;
 }
 
-static int send_all(answer *answer, Exchange *exchange, PyObject *const *items, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (PyObject_Size(items[i]) != 0 && exchange_write(exchange, items[i]) < 0) return -1;
-    answer->kind = ANSWER_END;
-    return 0;
+/* After write() the head has gone; what follows goes as it comes. */
+static int send_all(answer *answer, Exchange *exchange, PyObject *result) {
+    PyObject *items = PySequence_Tuple(result);
+    int status = items ? 0 : -1;
+    for (Py_ssize_t i = 0; status == 0 && i < PyTuple_GET_SIZE(items); i++) {
+        PyObject *item = PyTuple_GET_ITEM(items, i);
+        if (!PyBytes_Check(item) || PyBytes_GET_SIZE(item) > 0)
+            status = exchange_write(exchange, item);
+    }
+    Py_XDECREF(items);
+    if (status == 0) answer->kind = ANSWER_END;
+    return status;
 }
 
+/* No Python runs in here, so the list stays as it is. */
 static int gather_sequence(answer *answer, Exchange *exchange, PyObject *result) {
-    PyObject *items = PyList_CheckExact(result) ? PyList_AsTuple(result) : Py_NewRef(result);
-    int status = items ? must_be_started(exchange) : -1;
-    size_t count = items ? (size_t)PyTuple_GET_SIZE(items) : 0;
-    if (status == 0 && exchange->sent)
-        status = send_all(answer, exchange, &PyTuple_GET_ITEM(items, 0), count);
-    else if (status == 0)
-        status = make_room(answer, count);
-    for (size_t i = 0; status == 0 && answer->kind == ANSWER_NONE && i < count; i++) {
-        PyObject *item = PyTuple_GET_ITEM(items, (Py_ssize_t)i);
+    if (must_be_started(exchange) < 0) return -1;
+    if (exchange->sent) return send_all(answer, exchange, result);
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(result);
+    if (make_room(answer, (size_t)count) < 0) return -1;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *item = PySequence_Fast_GET_ITEM(result, i);
         if (!PyBytes_Check(item)) {
             PyErr_SetString(PyExc_ValueError, "WSGI Applications must yield bytes");
-            status = -1;
-        } else if (PyBytes_GET_SIZE(item) > 0) {
-            hold(answer, item);
+            return -1;
         }
+        if (PyBytes_GET_SIZE(item) > 0) hold(answer, item);
     }
-    if (status == 0 && answer->kind == ANSWER_NONE) status = choose(answer, exchange);
-    Py_XDECREF(items);
-    return status;
+    return choose(answer, exchange);
 }
 
 static int gather_iterable(answer *answer, Exchange *exchange, PyObject *result) {

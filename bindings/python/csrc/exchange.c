@@ -23,7 +23,56 @@ Exchange *exchange_new(handle *handle, wsgi_request request) {
     memset(&self->head, 0, sizeof self->head);
     self->head.content_length = -1;
     self->started = self->sent = self->ended = self->taken = self->is_head = 0;
+    self->spare = NULL;
     return self;
+}
+
+/* Each holds the exchange, so with the thread's own reference there are three. */
+static int is_ours_alone(const exchange_spare *spare) {
+#ifdef Py_GIL_DISABLED
+    (void)spare;
+    return 0;
+#else
+    return Py_REFCNT(spare->exchange) == 3 && Py_REFCNT(spare->write) == 1 &&
+           Py_REFCNT(spare->early_hints) == 1;
+#endif
+}
+
+Exchange *exchange_take(exchange_spare *spare, handle *handle, wsgi_request request) {
+    Exchange *self = spare->exchange;
+    if (self != NULL && is_ours_alone(spare)) {
+        head_clear(&self->head);
+        self->request = request;
+        self->started = self->sent = self->ended = self->taken = self->is_head = 0;
+        self->spare = spare;
+        Py_INCREF(self);
+        return self;
+    }
+    exchange_spare_clear(spare);
+    self = exchange_new(handle, request);
+    if (self == NULL) return NULL;
+    spare->write = PyCFunction_New(&write_method, (PyObject *)self);
+    spare->early_hints = PyCFunction_New(&early_hints_method, (PyObject *)self);
+    if (spare->write == NULL || spare->early_hints == NULL) {
+        exchange_spare_clear(spare);
+        Py_DECREF(self);
+        return NULL;
+    }
+    spare->exchange = (Exchange *)Py_NewRef((PyObject *)self);
+    self->spare = spare;
+    return self;
+}
+
+void exchange_spare_clear(exchange_spare *spare) {
+    if (spare->exchange != NULL) spare->exchange->spare = NULL;
+    Py_CLEAR(spare->exchange);
+    Py_CLEAR(spare->write);
+    Py_CLEAR(spare->early_hints);
+}
+
+static PyObject *write_of(Exchange *self) {
+    if (self->spare != NULL) return Py_NewRef(self->spare->write);
+    return PyCFunction_New(&write_method, (PyObject *)self);
 }
 
 static void exchange_dealloc(PyObject *object) {
@@ -34,6 +83,7 @@ static void exchange_dealloc(PyObject *object) {
 }
 
 PyObject *exchange_early_hints(Exchange *self) {
+    if (self->spare != NULL) return Py_NewRef(self->spare->early_hints);
     return PyCFunction_New(&early_hints_method, (PyObject *)self);
 }
 
@@ -69,7 +119,7 @@ static PyObject *start_response(PyObject *callable, PyObject *const *arguments, 
         return PyErr_Format(PyExc_TypeError, "start_response takes status, headers[, exc_info]");
     if (exc_info == Py_None) exc_info = NULL;
     /* Frameworks return a response even behind a WebSocket: there is nobody to get it. */
-    if (self->taken) return PyCFunction_New(&write_method, callable);
+    if (self->taken) return write_of(self);
     if (is_over(self, "start the response")) return NULL;
     if (self->started && exc_info == NULL) {
         PyErr_SetString(ApplicationError,
@@ -83,7 +133,7 @@ static PyObject *start_response(PyObject *callable, PyObject *const *arguments, 
         return PyErr_Format(PyExc_ValueError, "WSGI response status %R is not a final one.",
                             arguments[0]);
     self->started = 1;
-    return PyCFunction_New(&write_method, callable);
+    return write_of(self);
 }
 
 /* The head and a piece in one go without the GIL, so that they leave in one packet. */

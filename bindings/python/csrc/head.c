@@ -2,9 +2,16 @@
  * the application hears of a mistake where it makes it, and kept as what the library takes. */
 #include "host.h"
 
-static const char *const hop_by_hop[] = {
-    "te", "upgrade", "trailers", "keep-alive", "proxy-connection", "transfer-encoding",
-    "proxy-authenticate", "proxy-authorization"};
+static const wsgi_str hop_by_hop[] = {
+    {"te", 2},
+    {"upgrade", 7},
+    {"trailers", 8},
+    {"keep-alive", 10},
+    {"proxy-connection", 16},
+    {"transfer-encoding", 17},
+    {"proxy-authenticate", 18},
+    {"proxy-authorization", 19},
+};
 
 /* The bytes of a str of ISO-8859-1, which are how Python keeps it. */
 static int latin1(PyObject *text, const char *what, wsgi_str *out) {
@@ -25,20 +32,31 @@ static int latin1(PyObject *text, const char *what, wsgi_str *out) {
     return 0;
 }
 
-static int is_value(wsgi_str text) {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f) return 0;
+/* What may stand in a field's name (RFC 9110, tchar) and in its value. */
+enum { IN_NAME = 1, IN_VALUE = 2 };
+static unsigned char kinds[256];
+
+void head_init(void) {
+    for (int c = 0; c < 256; c++) {
+        int alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        int control = (c < ' ' && c != '\t') || c == 0x7f;
+        if (alphanumeric || (c != 0 && strchr("!#$%&'*+-.^_`|~", c))) kinds[c] |= IN_NAME;
+        if (!control) kinds[c] |= IN_VALUE;
     }
-    return 1;
+}
+
+static int consists_of(wsgi_str text, int kind) {
+    int all = kind;
+    for (size_t i = 0; i < text.len; i++) all &= kinds[(unsigned char)text.ptr[i]];
+    return all != 0;
+}
+
+static int is_value(wsgi_str text) {
+    return consists_of(text, IN_VALUE);
 }
 
 static int is_token(wsgi_str text) {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c <= ' ' || c >= 0x7f || memchr("\"(),/:;<=>?@[\\]{}", c, 17) != NULL) return 0;
-    }
-    return text.len > 0;
+    return text.len > 0 && consists_of(text, IN_NAME);
 }
 
 static int is(wsgi_str name, const char *lower) {
@@ -52,7 +70,7 @@ static int is_hop_by_hop(wsgi_str name, wsgi_str value, int switches) {
         return !is(value, "close") && !(switches && is(value, "upgrade"));
     if (switches && is(name, "upgrade")) return 0;
     for (size_t i = 0; i < Py_ARRAY_LENGTH(hop_by_hop); i++)
-        if (name.len == strlen(hop_by_hop[i]) && is(name, hop_by_hop[i])) return 1;
+        if (name.len == hop_by_hop[i].len && is(name, hop_by_hop[i].ptr)) return 1;
     return 0;
 }
 

@@ -76,6 +76,7 @@ typedef struct head {
     size_t held;
     int64_t content_length; /* -1: none was given */
 } head;
+void head_init(void);
 int head_set(head *self, PyObject *status, PyObject *headers);
 void head_clear(head *self);
 /* Adds a Content-Length, whose text is kept by the caller. */
@@ -95,9 +96,18 @@ typedef struct Exchange {
     char ended;   /* the request is over for the application */
     char taken;   /* its connection was handed over */
     char is_head; /* HEAD: no body is sent */
+    struct exchange_spare *spare; /* of the thread that called the application, during the call */
 } Exchange;
 extern PyTypeObject ExchangeType;
+/* For the next request of a thread: the one of its last request with its two functions, if nobody
+ * has kept any of them. */
+typedef struct exchange_spare {
+    Exchange *exchange;
+    PyObject *write, *early_hints;
+} exchange_spare;
 Exchange *exchange_new(handle *handle, wsgi_request request);
+Exchange *exchange_take(exchange_spare *spare, handle *handle, wsgi_request request);
+void exchange_spare_clear(exchange_spare *spare);
 /* Sends a piece of the body, and before it the head. -1: an exception is set. */
 int exchange_write(Exchange *self, PyObject *data);
 PyObject *exchange_early_hints(Exchange *self);

@@ -40,6 +40,7 @@ static int exec(PyObject *module) {
         PyErr_SetString(PyExc_ImportError, "wsgiserver serves one interpreter of a process");
         return -1;
     }
+    head_init();
     if (add_types(module) < 0 || errors_init(module) < 0 || environ_init() < 0 ||
         input_init() < 0)
         return -1;

@@ -12,6 +12,7 @@ typedef struct Worker {
     wsgi_worker *worker;
     answer answer;
     environ_cache cache;
+    exchange_spare spare;
     char runs;
 } Worker;
 
@@ -46,6 +47,7 @@ static void worker_dealloc(PyObject *object) {
     PyObject_GC_UnTrack(object);
     answer_free(&self->answer);
     environ_cache_clear(&self->cache);
+    exchange_spare_clear(&self->spare);
     wsgi_worker_free(self->worker); /* in a forked child this does nothing */
     Py_CLEAR(self->server);
     Py_TYPE(object)->tp_free(object);
@@ -147,7 +149,7 @@ static int call_and_gather(Worker *self, const parts_of_server *parts, Exchange 
 /* The GIL is held. What is to be sent is in self->answer afterwards. */
 static void serve(Worker *self, wsgi_request request, const wsgi_environ *environ) {
     parts_of_server parts = take_parts(self->server);
-    Exchange *exchange = exchange_new(self->server->handle, request);
+    Exchange *exchange = exchange_take(&self->spare, self->server->handle, request);
     if (exchange == NULL || call_and_gather(self, &parts, exchange, environ) < 0) {
         int handed_over = exchange != NULL && exchange->taken;
         if (handed_over && PyErr_ExceptionMatches(PyExc_StopIteration)) PyErr_Clear();
