@@ -4,6 +4,8 @@
 
 python_needs() {
     need_command python3 python3
+    need_command curl curl
+    need_command openssl openssl
 }
 
 test_python() {

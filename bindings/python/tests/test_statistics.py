@@ -1,5 +1,7 @@
 """server.stats."""
 
+import logging
+
 from conftest import hello, wait_for
 
 NAMES = [
@@ -22,6 +24,7 @@ def test_the_names_are_the_seeds(served):
     figures = shown(server.stats)
     assert figures["Enabled"] is False and figures["Requests"] == -1 and figures["Run time"] == -1
     assert figures["Threads"] == 4 and str(server.bind_addr[1]) in figures["Bind Address"]
+    assert logging.statistics[f"CherryPy HTTPServer {id(server)}"] is server.stats
     for worker in figures["Worker Threads"].values():
         assert list(worker) == OF_WORKERS
 

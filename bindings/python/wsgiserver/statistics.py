@@ -1,4 +1,9 @@
-"""The dict ``server.stats``, by the seed's names: values, and functions of the dict."""
+"""The dict ``server.stats``, by the seed's names: values, and functions of the dict.
+
+It is in ``logging.statistics`` as well, where CherryPy's statistics page finds it.
+"""
+
+import logging
 
 ZEROES = {"accepts": 0, "socket_errors": 0, "requests": 0, "bytes_read": 0, "bytes_written": 0}
 ZEROES.update(run_time=0.0, work_time=0.0)
@@ -28,6 +33,9 @@ class Statistics(dict):
         self["Read Throughput"] = lambda s: self._rate("bytes_read") if s["Enabled"] else -1
         self["Write Throughput"] = lambda s: self._rate("bytes_written") if s["Enabled"] else -1
         self["Worker Threads"] = self._workers
+        if not hasattr(logging, "statistics"):
+            logging.statistics = {}
+        logging.statistics[f"CherryPy HTTPServer {id(server)}"] = self
 
     def __setitem__(self, name, value):
         super().__setitem__(name, value)
