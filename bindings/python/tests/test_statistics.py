@@ -1,8 +1,12 @@
 """server.stats."""
 
+import gc
 import logging
+import weakref
 
 from conftest import hello, wait_for
+
+from wsgiserver import CherryPyWSGIServer
 
 NAMES = [
     "Enabled", "Bind Address", "Run time", "Accepts", "Accepts/sec", "Queue", "Threads",
@@ -50,3 +54,23 @@ def test_what_is_counted(served, client):
     wait_for(lambda: shown(server.stats)["Requests"] == 4)
     server.clear_stats()
     assert shown(server.stats)["Requests"] == 0
+
+
+def test_they_do_not_keep_a_server(served):
+    server = CherryPyWSGIServer(("127.0.0.1", 0), hello)
+    server.prepare()
+    server.stop()
+    key = f"CherryPy HTTPServer {id(server)}"
+    gone = weakref.ref(server)
+    assert key in logging.statistics
+    del server
+    wait_for(lambda: gc.collect() is not None and gone() is None)
+    assert key not in logging.statistics
+
+
+def test_a_thread_that_has_left_is_not_listed(served):
+    server = served(hello, numthreads=1)
+    server.requests.grow(1)
+    wait_for(lambda: len(server.stats["Worker Threads"]) == 2)
+    server.requests.shrink(1)
+    wait_for(lambda: len(server.stats["Worker Threads"]) == 1)

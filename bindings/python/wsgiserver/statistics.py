@@ -4,6 +4,7 @@ It is in ``logging.statistics`` as well, where CherryPy's statistics page finds 
 """
 
 import logging
+import weakref
 
 ZEROES = {"accepts": 0, "socket_errors": 0, "requests": 0, "bytes_read": 0, "bytes_written": 0}
 ZEROES.update(run_time=0.0, work_time=0.0)
@@ -14,7 +15,13 @@ class Statistics(dict):
 
     def __init__(self, server):
         super().__init__()
-        self._server = server
+        key = f"CherryPy HTTPServer {id(server)}"
+        if not hasattr(logging, "statistics"):
+            logging.statistics = {}
+        logging.statistics[key] = self
+        weakref.finalize(server, logging.statistics.pop, key, None)
+        # What is registered for good must not keep the server from its end.
+        self._server = server = weakref.proxy(server)
         self._kept = dict(ZEROES)
         self._workers = {}
         super().__setitem__("Enabled", False)
@@ -33,9 +40,6 @@ class Statistics(dict):
         self["Read Throughput"] = lambda s: self._rate("bytes_read") if s["Enabled"] else -1
         self["Write Throughput"] = lambda s: self._rate("bytes_written") if s["Enabled"] else -1
         self["Worker Threads"] = self._workers
-        if not hasattr(logging, "statistics"):
-            logging.statistics = {}
-        logging.statistics[f"CherryPy HTTPServer {id(server)}"] = self
 
     def __setitem__(self, name, value):
         super().__setitem__(name, value)
@@ -76,6 +80,10 @@ class Statistics(dict):
         }
         self._workers[thread.name] = figures
         return figures
+
+    def forget(self, thread):
+        """A thread has left; what it has counted is in the server's sums."""
+        self._workers.pop(thread.name, None)
 
     def _rate(self, name):
         return self.count(name) / (self.count("work_time") or 1e-6)

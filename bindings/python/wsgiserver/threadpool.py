@@ -191,6 +191,7 @@ class ThreadPool:
         with self._lock:
             if thread in self._threads:
                 self._threads.remove(thread)
+        self.server.stats.forget(thread)
 
     def _new_thread(self):
         thread = WorkerThread(self.server)
