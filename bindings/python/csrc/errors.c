@@ -29,7 +29,10 @@ int errors_init(PyObject *module) {
     ApplicationError = add(module, "ApplicationError",
                            "The application did not keep to WSGI's order of calls.", bases);
     Py_DECREF(bases);
-    return ApplicationError && BadRequestBody && MaxSizeExceeded && ServerError && ClientGone && RequestGone ? 0 : -1;
+    return ApplicationError && BadRequestBody && MaxSizeExceeded && ServerError && ClientGone &&
+                   RequestGone
+               ? 0
+               : -1;
 }
 
 void *fail_with(wsgi_status status, const char *what) {

@@ -14,7 +14,7 @@ static PyMethodDef early_hints_method = {
     "early_hints", early_hints, METH_O,
     "Sends 103 Early Hints with these headers now, to a client of HTTP/1.1."};
 
-Exchange *exchange_new(handle *handle, wsgi_request request) {
+static Exchange *exchange_new(handle *handle, wsgi_request request) {
     Exchange *self = PyObject_New(Exchange, &ExchangeType);
     if (self == NULL) return NULL;
     self->vectorcall = start_response;

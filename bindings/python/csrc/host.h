@@ -105,7 +105,6 @@ typedef struct exchange_spare {
     Exchange *exchange;
     PyObject *write, *early_hints;
 } exchange_spare;
-Exchange *exchange_new(handle *handle, wsgi_request request);
 Exchange *exchange_take(exchange_spare *spare, handle *handle, wsgi_request request);
 void exchange_spare_clear(exchange_spare *spare);
 /* Sends a piece of the body, and before it the head. -1: an exception is set. */
@@ -146,7 +145,13 @@ PyObject *environ_build(PyObject *template, environ_cache *cache, const wsgi_env
 void environ_cache_clear(environ_cache *cache);
 
 /* answer.c: what is sent once the GIL is released. */
-typedef enum answer_kind { ANSWER_NONE, ANSWER_WHOLE, ANSWER_OWNED, ANSWER_END, ANSWER_ABORT } answer_kind;
+typedef enum answer_kind {
+    ANSWER_NONE,  /* sent already, or not by this side */
+    ANSWER_WHOLE, /* by one call */
+    ANSWER_OWNED, /* a large one, lent to the library or written from where it is */
+    ANSWER_END,   /* all but the end was sent */
+    ANSWER_ABORT, /* it failed */
+} answer_kind;
 typedef struct answer {
     answer_kind kind;
     Exchange *exchange;

@@ -13,14 +13,17 @@ typedef struct Stream {
 } Stream;
 
 static void *fail(int64_t status) {
-    switch (status) {
-        case WSGI_AGAIN: PyErr_SetString(PyExc_BlockingIOError, "nothing now"); break;
-        case WSGI_E_TIMEOUT: PyErr_SetString(PyExc_TimeoutError, "timed out"); break;
-        case WSGI_E_CLIENT: PyErr_SetString(PyExc_ConnectionResetError, "the client has left"); break;
-        case WSGI_E_CANCELLED: PyErr_SetString(PyExc_ConnectionAbortedError, "the stream was closed"); break;
-        case WSGI_E_STATE: PyErr_SetString(PyExc_BrokenPipeError, "this direction was shut down"); break;
-        default: return fail_with((wsgi_status)status, "use the stream");
-    }
+    static const struct { int64_t status; PyObject **type; const char *text; } failures[] = {
+        {WSGI_AGAIN, &PyExc_BlockingIOError, "nothing now"},
+        {WSGI_E_TIMEOUT, &PyExc_TimeoutError, "timed out"},
+        {WSGI_E_CLIENT, &PyExc_ConnectionResetError, "the client has left"},
+        {WSGI_E_CANCELLED, &PyExc_ConnectionAbortedError, "the stream was closed"},
+        {WSGI_E_STATE, &PyExc_BrokenPipeError, "this direction was shut down"},
+    };
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(failures); i++)
+        if (failures[i].status == status)
+            return PyErr_SetString(*failures[i].type, failures[i].text), NULL;
+    fail_with((wsgi_status)status, "use the stream");
     return NULL;
 }
 

@@ -115,6 +115,20 @@ def test_a_wrong_option_is_named():
         server.set("speed", "high")
 
 
+def test_options_by_name_as_text():
+    server = CherryPyWSGIServer(("127.0.0.1", 0), hello)
+    texts = {"numthreads": "3", "max": "7", "accepted_queue_timeout": "0.5", "timeout": "2"}
+    for name, text in texts.items():
+        server.set(name, text)
+    server.set("bind_addr", "@name")
+    server.set("wsgi_version", "u.0")
+    server.set("statistics", "1")
+    pool = server.requests
+    assert (pool.min, pool.max, pool.accepted_queue_timeout) == (3, 7, 0.5)
+    assert (server.timeout, server.bind_addr, server.stats["Enabled"]) == ("2", "\0name", True)
+    assert server.gateway is wsgiserver.WSGIGateway_u0
+
+
 def test_every_option_of_the_library_is_an_attribute(served):
     server = Logged(("127.0.0.1", 0), hello)
     assert server.header_timeout is None and server.preread == 65536

@@ -74,7 +74,7 @@ class HTTPServer:
     """Called with each request for an object whose ``respond`` answers it."""
 
     ConnectionClass = HTTPConnection
-    """What a gateway of the program's own finds as ``req.conn``; its RequestHandlerClass is ``req``."""
+    """What a gateway of the program's own finds as ``req.conn``; ``req`` is of its class."""
 
     minthreads = None
     maxthreads = None
@@ -156,7 +156,7 @@ class HTTPServer:
         if name == "bind_addr":
             self.bind_addr = addresses.from_text(value) if isinstance(value, str) else value
         elif name in settings.OF_POOL:
-            setattr(self.requests, settings.OF_POOL[name], int(value))
+            setattr(self.requests, settings.OF_POOL[name], settings.pool_value(name, value))
         elif name == "wsgi_version":
             self.gateway = wsgi_gateways[("u", 0) if value == "u.0" else (1, 0)]
         elif name == "statistics":

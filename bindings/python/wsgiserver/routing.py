@@ -1,4 +1,4 @@
-"""Which way a request takes: from C to the WSGI application, or through classes of the program's own."""
+"""Which way a request takes: from C to the application, or through classes of the program's own."""
 
 from . import ssl_adapter
 from .gateways import WSGIGateway_10, WSGIGateway_u0
@@ -22,7 +22,7 @@ def is_direct(server):
 
 
 def application(server):
-    """What is called for a request: the server's application, with what its SSL adapter has to say."""
+    """What is called for a request: the application, with what the SSL adapter has to say."""
     app, adapter = getattr(server, "wsgi_app", None), server.ssl_adapter
     if not ssl_adapter.overrides_environ(adapter):
         return app

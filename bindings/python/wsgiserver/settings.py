@@ -17,7 +17,7 @@ ELSEWHERE = frozenset(
 
 # Options that are attributes of the ThreadPool.
 OF_POOL = {"numthreads": "min", "minthreads": "min", "max": "max", "maxthreads": "max"}
-OF_POOL.update(accepted_queue_size="accepted_queue_size", accepted_queue_timeout="accepted_queue_timeout")
+OF_POOL.update((name, name) for name in ("accepted_queue_size", "accepted_queue_timeout"))
 
 # What the seed's classes have as attributes, with the seed's defaults.
 SEED_DEFAULTS = {
@@ -42,6 +42,11 @@ HOST_DEFAULTS = {"pollers": 1, "eager_after": 0.002, "log_level": "warning"}
 def is_option(name):
     """Whether this attribute of a server is an option of the library."""
     return name in LIBRARY and name not in ELSEWHERE
+
+
+def pool_value(name, value):
+    """A text as the pool's attribute has it."""
+    return float(value) if name == "accepted_queue_timeout" else int(value)
 
 
 def default(name):
