@@ -7,7 +7,7 @@ import threading
 import weakref
 
 import pytest
-from conftest import hello, wait_for
+from conftest import wait_for
 
 OK = ("200 OK", [("Content-Type", "text/plain")])
 
