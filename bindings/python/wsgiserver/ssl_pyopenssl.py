@@ -1,7 +1,6 @@
 """pyOpenSSLAdapter, SSLConnection and SSL_fileobject: the names of the seed's module.
 
-pyOpenSSL is not needed: connections are the library's, by OpenSSL where that was compiled in, else
-by what it has.
+pyOpenSSL is not needed: connections are the library's, and TLS is the same as with the builtin adapter.
 """
 
 from .ssl_adapter import SSLAdapter
