@@ -366,6 +366,28 @@ def test_systemd_and_ctrl_c():
     assert time.monotonic() - began < 5
 
 
+STOPPED_BY_A_SIGNAL = """
+import signal
+from wsgiserver import CherryPyWSGIServer
+server = CherryPyWSGIServer(("127.0.0.1", 0), None)
+signal.signal(signal.SIGTERM, lambda *_: server.stop())
+server.prepare()
+print("ready", flush=True)
+server.serve()
+print("stopped", server.ready)
+"""
+
+
+def test_a_signal_handler_may_stop_the_server():
+    command = [sys.executable, "-c", STOPPED_BY_A_SIGNAL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        process.terminate()
+        assert process.stdout.read() == "stopped False\n"
+    assert process.returncode == 0
+
+
 LEFT = """
 from wsgiserver import CherryPyWSGIServer
 def app(environ, start_response): pass

@@ -1,7 +1,9 @@
 """HTTPServer: the seed's server over one of the library."""
 
 import atexit
+import contextlib
 import os
+import queue
 import socket
 import sys
 import threading
@@ -96,7 +98,8 @@ class HTTPServer:
         self._interrupt = None
         self._further = []
         self._lock = threading.RLock()
-        self._changed = threading.Event()
+        # May be put to in a signal handler, unlike an Event.
+        self._changed = queue.SimpleQueue()
         self._start_time = None
         self._run_time = 0
         self.bind_addr = bind_addr
@@ -185,7 +188,7 @@ class HTTPServer:
             if self.core is not None:
                 raise RuntimeError("the server runs already")
             self._interrupt = None
-            self._changed.clear()
+            self._changed = queue.SimpleQueue()
             core = self._new_core()
             core.prepare()
             super().__setattr__("core", core)
@@ -207,7 +210,8 @@ class HTTPServer:
 
     def tick(self):
         """Waits a moment for the end. Connections are accepted by the threads."""
-        self._changed.wait(1)
+        with contextlib.suppress(queue.Empty):
+            self._changed.get(timeout=1)
 
     def stop(self):
         """Stops: no new connections, ``shutdown_timeout`` seconds for the requests in work.
@@ -217,7 +221,7 @@ class HTTPServer:
         """
         if isinstance(threading.current_thread(), WorkerThread):
             self.ready = False
-            self._changed.set()
+            self._changed.put(None)
             if self.core is not None:
                 self.core.signal_stop()
         else:
@@ -229,7 +233,7 @@ class HTTPServer:
             if run is None or self.core is not run:
                 return
             self.ready = False
-            self._changed.set()
+            self._changed.put(None)
             until = time.monotonic() + float(self.shutdown_timeout)
             run.stop()
             stuck = self.requests.stop(max(until - time.monotonic(), 0.2))
