@@ -33,6 +33,7 @@ bench_build() {
     build_c_with_library call_or_pull "$root/benches/call_or_pull.c"
     build_c_with_library app "$root"/benches/app{,_bodies,_pull}.c
     bench_build_go
+    bench_build_python
 }
 
 # The same program by Debian's Go and by a current one.
@@ -41,6 +42,17 @@ bench_build_go() {
     current=$(current_go)
     (cd "$root/benches/go" && go build -o "$target/dev/c/go_hello_debian" . &&
         "$current" build -o "$target/dev/c/go_hello_current" .) >&2
+}
+
+# The peers have an environment of their own: nothing but the bench needs them.
+bench_build_python() {
+    local home=$target/dev/python/peers
+    build_python
+    need_header ev.h libev-dev
+    [[ -x $home/bin/python ]] || python3 -m venv "$home" >&2
+    "$home/bin/pip" -q install -r "$root/benches/python/requirements.txt" >&2 ||
+        fail 3 "could not install the peers of benches/python/requirements.txt"
+    "$home/bin/pip" -q install --force-reinstall --no-deps "$(python_wheel_file)" >&2
 }
 
 # Debian's package would start nginx as a service, now and at each boot. So its program is only

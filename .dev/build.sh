@@ -72,7 +72,7 @@ build_cpp_with_library() { # NAME
 # The programs behind `./dev serve`, one for each language: builds it and sets serve_program,
 # which takes APPLICATION PORT [--name VALUE ...]. A new language is one more line in each of the
 # two tables.
-serve_languages="c cpp rust go"
+serve_languages="c cpp rust go python"
 build_serve() { # LANGUAGE
     case $1 in
         c)
@@ -92,6 +92,10 @@ build_serve() { # LANGUAGE
             need_go
             build_go_with_library serve
             serve_program=("$target/dev/go/serve")
+            ;;
+        python)
+            build_python
+            serve_program=("$python" "$root/examples/python/serve.py")
             ;;
         *) return 1 ;;
     esac

@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust tls models c cpp go examples docs wire headers package demo"
+test_parts="lint rust tls models c cpp go python examples docs wire headers package demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
@@ -12,6 +12,8 @@ test_parts="lint rust tls models c cpp go examples docs wire headers package dem
 . "$root/.dev/test-headers.sh"
 # shellcheck source=.dev/test-package.sh
 . "$root/.dev/test-package.sh"
+# shellcheck source=.dev/test-python.sh
+. "$root/.dev/test-python.sh"
 # shellcheck source=.dev/test-sanitize.sh
 . "$root/.dev/test-sanitize.sh"
 # shellcheck source=.dev/test-tls.sh
@@ -72,6 +74,7 @@ test_needs() { # PART
         c) need_rust && need_command openssl openssl ;;
         cpp) need_rust && cpp_needs ;;
         go) need_rust && go_needs ;;
+        python) need_rust && python_needs ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;
         sanitize) need_rust && sanitize_needs ;;

@@ -13,6 +13,7 @@ import scenario_connections
 import scenario_go
 import scenario_instructions
 import scenario_pull
+import scenario_python
 import scenario_slow
 import scenario_throughput
 from report import Report, print_table
@@ -36,6 +37,7 @@ SCENARIOS = {
     "statistics": scenario_instructions.statistics,
     "pull": scenario_pull.pull,
     "go": scenario_go.go,
+    "python": scenario_python.python,
 }
 
 

@@ -1,0 +1,26 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # names shared with dev and its other files
+# ./dev test python: the binding, installed from this tree, by pytest in an environment of its own;
+# then a wheel, which has to serve where there is no compiler and no Rust.
+
+python_needs() {
+    need_command python3 python3
+    need_command curl curl
+    need_command openssl openssl
+}
+
+test_python() {
+    build_python
+    "$python" -m pytest -q -p no:cacheprovider bindings/python/tests
+    python_wheel
+}
+
+python_wheel() {
+    local home=$target/dev/python/in-wheel wheel body
+    wheel=$(python_wheel_file)
+    rm -rf "$home"
+    python3 -m venv "$home"
+    env PATH=/nonexistent "$home/bin/python" -m pip -q install --no-index "$wheel"
+    body=$(cd "$home" && env PATH=/nonexistent bin/python "$root/bindings/python/tests/in_wheel.py")
+    [[ $body = "Hello world!" ]] || { echo "the wheel answered '$body'" >&2 && return 1; }
+    echo "ok ${wheel##*/}"
+}

@@ -1,0 +1,175 @@
+"""What an application may do wrong: it is told, its client gets 500, and the server goes on."""
+
+import pytest
+from conftest import hello, wait_for
+
+OK = ("200 OK", [("Content-Type", "text/plain")])
+
+
+def fails_in_start_response(environ, start_response):
+    start_response("200 OK", [("X", "a\nb")])
+    return []
+
+
+def fails_in_iter(environ, start_response):
+    class Bad:
+        def __iter__(self):
+            raise KeyError("no iterator")
+
+    start_response(*OK)
+    return Bad()
+
+
+def fails_by_type(environ, start_response):
+    start_response(*OK)
+    return 42
+
+
+def yields_text(environ, start_response):
+    start_response(*OK)
+    return ["text"]
+
+
+def iterates_text(environ, start_response):
+    start_response(*OK)
+    yield "text"
+
+
+def returns_bytes(environ, start_response):
+    start_response(*OK)
+    return b"bytes"
+
+
+def returns_none(environ, start_response):
+    start_response(*OK)
+
+
+def status_of_bytes(environ, start_response):
+    start_response(b"200 OK", [])
+    return []
+
+
+def status_without_code(environ, start_response):
+    start_response("OK", [])
+    return []
+
+
+def status_of_an_interim_answer(environ, start_response):
+    start_response("100 Continue", [])
+    return []
+
+
+def header_of_bytes(environ, start_response):
+    start_response("200 OK", [(b"X", "1")])
+    return []
+
+
+def header_beyond_latin1(environ, start_response):
+    start_response("200 OK", [("X", "\u20ac")])
+    return []
+
+
+def header_as_list(environ, start_response):
+    start_response("200 OK", [["X", "1"]])
+    return []
+
+
+def headers_as_number(environ, start_response):
+    start_response("200 OK", 3)
+    return []
+
+
+def length_in_words(environ, start_response):
+    start_response("200 OK", [("Content-Length", "five")])
+    return [b"12345"]
+
+
+def two_lengths(environ, start_response):
+    start_response("200 OK", [("Content-Length", "5"), ("content-length", "5")])
+    return [b"12345"]
+
+
+def connection_of_its_own(environ, start_response):
+    start_response("200 OK", [("Connection", "keep-alive")])
+    return []
+
+
+def upgrade_without_101(environ, start_response):
+    start_response("200 OK", [("Upgrade", "h2c")])
+    return []
+
+
+def one_argument(environ, start_response):
+    start_response("200 OK")
+    return []
+
+
+def started_twice(environ, start_response):
+    start_response(*OK)
+    start_response(*OK)
+    return []
+
+
+def never_started(environ, start_response):
+    return [b"body"]
+
+
+def never_started_and_yields(environ, start_response):
+    yield b"body"
+
+
+def text_in_write(environ, start_response):
+    start_response(*OK)("text")
+    return []
+
+
+FAULTS = {
+    fails_in_start_response: "a character that may not stand there",
+    fails_in_iter: "no iterator",
+    fails_by_type: "'int' object is not iterable",
+    yields_text: "WSGI Applications must yield bytes",
+    iterates_text: "WSGI Applications must yield bytes",
+    returns_bytes: "WSGI Applications must yield bytes",
+    returns_none: "'NoneType' object is not iterable",
+    status_of_bytes: "WSGI response status is not of type str.",
+    status_without_code: "is not like '200 OK'",
+    status_of_an_interim_answer: "is not a final one",
+    header_of_bytes: "WSGI response header key b'X' is not of type str.",
+    header_beyond_latin1: "characters beyond ISO-8859-1",
+    header_as_list: "is not a tuple of name and value",
+    headers_as_number: "'int' object is not iterable",
+    length_in_words: "malformed or second Content-Length",
+    two_lengths: "malformed or second Content-Length",
+    connection_of_its_own: "hop-by-hop",
+    upgrade_without_101: "hop-by-hop",
+    one_argument: "start_response takes status, headers",
+    started_twice: "WSGI start_response called a second time with no exc_info.",
+    never_started: "did not call start_response",
+    never_started_and_yields: "WSGI write called before start_response.",
+    text_in_write: "WSGI Applications must yield bytes",
+}
+
+
+@pytest.mark.parametrize("app", FAULTS, ids=lambda app: app.__name__)
+def test_a_fault_is_told_and_answered_with_500(app, served, client):
+    server = served(app)
+    assert client(server).get().code == 500
+    wait_for(lambda: FAULTS[app] in server.log_text(), f"{FAULTS[app]!r} in {server.log_text()!r}")
+    server.wsgi_app = hello
+    assert client(server).get().body == b"hello"
+
+
+def test_order_errors_are_assertions_and_runtime_errors(served, client):
+    caught = []
+
+    def app(environ, start_response):
+        start_response(*OK)
+        for kind in (AssertionError, RuntimeError):
+            try:
+                start_response(*OK)
+            except kind as error:
+                caught.append(error)
+        return [b"fine"]
+
+    assert client(served(app)).get().body == b"fine"
+    assert len(caught) == 2

@@ -1,0 +1,313 @@
+"""TLS: by the library, and by Python's ssl module over memory."""
+
+import socket
+import ssl
+import subprocess
+
+import pytest
+import trustme
+from conftest import Client, Logged, hello, wait_for
+
+import wsgiserver
+from wsgiserver import ServerError, SSLAdapter, get_ssl_adapter_class
+from wsgiserver.ssl_builtin import BuiltinSSLAdapter
+from wsgiserver.ssl_pyopenssl import SSL_fileobject, SSLConnection, pyOpenSSLAdapter
+
+
+class Files:
+    def __init__(self, folder):
+        self.authority = trustme.CA()
+        made = self.authority.issue_cert("localhost", "127.0.0.1")
+        self.certificate, self.key = str(folder / "server.crt"), str(folder / "server.key")
+        self.chain, self.ca = str(folder / "chain.crt"), str(folder / "ca.crt")
+        made.cert_chain_pems[0].write_to_path(self.certificate)
+        made.private_key_pem.write_to_path(self.key)
+        self.authority.cert_pem.write_to_path(self.chain)
+        self.authority.cert_pem.write_to_path(self.ca)
+        self.both = str(folder / "both.pem")
+        made.private_key_and_cert_chain_pem.write_to_path(self.both)
+
+    def adapter(self, kind=BuiltinSSLAdapter, **named):
+        return kind(self.certificate, self.key, **named)
+
+    def client_context(self):
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        return context
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    return Files(tmp_path_factory.mktemp("tls"))
+
+
+def secure(server, files, context=None):
+    client = Client(server.bind_addr)
+    context = context or files.client_context()
+    client.socket = context.wrap_socket(client.socket, server_hostname="localhost")
+    return client
+
+
+def by_context(files):
+    adapter = files.adapter()
+    assert isinstance(adapter.context, ssl.SSLContext)
+    return adapter
+
+
+def set_context(files):
+    adapter = files.adapter()
+    adapter.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    adapter.context.load_cert_chain(files.certificate, files.key)
+    return adapter
+
+
+ADAPTERS = {
+    "builtin": lambda files: files.adapter(),
+    "pyopenssl": lambda files: files.adapter(pyOpenSSLAdapter),
+    "one file": lambda files: BuiltinSSLAdapter(files.both),
+    "context": by_context,
+    "a context that was set": set_context,
+}
+
+
+@pytest.fixture(params=ADAPTERS)
+def adapter(request, files):
+    return ADAPTERS[request.param](files)
+
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/environ":
+        start_response("200 OK", [])
+        names = ("wsgi.url_scheme", "HTTPS", "SSL_PROTOCOL")
+        return [" ".join(str(environ.get(name)) for name in names).encode()]
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [body or b"hello"]
+
+
+def test_answers_and_environ(adapter, files, served):
+    server = served(app, options={"ssl_adapter": adapter})
+    with secure(server, files) as client:
+        assert client.get().body == b"hello"
+        body = b"x" * 3_000_000
+        assert client.get(method="POST", body=body).body == body
+        assert client.get("/environ").body == b"https on " + client.socket.version().encode()
+    assert server.log_text() == ""
+
+
+def test_a_file_goes_over_tls(adapter, files, served, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"data" * 100_000)
+
+    def sends_a_file(environ, start_response):
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](path.open("rb"))
+
+    server = served(sends_a_file, options={"ssl_adapter": adapter})
+    with secure(server, files) as client:
+        assert client.get().body == b"data" * 100_000
+
+
+def test_many_at_once(adapter, files, served):
+    server = served(app, options={"ssl_adapter": adapter})
+    clients = [secure(server, files) for _ in range(20)]
+    for _ in range(3):
+        for client in clients:
+            client.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        assert all(client.answer().body == b"hello" for client in clients)
+    for client in clients:
+        client.close()
+
+
+def test_plain_http_is_told(adapter, served, client):
+    server = served(app, options={"ssl_adapter": adapter})
+    answer = client(server).get()
+    assert answer.code == 400
+    assert answer.body.startswith(b"The client sent a plain HTTP request, but this server only speaks")
+
+
+def test_a_client_that_is_no_client_is_dropped(adapter, files, served, client):
+    server = served(app, options={"ssl_adapter": adapter})
+    assert b"HTTP" not in client(server).send(b"\x16\x03\x01\xff\xff garbage" * 50).rest()
+    with secure(server, files) as good:
+        assert good.get().body == b"hello"
+
+
+def test_a_connection_is_taken_over_tls(adapter, files, served):
+    def echo(environ, start_response):
+        stream = environ["werkzeug.socket"]
+        stream.sendall(b"got " + stream.recv(10))
+        stream.close()
+        return []
+
+    server = served(echo, options={"ssl_adapter": adapter})
+    with secure(server, files) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\ndata")
+        client.socket.suppress_ragged_eofs = True
+        assert client.rest() == b"got data"
+
+
+def test_curl(adapter, files, served):
+    server = served(app, options={"ssl_adapter": adapter})
+    url = f"https://127.0.0.1:{server.bind_addr[1]}/"
+    command = ["curl", "-s", "--cacert", files.ca, "--max-time", "10", url, url]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"hellohello"
+
+
+def test_the_options_do_without_an_adapter(files, served):
+    options = {"certificate": files.certificate, "private_key": files.key}
+    server = served(app, options=options)
+    assert server.speaks_tls
+    with secure(server, files) as client:
+        assert client.get("/environ").body.startswith(b"https on TLS")
+
+
+def test_get_environ_is_called_when_it_is_overridden(adapter, files, served):
+    seen = []
+
+    class Mine(BuiltinSSLAdapter):
+        def get_environ(self, sock=None):
+            seen.append((sock.version(), sock.cipher()[0]))
+            return {"MINE": "yes", "SSL_PROTOCOL": "mine"}
+
+    adapter.__class__ = Mine
+
+    def shows(environ, start_response):
+        start_response("200 OK", [])
+        return [f"{environ['MINE']} {environ['SSL_PROTOCOL']}".encode()]
+
+    server = served(shows, options={"ssl_adapter": adapter})
+    with secure(server, files) as client:
+        assert client.get().body == b"yes mine"
+        assert seen[0] == (client.socket.version(), seen[0][1]) and seen[0][1]
+
+
+def test_an_overridden_wrap_is_refused_by_name(files):
+    class Wrapping(BuiltinSSLAdapter):
+        def wrap(self, sock):
+            return sock, {}
+
+    server = Logged(("127.0.0.1", 0), hello)
+    server.ssl_adapter = files.adapter(Wrapping)
+    with pytest.raises(TypeError, match="Wrapping.wrap is overridden"):
+        server.prepare()
+    server.ssl_adapter = "builtin"
+    with pytest.raises(TypeError, match="is not an SSLAdapter"):
+        server.prepare()
+    assert server.core is None
+
+
+def test_a_missing_file_is_named(files, tmp_path):
+    server = Logged(("127.0.0.1", 0), hello)
+    server.ssl_adapter = BuiltinSSLAdapter(str(tmp_path / "none.crt"), files.key)
+    with pytest.raises(ServerError, match="none.crt"):
+        server.prepare()
+    server.ssl_adapter = BuiltinSSLAdapter(files.certificate, files.ca)
+    with pytest.raises(ServerError, match="ca.crt"):
+        server.prepare()
+
+
+@pytest.mark.parametrize("given", ["secret", b"secret", lambda: "secret"])
+def test_a_password(given, files, served, tmp_path):
+    encrypted = str(tmp_path / "encrypted.key")
+    command = ["openssl", "pkcs8", "-topk8", "-in", files.key, "-out", encrypted]
+    subprocess.run([*command, "-passout", "pass:secret"], check=True, capture_output=True)
+    adapter = BuiltinSSLAdapter(files.certificate, encrypted, private_key_password=given)
+    server = served(app, options={"ssl_adapter": adapter})
+    with secure(server, files) as client:
+        assert client.get().body == b"hello"
+
+
+@pytest.mark.parametrize("way", ["option", "context"])
+def test_client_certificates(way, files, served):
+    adapter = files.adapter()
+    if way == "option":
+        adapter.client_auth, adapter.client_ca = "required", files.ca
+    else:
+        adapter.context.verify_mode = ssl.CERT_REQUIRED
+        adapter.context.load_verify_locations(files.ca)
+
+    def shows(environ, start_response):
+        start_response("200 OK", [])
+        return [environ["SSL_CLIENT_VERIFY"].encode()]
+
+    server = served(shows, options={"ssl_adapter": adapter})
+    context = files.client_context()
+    files.authority.issue_cert("client@example.org").configure_cert(context)
+    with secure(server, files, context) as client:
+        assert client.get().body == b"SUCCESS"
+    # By TLS 1.3 a client only hears of it when it reads.
+    with pytest.raises((ssl.SSLError, EOFError, ConnectionError)), secure(server, files) as client:
+        client.get()
+
+
+def test_certificates_are_read_again(files, served, tmp_path):
+    other = Files(tmp_path)
+    adapter = BuiltinSSLAdapter(other.certificate, other.key)
+    server = served(app, options={"ssl_adapter": adapter})
+    with secure(server, other) as client:
+        assert client.get().body == b"hello"
+    for name in ("certificate", "key"):
+        with open(getattr(files, name), "rb") as new, open(getattr(other, name), "wb") as old:
+            old.write(new.read())
+    server.reload_ssl()
+    with secure(server, files) as client:
+        assert client.get().body == b"hello"
+
+
+def test_a_gateway_sees_it(files, served):
+    seen = []
+
+    class Looking(wsgiserver.Gateway):
+        def respond(self):
+            seen.append((self.req.scheme, self.req.conn.ssl_env))
+            self.req.simple_response("200 OK", "seen")
+
+    server = Logged(("127.0.0.1", 0), None)
+    server.gateway = Looking
+    served(server=server, options={"ssl_adapter": files.adapter()})
+    with secure(server, files) as client:
+        assert client.get().body == b"seen"
+    scheme, environ = seen[0]
+    assert (scheme, environ["HTTPS"], environ["wsgi.url_scheme"]) == (b"https", "on", "https")
+    assert environ["SSL_PROTOCOL"].startswith("TLS")
+
+
+def test_classes_by_name():
+    assert get_ssl_adapter_class() is BuiltinSSLAdapter
+    assert get_ssl_adapter_class("PyOpenSSL") is pyOpenSSLAdapter
+    with pytest.raises(KeyError):
+        get_ssl_adapter_class("none")
+    wsgiserver.ssl_adapters["mine"] = SSLAdapter
+    wsgiserver.ssl_adapters["wrong"] = "wsgiserver.ssl_builtin.Nothing"
+    try:
+        assert get_ssl_adapter_class("mine") is SSLAdapter
+        with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+            get_ssl_adapter_class("wrong")
+    finally:
+        del wsgiserver.ssl_adapters["mine"], wsgiserver.ssl_adapters["wrong"]
+
+
+def test_what_is_the_librarys_says_so(files):
+    adapter = files.adapter()
+    with socket.socket() as sock:
+        assert adapter.bind(sock) is sock
+        with pytest.raises(NotImplementedError):
+            adapter.wrap(sock)
+        with pytest.raises(NotImplementedError):
+            adapter.makefile(sock)
+    for kind in (SSLConnection, SSL_fileobject):
+        with pytest.raises(NotImplementedError, match=kind.__name__):
+            kind()
+    assert isinstance(pyOpenSSLAdapter(files.certificate, files.key).get_context(), ssl.SSLContext)
+
+
+def test_an_error_in_get_environ_is_500(files, served):
+    class Failing(BuiltinSSLAdapter):
+        def get_environ(self, sock=None):
+            raise LookupError("no environ")
+
+    server = served(app, options={"ssl_adapter": files.adapter(Failing)})
+    with secure(server, files) as client:
+        assert client.get().code == 500
+    wait_for(lambda: "no environ" in server.log_text())

@@ -1,0 +1,76 @@
+"""server.stats."""
+
+import gc
+import logging
+import weakref
+
+from conftest import hello, wait_for
+
+from wsgiserver import CherryPyWSGIServer
+
+NAMES = [
+    "Enabled", "Bind Address", "Run time", "Accepts", "Accepts/sec", "Queue", "Threads",
+    "Threads Idle", "Socket Errors", "Requests", "Bytes Read", "Bytes Written", "Work Time",
+    "Read Throughput", "Write Throughput", "Worker Threads",
+]
+OF_WORKERS = [
+    "Requests", "Bytes Read", "Bytes Written", "Work Time", "Read Throughput", "Write Throughput",
+]
+
+
+def shown(stats):
+    return {name: value(stats) if callable(value) else value for name, value in stats.items()}
+
+
+def test_the_names_are_the_seeds(served):
+    server = served(hello)
+    assert list(server.stats) == NAMES
+    figures = shown(server.stats)
+    assert figures["Enabled"] is False and figures["Requests"] == -1 and figures["Run time"] == -1
+    assert figures["Threads"] == 4 and str(server.bind_addr[1]) in figures["Bind Address"]
+    assert logging.statistics[f"CherryPy HTTPServer {id(server)}"] is server.stats
+    for worker in figures["Worker Threads"].values():
+        assert list(worker) == OF_WORKERS
+
+
+def test_what_is_counted(served, client):
+    server = served(hello)
+    server.stats["Enabled"] = True
+    connection = client(server)
+    for _ in range(3):
+        connection.get()
+    wait_for(lambda: shown(server.stats)["Requests"] == 3)
+    figures = shown(server.stats)
+    assert figures["Accepts"] == 1 and figures["Socket Errors"] == 0
+    assert figures["Bytes Read"] > 60 and figures["Bytes Written"] > 300
+    assert figures["Work Time"] > 0 and figures["Run time"] > 0
+    assert figures["Read Throughput"] > 0 and figures["Accepts/sec"] > 0
+    workers = [shown(worker) for worker in figures["Worker Threads"].values()]
+    assert sum(worker["Requests"] for worker in workers) == 3
+    server.stop()
+    assert shown(server.stats)["Requests"] == 3
+    server.prepare()
+    client(server).get()
+    wait_for(lambda: shown(server.stats)["Requests"] == 4)
+    server.clear_stats()
+    assert shown(server.stats)["Requests"] == 0
+
+
+def test_they_do_not_keep_a_server(served):
+    server = CherryPyWSGIServer(("127.0.0.1", 0), hello)
+    server.prepare()
+    server.stop()
+    key = f"CherryPy HTTPServer {id(server)}"
+    gone = weakref.ref(server)
+    assert key in logging.statistics
+    del server
+    wait_for(lambda: gc.collect() is not None and gone() is None)
+    assert key not in logging.statistics
+
+
+def test_a_thread_that_has_left_is_not_listed(served):
+    server = served(hello, numthreads=1)
+    server.requests.grow(1)
+    wait_for(lambda: len(server.stats["Worker Threads"]) == 2)
+    server.requests.shrink(1)
+    wait_for(lambda: len(server.stats["Worker Threads"]) == 1)

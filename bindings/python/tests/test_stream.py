@@ -1,0 +1,197 @@
+"""A connection that an application takes over."""
+
+import selectors
+import socket
+import threading
+
+import pytest
+import simple_websocket
+from conftest import hello, wait_for
+
+UPGRADE = b"GET / HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+
+
+def taking(use):
+    """An application that takes its connection and does something with it."""
+
+    def app(environ, start_response):
+        use(environ["werkzeug.socket"])
+        return []
+
+    return app
+
+
+def test_it_is_there_for_those_who_ask_for_an_upgrade(served, client):
+    seen = []
+
+    def app(environ, start_response):
+        seen.append("werkzeug.socket" in environ)
+        return hello(environ, start_response)
+
+    connection = client(served(app))
+    connection.get()
+    connection.send(UPGRADE).answer()
+    assert seen == [False, True]
+
+
+def test_an_application_that_does_not_use_it_answers(served, client):
+    connection = client(served(hello))
+    assert connection.send(UPGRADE).answer().body == b"hello"
+    assert connection.get().body == b"hello"
+
+
+def test_it_is_like_a_socket(served, client):
+    seen = {}
+
+    def use(stream):
+        seen.update(fileno=stream.fileno(), timeout=stream.gettimeout(), pending=stream.pending())
+        seen.update(peer=stream.getpeername(), own=stream.getsockname())
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        seen.update(nodelay=stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        buffer = bytearray(4)
+        seen.update(into=(stream.recv_into(buffer), bytes(buffer)))
+        seen.update(sent=stream.send(b"one "))
+        stream.sendall(b"two " * 100_000)
+        stream.shutdown(socket.SHUT_WR)
+        seen.update(end=stream.recv(10))
+        stream.close()
+        seen.update(closed=stream.fileno())
+
+    server = served(taking(use))
+    connection = client(server).send(UPGRADE + b"data")
+    assert connection.rest() == b"one " + b"two " * 100_000
+    own = connection.socket.getsockname()
+    connection.close()
+    wait_for(lambda: "closed" in seen)
+    assert seen["fileno"] > 0 and seen["closed"] == -1 and seen["timeout"] is None
+    assert (seen["peer"], seen["own"], seen["nodelay"]) == (own, server.bind_addr, 1)
+    assert (seen["into"], seen["sent"], seen["end"]) == ((4, b"data"), 4, b"")
+    assert server.log_text() == ""
+
+
+def test_timeouts_and_not_blocking(served, client):
+    seen = []
+
+    def use(stream):
+        stream.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            stream.recv(1)
+        stream.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stream.recv(1)
+        with selectors.DefaultSelector() as selector:
+            selector.register(stream, selectors.EVENT_READ)
+            stream.sendall(b"go")
+            selector.select(10)
+        seen.append(stream.recv(9))
+        with stream:
+            pass
+        with pytest.raises(OSError):
+            stream.recv(1)
+
+    connection = client(served(taking(use))).send(UPGRADE)
+    connection.exactly(2)
+    connection.send(b"on").rest()
+    wait_for(lambda: seen)
+    assert seen == [b"on"]
+
+
+def test_close_ends_a_read_in_another_thread(served, client):
+    seen = []
+
+    def use(stream):
+        def read():
+            try:
+                stream.recv(1)
+            except OSError as error:
+                seen.append(error)
+
+        stream.sendall(b"x")
+        thread = threading.Thread(target=read)
+        thread.start()
+        stream.close()
+        thread.join(10)
+        assert not thread.is_alive()
+
+    server = served(taking(use))
+    assert client(server).send(UPGRADE).rest() == b"x"
+    wait_for(lambda: seen)
+    assert server.log_text() == ""
+
+
+def test_a_switch_of_protocols_by_start_response(served, client):
+    def app(environ, start_response):
+        start_response("101 Switching Protocols", [("Connection", "Upgrade"), ("Upgrade", "echo")])
+        stream = environ["wsgiserver.exchange"].hijack()
+        stream.sendall(stream.recv(100))
+        stream.close()
+        return []
+
+    connection = client(served(app)).send(UPGRADE + b"ping")
+    assert connection.until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    assert connection.rest() == b"ping"
+
+
+def test_the_request_is_over_once_it_is_taken(served, client):
+    caught = []
+
+    def app(environ, start_response):
+        stream = environ["werkzeug.socket"]
+        stream.sendall(b"taken")
+        write = start_response("200 OK", [])
+        for call in (lambda: write(b"nobody gets it"), environ["wsgiserver.exchange"].hijack):
+            try:
+                call()
+            except RuntimeError as error:
+                caught.append(error)
+        stream.close()
+        return [b"not sent"]
+
+    server = served(app)
+    assert client(server).send(UPGRADE).rest() == b"taken"
+    wait_for(lambda: len(caught) == 2)
+
+
+def test_an_error_behind_it_is_logged(served, client):
+    def app(environ, start_response):
+        environ["werkzeug.socket"].close()
+        raise ValueError("behind the stream")
+
+    server = served(app)
+    assert client(server).send(UPGRADE).rest() == b""
+    wait_for(lambda: "behind the stream" in server.log_text())
+
+
+def test_stop_iteration_behind_it_is_the_end(served, client):
+    """As flask-sock ends in gunicorn."""
+
+    def app(environ, start_response):
+        environ["werkzeug.socket"].close()
+        raise StopIteration
+
+    server = served(app)
+    assert client(server).send(UPGRADE).rest() == b""
+    wait_for(lambda: server.requests.idle == 4)
+    assert server.log_text() == ""
+
+
+@pytest.mark.parametrize("ping_interval", [None, 5])
+def test_simple_websocket(served, ping_interval):
+    def app(environ, start_response):
+        socket = simple_websocket.Server(environ, ping_interval=ping_interval)
+        try:
+            while True:
+                socket.send(socket.receive().upper())
+        except simple_websocket.ConnectionClosed:
+            pass
+        return hello(environ, start_response)
+
+    server = served(app)
+    host, port = server.bind_addr
+    client = simple_websocket.Client.connect(f"ws://{host}:{port}/")
+    for text in ("one", "two", "x" * 100_000):
+        client.send(text)
+        assert client.receive(timeout=10) == text.upper()
+    client.close()
+    wait_for(lambda: server.requests.idle == 4)
+    assert server.log_text() == ""

@@ -1,0 +1,96 @@
+"""HTTPConnection: the connection of a request as a Gateway sees it."""
+
+from .errors import NoEffectWarning
+from .http_request import HTTPRequest
+from .rfiles import DEFAULT_BUFFER_SIZE, CP_makefile
+from .ssl_adapter import Connection, overrides_environ
+
+__all__ = ["HTTPConnection"]
+
+# Details of a thread for each connection, which there is none of here.
+WITHOUT_EFFECT = frozenset(["linger", "rbufsize", "wbufsize"])
+
+
+class _SaysSo(type):
+    """Setting what has no effect is told, on the class as well as on an object."""
+
+    def __setattr__(cls, name, value):
+        _tell(name)
+        super().__setattr__(name, value)
+
+
+def _tell(name):
+    if name in WITHOUT_EFFECT:
+        import warnings
+
+        message = f"HTTPConnection.{name} has no effect: the library reads and writes"
+        warnings.warn(message, NoEffectWarning, stacklevel=3)
+
+
+class HTTPConnection(metaclass=_SaysSo):
+    """Made for each request that goes to a gateway of the program's own. Requests of one client may
+    be served by different threads, so nothing is kept here from one to the next."""
+
+    remote_addr = None
+    """The client's address; '' for a UNIX socket."""
+
+    remote_port = None
+    """The client's port."""
+
+    ssl_env = None
+    """The environ's pairs of TLS, or None."""
+
+    rbufsize = DEFAULT_BUFFER_SIZE
+    wbufsize = DEFAULT_BUFFER_SIZE
+    linger = False
+
+    RequestHandlerClass = HTTPRequest
+    """What is made for a request: called with the server and the connection."""
+
+    def __init__(self, server, sock, makefile=CP_makefile):
+        self.server = server
+        self.makefile = makefile
+        self.exchange = sock
+        self.request = None
+        self._socket = None
+        host, _, port = sock.peer().rpartition(":")
+        self.remote_addr = host.strip("[]")
+        self.remote_port = int(port) if port else ""
+        if server.speaks_tls:
+            self.ssl_env = self._ssl_environ()
+
+    def __setattr__(self, name, value):
+        _tell(name)
+        super().__setattr__(name, value)
+
+    @property
+    def socket(self):
+        """The connection itself. Using it takes it away from the server."""
+        if self._socket is None:
+            self._socket = self.exchange.socket()
+        return self._socket
+
+    @property
+    def requests_seen(self):
+        """How many requests have come on the connection, this one included."""
+        return int(self.exchange.id().rpartition("-")[2])
+
+    def _ssl_environ(self):
+        template = {"wsgi.url_scheme": "https", "HTTPS": "on"}
+        whole = self.exchange.environ(template)
+        found = {key: whole[key] for key in whole if key in template or key.startswith("SSL_")}
+        if overrides_environ(self.server.ssl_adapter):
+            found.update(self.server.ssl_adapter.get_environ(Connection(found)))
+        return found
+
+    def communicate(self):
+        """Answers the request."""
+        self.request = request = self.RequestHandlerClass(self.server, self)
+        request.parse_request()
+        if request.ready:
+            request.respond()
+
+    def close(self):
+        """Closes the connection behind the response."""
+        if self.request is not None:
+            self.request.close_connection = True

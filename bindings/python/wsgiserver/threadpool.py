@@ -1,0 +1,200 @@
+"""ThreadPool and WorkerThread: the threads of Python that serve.
+
+There is no queue of connections between them and a listening thread: each thread works for the
+library until that has a request for it (``_wsgiserver.Worker``). ``get`` and ``put`` are therefore
+the library's.
+"""
+
+import threading
+import time
+
+from . import _wsgiserver
+
+__all__ = ["ThreadPool", "WorkerThread"]
+
+# Seconds that a thread beyond `min` stays without work.
+IDLE = 30
+
+_SHUTDOWNREQUEST = None
+
+
+class WorkerThread(threading.Thread):
+    """Serves requests until its server stops or its pool shrinks.
+
+    Daemonic: an application that never returns does not keep the interpreter from its end.
+    """
+
+    conn = None
+    """The HTTPConnection that a gateway of the program's own works for, or None."""
+
+    server = None
+    """The HTTPServer that this thread works for."""
+
+    ready = False
+    """Whether it has begun to serve."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server = server
+        self.start_time = None
+        self.stats = {}
+        self._core = server.core
+        self.worker = _wsgiserver.Worker(self._core)
+        self._number = self._core.workers()[-1]["number"]
+
+    def run(self):
+        """Serves. A subclass may do something before and after."""
+        self.ready = True
+        self.start_time = time.time()
+        pool = self.server.requests
+        try:
+            self._serve(pool)
+        finally:
+            self.ready = False
+            self.worker = None  # what it has counted goes to the server's sums
+            pool.forget(self)
+
+    def _serve(self, pool):
+        waited = False
+        while not pool.lets_go(waited):
+            began, patience = time.monotonic(), pool.patience()
+            if self.worker.run(patience) == _wsgiserver.STOPPED:
+                return
+            waited = 0 <= patience <= (time.monotonic() - began) * 1000
+
+    def figures(self):
+        """What it has counted, if its server counts and it works still."""
+        return next((w for w in self._core.workers() if w["number"] == self._number), None)
+
+    def wake(self):
+        """Makes it look whether it is still wanted."""
+        worker = self.worker
+        if worker is not None:
+            worker.wake()
+
+
+class ThreadPool:
+    """The threads of a server, at least ``min`` and, if ``max`` is above that, at most ``max``.
+
+    A pool whose ``max`` is above ``min`` grows by itself when all threads are busy, and shrinks when
+    they have had nothing to do for half a minute; with ``max`` -1 it grows by ``grow`` alone.
+    """
+
+    def __init__(
+        self, server, min=10, max=-1, accepted_queue_size=-1, accepted_queue_timeout=10
+    ):
+        if min < 1:  # texts are cheroot's
+            raise ValueError(f"min={min} must be > 0")
+        if max == float("inf"):
+            max = -1
+        elif not isinstance(max, int):
+            raise TypeError(
+                f"Expected an integer or the infinity value for the `max` argument but got {max!r}."
+            )
+        if 0 <= max < min:
+            raise ValueError(
+                f"max={max} must be > min={min} (or infinity for no max)"
+            )
+        self.server = server
+        self.min = min
+        self.max = max
+        self.accepted_queue_size = accepted_queue_size
+        self.accepted_queue_timeout = accepted_queue_timeout
+        self._threads = []
+        self._leaving = 0
+        self._lock = threading.Lock()
+        self._count = 0
+
+    @property
+    def idle(self):
+        """How many threads wait for something to do."""
+        core = self.server.core
+        return core.idle() if core is not None else 0
+
+    @property
+    def qsize(self):
+        """How many requests wait for a thread."""
+        core = self.server.core
+        return core.qsize() if core is not None else 0
+
+    def start(self):
+        """Starts ``min`` threads. The server does this."""
+        if self._threads:
+            raise RuntimeError("Threadpools can only be started once.")
+        self.grow(self.min)
+
+    def grow(self, amount):
+        """Starts so many more threads, not above ``max``."""
+        with self._lock:
+            if self.max > 0:
+                amount = min(amount, self.max - len(self._threads))
+            threads = [self._new_thread() for _ in range(amount)]
+            self._threads += threads
+        for thread in threads:
+            thread.stats = self.server.stats.register(thread)
+            thread.start()
+
+    def shrink(self, amount):
+        """Sends so many threads away, not below ``min``: each when it has nothing to do."""
+        with self._lock:
+            spare = len(self._threads) - self._leaving - self.min
+            self._leaving += max(min(amount, spare), 0)
+            threads = list(self._threads)
+        for thread in threads:
+            thread.wake()
+
+    def stop(self, timeout=5):
+        """Waits for the threads of a server that has stopped, at most ``timeout`` seconds; None or
+        negative: for as long as it takes. Those that are still in the application are left to it.
+        Returns them."""
+        until = None if timeout is None or timeout < 0 else time.monotonic() + timeout
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            if thread is not threading.current_thread() and thread.is_alive():
+                left = None if until is None else max(until - time.monotonic(), 0)
+                thread.join(left)
+        with self._lock:
+            self._threads = []
+            self._leaving = 0
+        return [thread for thread in threads if thread.is_alive()]
+
+    def put(self, obj):
+        """The queue is the library's. ``put(None)`` sends one thread away, as it did."""
+        if obj is not _SHUTDOWNREQUEST:
+            raise TypeError("connections come from the library; put takes None alone")
+        self.shrink(1)
+
+    def get(self):
+        """Not possible: the threads take their requests from the library."""
+        raise NotImplementedError("requests are taken from the library by the worker threads")
+
+    def patience(self):
+        """How many milliseconds a thread waits before it asks whether it is wanted; -1: for ever."""
+        return int(IDLE * 1000) if self.grows_by_itself and len(self._threads) > self.min else -1
+
+    @property
+    def grows_by_itself(self):
+        """Whether the pool follows the load."""
+        return self.max > self.min
+
+    def lets_go(self, waited):
+        """Whether a thread that has nothing to do is to leave; ``waited``: for as long as it may."""
+        with self._lock:
+            if self._leaving > 0:
+                self._leaving -= 1
+                return True
+            return waited and len(self._threads) > self.min
+
+    def forget(self, thread):
+        """A thread has left."""
+        with self._lock:
+            if thread in self._threads:
+                self._threads.remove(thread)
+        self.server.stats.forget(thread)
+
+    def _new_thread(self):
+        thread = WorkerThread(self.server)
+        self._count += 1
+        thread.name = f"CP Server Thread-{self._count}"
+        return thread
