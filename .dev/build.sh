@@ -72,7 +72,7 @@ build_cpp_with_library() { # NAME
 # The programs behind `./dev serve`, one for each language: builds it and sets serve_program,
 # which takes APPLICATION PORT [--name VALUE ...]. A new language is one more line in each of the
 # two tables.
-serve_languages="c cpp rust"
+serve_languages="c cpp rust $lua_languages"
 build_serve() { # LANGUAGE
     case $1 in
         c)
@@ -87,6 +87,12 @@ build_serve() { # LANGUAGE
         rust)
             (cd "$root" && cargo build --release --example serve) >&2
             serve_program=("$target/release/examples/serve")
+            ;;
+        lua*)
+            need_lua "$1"
+            build_lua "$1"
+            mapfile -t serve_program < <(lua_command "$1")
+            serve_program+=("$root/examples/lua/serve.lua")
             ;;
         *) return 1 ;;
     esac
