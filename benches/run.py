@@ -11,6 +11,7 @@ import sys
 import scenario_bodies
 import scenario_connections
 import scenario_instructions
+import scenario_lua
 import scenario_pull
 import scenario_slow
 import scenario_throughput
@@ -34,6 +35,7 @@ SCENARIOS = {
     "lowrate": scenario_connections.lowrate,
     "statistics": scenario_instructions.statistics,
     "pull": scenario_pull.pull,
+    "lua": scenario_lua.lua,
 }
 
 

@@ -7,11 +7,31 @@ static void take_function(lua_State *L, int index, const char *what);
 static void take_table(lua_State *L, int index, const char *what, program_kind *kind);
 static program_kind kind_of(const char *text);
 
+/* Pushes the name of the module that has given this value: the workers load it by that. */
+static int push_module_name(lua_State *L, int index) {
+    if (!lua_isfunction(L, index) && !lua_istable(L, index)) return 0;
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "loaded");
+    lua_remove(L, -2);
+    for (lua_pushnil(L); lua_istable(L, -2) && lua_next(L, -2); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING || !lua_rawequal(L, -1, index)) continue;
+        lua_pop(L, 1);
+        lua_remove(L, -2);
+        return 1;
+    }
+    lua_pop(L, 1);
+    return 0;
+}
+
 void program_take(lua_State *L, int index, const char *what, program *into) {
     program_kind kind = PROGRAM_CODE;
     size_t length;
-    int is_function = lua_isfunction(L, index);
-    if (is_function) {
+    int is_function = 0;
+    index = compat_absindex(L, index);
+    if (push_module_name(L, index)) {
+        kind = PROGRAM_MODULE;
+    } else if (lua_isfunction(L, index)) {
+        is_function = 1;
         take_function(L, index, what);
     } else if (lua_istable(L, index)) {
         take_table(L, index, what, &kind);
@@ -98,8 +118,8 @@ static void take_table(lua_State *L, int index, const char *what, program_kind *
         }
         lua_pop(L, 1);
     }
-    luaL_error(L, "wsgiserver: %s is a table without module=, file= or code=; an application's own "
-                  "table (a module with run) is to be named, since each worker loads it anew", what);
+    luaL_error(L, "wsgiserver: %s is a table, but neither a module that was required nor one of "
+                  "{module=}, {file=}, {code=}: each worker loads the application anew", what);
 }
 
 /* A file by its ending or its slash, source text by what no name has, else a module. */

@@ -93,7 +93,8 @@ static int wait_method(lua_State *L) {
     return 0;
 }
 
-/* run(): start, and wait for the stop; SIGINT and SIGTERM stop it, unless signals is false */
+/* run([ready]): start, call ready(server), and wait for the stop; SIGINT and SIGTERM stop it, unless
+ * signals is false */
 static int run(lua_State *L) {
     shared *server = server_check(L, 1);
     if (server->app.kind == PROGRAM_NONE)
@@ -102,6 +103,15 @@ static int run(lua_State *L) {
     if (server->signals != SIGNALS_NEVER && signals_take(server) != 0)
         return luaL_error(L, "wsgiserver: too many servers wait for signals");
     server_start(L, server);
+    if (!lua_isnoneornil(L, 2)) {
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, 1);
+        if (lua_pcall(L, 1, 0, 0) != 0) {
+            wsgi_server_stop(server->handle, NULL);
+            signals_release(server);
+            return lua_error(L);
+        }
+    }
     wait_for_end(L, server);
     return 0;
 }
