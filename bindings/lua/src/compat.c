@@ -63,16 +63,40 @@ int compat_absindex(lua_State *L, int index) {
     return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
 }
 
-int compat_has_uservalue(lua_State *L, int index) {
-    compat_getuservalue(L, index);
 #if LUA_VERSION_NUM < 502
-    int has = !lua_rawequal(L, -1, LUA_GLOBALSINDEX); /* what every userdata begins with */
-#else
-    int has = !lua_isnil(L, -1);
-#endif
+
+/* A userdata begins with the table of the function that made it, so ours bears a mark. */
+void compat_push_own_table(lua_State *L, int index) {
+    static char mark;
+    index = compat_absindex(L, index);
+    lua_getfenv(L, index);
+    lua_pushlightuserdata(L, &mark);
+    lua_rawget(L, -2);
+    int is_own = !lua_isnil(L, -1);
     lua_pop(L, 1);
-    return has;
+    if (is_own) return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushlightuserdata(L, &mark);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pushvalue(L, -1);
+    lua_setfenv(L, index);
 }
+
+#else
+
+void compat_push_own_table(lua_State *L, int index) {
+    index = compat_absindex(L, index);
+    lua_getuservalue(L, index);
+    if (!lua_isnil(L, -1)) return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setuservalue(L, index);
+}
+
+#endif
 
 int compat_isinteger(lua_State *L, int index, long long *value) {
     lua_Number number = lua_tonumber(L, index);

@@ -9,17 +9,12 @@
 #if LUA_VERSION_NUM < 502 /* 5.1 and LuaJIT */
 
 #define lua_rawlen lua_objlen
-#define compat_getuservalue lua_getfenv
-#define compat_setuservalue lua_setfenv
-
 void compat_setfuncs(lua_State *L, const luaL_Reg *functions);
 void *compat_testudata(lua_State *L, int index, const char *name);
 const char *compat_tolstring(lua_State *L, int index, size_t *length);
 
 #else
 
-#define compat_getuservalue lua_getuservalue
-#define compat_setuservalue lua_setuservalue
 #define compat_setfuncs(L, functions) luaL_setfuncs(L, functions, 0)
 #define compat_testudata luaL_testudata
 #define compat_tolstring luaL_tolstring
@@ -38,8 +33,8 @@ int compat_absindex(lua_State *L, int index);
 /* Pushes the text of the message with the stack behind it, from `level` on. */
 void compat_traceback(lua_State *L, const char *message, int level);
 
-/* Whether the value is a userdata with a uservalue that was set. */
-int compat_has_uservalue(lua_State *L, int index);
+/* Pushes the table of the userdata's own, which is made when it is first asked for. */
+void compat_push_own_table(lua_State *L, int index);
 
 /* A number that is a whole one, of those that fit. */
 int compat_isinteger(lua_State *L, int index, long long *value);

@@ -115,11 +115,7 @@ static const luaL_Reg methods[] = {
 
 /* env and headers are made when they are first asked for, and kept. */
 static int kept(lua_State *L, const char *name) {
-    if (!compat_has_uservalue(L, 1)) {
-        lua_newtable(L);
-        compat_setuservalue(L, 1);
-    }
-    compat_getuservalue(L, 1);
+    compat_push_own_table(L, 1);
     lua_getfield(L, -1, name);
     if (!lua_isnil(L, -1)) return 1;
     lua_pop(L, 1);
