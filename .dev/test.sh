@@ -2,12 +2,14 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust models c cpp examples docs wire headers package demo"
+test_parts="lint rust models c cpp lua examples docs wire headers package demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
 # shellcheck source=.dev/test-headers.sh
 . "$root/.dev/test-headers.sh"
+# shellcheck source=.dev/test-lua.sh
+. "$root/.dev/test-lua.sh"
 # shellcheck source=.dev/test-package.sh
 . "$root/.dev/test-package.sh"
 # shellcheck source=.dev/test-sanitize.sh
@@ -59,6 +61,7 @@ test_needs() { # PART
         wire) need_rust && need_command python3 python3 && need_command g++ g++ ;;
         c) need_rust && need_command openssl openssl ;;
         cpp) need_rust && cpp_needs ;;
+        lua) need_rust && lua_needs ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;
         sanitize) need_rust && sanitize_needs ;;
@@ -152,7 +155,7 @@ test_docs() {
 # The same bytes must give the same answers however they are cut.
 test_wire() {
     local language split start failed=0
-    for language in $serve_languages; do
+    for language in ${serve_languages%"$lua_languages"}; do # these have a part of their own
         build_serve "$language"
         start=$(printf '%q ' "${serve_program[@]}" fixture)
         for split in whole pieces bytes; do
