@@ -12,8 +12,9 @@ test_lua() {
         lua_busted "$language" spec/orbit/orbit_spec.lua || failed=1
     done
     for language in $lua_languages; do
-        lua_wire "$language" || failed=1
+        lua_wire "$language" pieces || failed=1
     done
+    lua_wire luajit whole bytes || failed=1
     lua_packages || failed=1
     return $failed
 }
@@ -22,6 +23,8 @@ lua_needs() {
     # shellcheck disable=SC2086  # a list
     need_lua $lua_languages
     need_command python3 python3
+    need_command openssl openssl
+    need_command curl curl
     need_command cmake cmake
     need_command make make
     need_command busted lua-busted
@@ -58,11 +61,11 @@ lua_specs() { # LANGUAGE
     lua_busted "$1" "${files[@]}"
 }
 
-lua_wire() { # LANGUAGE
+lua_wire() { # LANGUAGE SPLIT...
     local start split failed=0
     build_serve "$1"
     start=$(printf '%q ' "${serve_program[@]}" fixture)
-    for split in whole pieces bytes; do
+    for split in "${@:2}"; do
         echo "the fixture in $1, cut as $split:"
         python3 tests/wire/run.py --start "$start" --split "$split" 2>"$target/dev/lua/wire.err" || failed=1
     done
@@ -93,10 +96,11 @@ lua_packages() {
 
 # Offline, in a folder of its own, against the library of that prefix.
 lua_rock() { # FOLDER
-    local version
+    local version rockspec
+    rockspec=wsgiserver-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)-1.rockspec
     for version in 5.1 5.4; do
         (cd bindings/lua && luarocks make --lua-version "$version" --deps-mode=none \
-            --tree "$1/rocks" "WSGISERVER_DIR=$1/prefix" wsgiserver-0.1.0-1.rockspec) >>"$1/log" 2>&1 || {
+            --tree "$1/rocks" "WSGISERVER_DIR=$1/prefix" "$rockspec") >>"$1/log" 2>&1 || {
             tail -n 20 "$1/log"
             return 1
         }

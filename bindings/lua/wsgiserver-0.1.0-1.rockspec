@@ -24,8 +24,8 @@ build = {
             sources = {
                 "src/answer.c", "src/body.c", "src/compat.c", "src/entry.c", "src/environ.c", "src/error.c",
                 "src/head.c", "src/log.c", "src/mailbox.c", "src/module.c", "src/options.c", "src/program.c",
-                "src/pull.c", "src/request.c", "src/server.c", "src/shared.c", "src/signals.c", "src/watch.c",
-                "src/worker.c",
+                "src/pull.c", "src/request.c", "src/server.c", "src/shared.c", "src/signals.c", "src/tls.c",
+                "src/watch.c", "src/worker.c",
             },
             incdirs = { "src", "$(WSGISERVER_INCDIR)" },
             libdirs = { "$(WSGISERVER_LIBDIR)" },

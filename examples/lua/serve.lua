@@ -67,7 +67,8 @@ if not started then
 end
 for _, address in ipairs(server:addresses()) do
     local is_unix = address:find "^@" or address:find "^unix:"
-    print("listening on " .. (is_unix and "" or "http://") .. address)
+    local scheme = server:option "certificate" ~= "" and "https://" or "http://"
+    print("listening on " .. (is_unix and "" or scheme) .. address)
 end
 io.stdout:flush()
 

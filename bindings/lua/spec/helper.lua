@@ -40,8 +40,11 @@ function M.read_answer(client)
         answer.body, answer.cut = M.read_chunks(client)
     else
         local length = tonumber(answer.headers["content-length"] or 0)
-        local body, _, part = client:receive(length)
-        answer.body, answer.cut = body or part, body == nil
+        answer.cut = false
+        if length > 0 then -- LuaSocket waits even for nothing
+            local body, _, part = client:receive(length)
+            answer.body, answer.cut = body or part, body == nil
+        end
     end
     return answer
 end
@@ -51,7 +54,7 @@ function M.read_chunks(client)
     while true do
         local size = tonumber(client:receive "*l" or "", 16)
         if not size then return body, true end
-        local chunk = client:receive(size)
+        local chunk = size == 0 and "" or client:receive(size)
         if not chunk then return body, true end
         body = body .. chunk
         client:receive "*l"

@@ -105,6 +105,15 @@ describe("a request", function()
         assert.equal("body", answer.body)
     end)
 
+    it("is answered by what the application returns", function()
+        local server = helper.serve { app = function(request)
+            if request.path == "/text" then return 200, { ["X-Own"] = 1 }, "a text" end
+            return 404, nil, coroutine.wrap(function() coroutine.yield "an " coroutine.yield "iterator" end)
+        end }
+        assert.equal("a text", helper.ask(server, "/text").body)
+        assert.equal("an iterator", helper.ask(server, "/").body)
+    end)
+
     it("answers with more headers than are usual", function()
         local answer = ask(function(request)
             local headers = {}

@@ -8,18 +8,6 @@ static int32_t result_of(const request *request) {
     return request->interrupted ? WSGI_INTERRUPT : request->detached ? WSGI_DETACHED : WSGI_DONE;
 }
 
-/* The application gets the request and answers with its methods. */
-static int entry_object(lua_State *L) {
-    call *call = lua_touserdata(L, 1);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    request *request = request_push(L, call->server, call->request);
-    lua_pushvalue(L, -1);
-    lua_insert(L, 1); /* it is looked at afterwards */
-    lua_call(L, 1, 0);
-    call->result = result_of(request);
-    return 0;
-}
-
 /* Writes the piece on top of the stack. */
 static void write_piece(lua_State *L, const request *request) {
     size_t length;
@@ -63,21 +51,33 @@ static void send(lua_State *L, const request *request) {
     }
 }
 
-/* function(env) return status, headers, iterator end */
-static int entry_wsapi(lua_State *L) {
+/* What an application that answers by itself, now or later, has returned does not matter. */
+static int has_answer(lua_State *L, const request *request, int is_wsapi) {
+    int type = lua_type(L, 3);
+    if (request->detached || request->interrupted || type == LUA_TNIL) return 0;
+    return is_wsapi || type == LUA_TNUMBER || type == LUA_TSTRING;
+}
+
+/* function(request) end, or function(env) return status, headers, iterator end; upvalues: the
+ * application, whether it is WSAPI's */
+static int entry(lua_State *L) {
     call *call = lua_touserdata(L, 1);
+    int is_wsapi = lua_toboolean(L, lua_upvalueindex(2));
     request *request = request_push(L, call->server, call->request);
     lua_pushvalue(L, lua_upvalueindex(1));
-    environ_push(L, 2, 1);
+    if (is_wsapi)
+        environ_push(L, 2, 1);
+    else
+        lua_pushvalue(L, 2);
     lua_call(L, 1, 3);
-    /* nothing: it has answered, or will, by env["wsgiserver.request"] */
-    if (!lua_isnil(L, 3)) send(L, request);
+    if (has_answer(L, request, is_wsapi)) send(L, request);
     call->result = result_of(request);
     return 0;
 }
 
 void entry_make(lua_State *L, int is_wsapi) {
-    lua_pushcclosure(L, is_wsapi ? entry_wsapi : entry_object, 1);
+    lua_pushboolean(L, is_wsapi);
+    lua_pushcclosure(L, entry, 2);
 }
 
 int entry_is_answer(lua_State *L, int index) {
@@ -92,8 +92,7 @@ int entry_answer_error(lua_State *L) {
     head head;
     size_t length = 0;
     const char *body = "";
-    shared *server = lua_touserdata(L, 2);
-    wsgi_request request = *(wsgi_request *)lua_touserdata(L, 3);
+    call *call = lua_touserdata(L, 2);
     lua_settop(L, 1);
     lua_rawgeti(L, 1, 1);
     lua_createtable(L, 0, 1);
@@ -102,7 +101,7 @@ int entry_answer_error(lua_State *L) {
     lua_rawgeti(L, 1, 2);
     if (!lua_isnil(L, 4)) body = compat_tolstring(L, 4, &length);
     head_take(L, 2, 3, &head);
-    request_result(L, "respond", wsgi_respond(server->handle, request, head.status, head.headers,
-                                              head.count, body, length));
+    request_result(L, "respond", wsgi_respond(call->server->handle, call->request, head.status,
+                                              head.headers, head.count, body, length));
     return 0;
 }

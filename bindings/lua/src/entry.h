@@ -18,7 +18,7 @@ void entry_make(lua_State *L, int is_wsapi);
 /* Whether the error is WSAPI's way to answer: error {404, "what"}. */
 int entry_is_answer(lua_State *L, int index);
 
-/* Answers with such an error; arguments: it, the server, the request. */
+/* Answers with such an error; arguments: it, and the call as a light userdata. */
 int entry_answer_error(lua_State *L);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "tls.h"
 #include "worker.h"
 
 static void take_own(lua_State *L, int index, shared *server);
@@ -19,7 +20,7 @@ static void try_application(lua_State *L, shared *server);
 
 /* What is ours; every other key is an option of the library's. */
 static const char *const own_options[] = {"bind", "fd",     "app",     "wsapi", "init", "log",
-                                          "signals", "reload", "environ", NULL};
+                                          "signals", "reload", "environ", "tls", NULL};
 
 void options_take(lua_State *L, int index, shared *server) {
     index = compat_absindex(L, index);
@@ -27,6 +28,9 @@ void options_take(lua_State *L, int index, shared *server) {
     take_programs(L, index, server);
     make_server(L, index, server);
     take_rest(L, index, server);
+    lua_getfield(L, index, "tls");
+    tls_take(L, server);
+    lua_pop(L, 1);
     set_handlers(L, server);
     if (server->app.kind != PROGRAM_NONE) try_application(L, server);
 }

@@ -33,13 +33,10 @@ static int next_request(lua_State *L) {
         int32_t count = wsgi_worker_next(server->puller, server->events, EVENTS, timeout);
         if (count > 0) {
             server->event_count = count;
-        } else if (count == WSGI_AGAIN) {
-            return 0;
-        } else {
-            if (server->signals != SIGNALS_ALWAYS) signals_release(server);
-            if (count != WSGI_E_STOPPING) error_raise(L, "requests", count);
-            return 0;
+            continue;
         }
+        if (server->signals != SIGNALS_ALWAYS) signals_release(server);
+        return count == WSGI_AGAIN || count == WSGI_E_STOPPING ? 0 : error_raise(L, "requests", count);
     }
 }
 

@@ -65,13 +65,13 @@ static int server_close(lua_State *L) {
 
 void server_start(lua_State *L, shared *server) {
     wsgi_error *error = NULL;
-    int is_pull = server->app.kind == PROGRAM_NONE;
+    int is_pull = server->app.kind == PROGRAM_NONE, had_signals = server->has_signals;
     if (server->signals == SIGNALS_ALWAYS && signals_take(server) != 0)
         luaL_error(L, "wsgiserver: too many servers wait for signals");
     wsgi_status status = is_pull ? wsgi_server_prepare(server->handle, &error)
                                  : wsgi_server_start_background(server->handle, &error);
     if (status < 0) {
-        signals_release(server);
+        if (!had_signals) signals_release(server);
         error_raise_text(L, error);
     }
 }
@@ -100,9 +100,11 @@ static int run(lua_State *L) {
     if (server->app.kind == PROGRAM_NONE)
         return luaL_error(L, "wsgiserver: run: the server has no app and no wsapi; "
                              "for request in server:requests() gets its requests");
-    if (server->signals != SIGNALS_NEVER && signals_take(server) != 0)
-        return luaL_error(L, "wsgiserver: too many servers wait for signals");
     server_start(L, server);
+    if (server->signals != SIGNALS_NEVER && signals_take(server) != 0) {
+        wsgi_server_stop(server->handle, NULL);
+        return luaL_error(L, "wsgiserver: too many servers wait for signals");
+    }
     if (!lua_isnoneornil(L, 2)) {
         lua_pushvalue(L, 2);
         lua_pushvalue(L, 1);
@@ -228,6 +230,14 @@ static int post(lua_State *L) {
     return 2;
 }
 
+/* reloadtls(): reads the certificates again */
+static int reload_tls(lua_State *L) {
+    wsgi_error *error = NULL;
+    shared *server = server_check(L, 1);
+    if (wsgi_server_reload_ssl(server->handle, &error) < 0) return error_raise_text(L, error);
+    return 0;
+}
+
 static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -269,7 +279,7 @@ static const luaL_Reg methods[] = {
     {"start", start},     {"run", run},         {"wait", wait_method},     {"stop", stop},
     {"close", server_close}, {"address", address}, {"addresses", addresses}, {"port", port},
     {"option", option},   {"stats", stats},     {"request", request_method}, {"post", post},
-    {"receive", receive}, {"requests", server_requests}, {NULL, NULL},
+    {"receive", receive}, {"requests", server_requests}, {"reloadtls", reload_tls}, {NULL, NULL},
 };
 
 void server_open(lua_State *L) {

@@ -11,15 +11,16 @@
 #include "request.h"
 
 /* The stack of an idle state: what a request needs before anything may fail. */
-enum { SLOT_TRACEBACK = 1, SLOT_ENTRY = 2, SLOTS = 2 };
+enum { SLOT_TRACEBACK = 1, SLOT_ENTRY = 2, SLOT_FAILED = 3, SLOTS = 3 };
 
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
-static char entry_key, traceback_key;
+static const char no_text[] = "an error that is no text, or no memory to tell it";
+static char entry_key, traceback_key, failed_key;
 
 static int load(lua_State *L);
 static void prepare_stack(lua_State *L);
 static void refresh(worker *worker);
-static int32_t fail(worker *worker, wsgi_request request);
+static int failed(lua_State *L);
 static int32_t answer_trouble(const worker *worker, wsgi_request request);
 
 worker *worker_new(shared *server, char *reason, size_t capacity) {
@@ -149,6 +150,9 @@ static int load(lua_State *L) {
     lua_pushlightuserdata(L, &traceback_key);
     lua_pushcfunction(L, traceback);
     lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_pushlightuserdata(L, &failed_key);
+    lua_pushcfunction(L, failed);
+    lua_rawset(L, LUA_REGISTRYINDEX);
     if (server->reload) watch_state(L, &made->watch, &server->app, &server->init);
     return 0;
 }
@@ -158,6 +162,8 @@ static void prepare_stack(lua_State *L) {
     lua_pushlightuserdata(L, &traceback_key);
     lua_rawget(L, LUA_REGISTRYINDEX);
     lua_pushlightuserdata(L, &entry_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_pushlightuserdata(L, &failed_key);
     lua_rawget(L, LUA_REGISTRYINDEX);
 }
 
@@ -191,31 +197,41 @@ int32_t worker_handle(void *user_data, void *thread_data, wsgi_server *server,
     lua_State *L = worker->L;
     lua_pushvalue(L, SLOT_ENTRY);
     lua_pushlightuserdata(L, &call);
-    if (lua_pcall(L, 1, 0, SLOT_TRACEBACK) != 0) call.result = fail(worker, request);
+    if (lua_pcall(L, 1, 0, SLOT_TRACEBACK) != 0) {
+        call.result = -1;
+        lua_pushvalue(L, SLOT_FAILED);
+        lua_insert(L, -2);
+        lua_pushlightuserdata(L, &call);
+        if (lua_pcall(L, 2, 0, 0) != 0) log_line(worker->server->log, WSGI_LEVEL_ERROR, no_text, sizeof no_text - 1);
+    }
     lua_settop(L, SLOTS);
     return call.result;
 }
 
-/* What an error of the application means for its client. The error is on top of the stack. */
-static int32_t fail(worker *worker, wsgi_request request) {
-    lua_State *L = worker->L;
-    wsgi_server *server = worker->server->handle;
+/* What an error of the application means for its client. Arguments: the error, the call. */
+static int failed(lua_State *L) {
+    call *call = lua_touserdata(L, 2);
     size_t length;
-    int32_t status = error_status(L, -1);
-    /* the client left or sent something wrong: no fault of the application's */
-    if (status < 0) return status;
-    if (entry_is_answer(L, -1)) {
+    int32_t status = error_status(L, 1);
+    if (status < 0) { /* the client left or sent something wrong: no fault of the application's */
+        call->result = status;
+        return 0;
+    }
+    lua_settop(L, 1);
+    if (entry_is_answer(L, 1)) {
         lua_pushcfunction(L, entry_answer_error);
-        lua_insert(L, -2);
-        lua_pushlightuserdata(L, worker->server);
-        lua_pushlightuserdata(L, &request);
-        if (lua_pcall(L, 3, 0, SLOT_TRACEBACK) == 0) return WSGI_DONE;
+        lua_pushvalue(L, 1);
+        lua_pushlightuserdata(L, call);
+        if (lua_pcall(L, 2, 0, 0) == 0) {
+            call->result = WSGI_DONE;
+            return 0;
+        }
     }
     const char *text = lua_tolstring(L, -1, &length);
-    if (text == NULL) text = "an error that is no text", length = strlen(text);
-    if (wsgi_request_log(server, request, WSGI_LEVEL_ERROR, text, length) < 0)
-        log_line(worker->server->log, WSGI_LEVEL_ERROR, text, length);
-    return -1;
+    if (text == NULL) text = no_text, length = sizeof no_text - 1;
+    if (wsgi_request_log(call->server->handle, call->request, WSGI_LEVEL_ERROR, text, length) < 0)
+        log_line(call->server->log, WSGI_LEVEL_ERROR, text, length);
+    return 0;
 }
 
 /* With the option reload: a new state in the place of one whose files have changed. */
