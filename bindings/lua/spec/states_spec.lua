@@ -343,6 +343,27 @@ describe("a server object", function()
         end
     end)
 
+    it("that a worker does not come back to is left be", function()
+        local file = helper.write("came_back", "")
+        local server = helper.serve { threads = 1, shutdown_timeout = 0.02, environ = { FILE = file },
+            init = "wait = require('socket').sleep",
+            app = function(request)
+                local name = request.env.FILE
+                request.server:post "here"
+                wait(0.3)
+                local out = io.open(name, "w")
+                out:write(tostring(pcall(request.respond, request, 200)))
+                out:close()
+            end }
+        local client = helper.connect(server:port())
+        client:send(helper.request_text "/")
+        assert.equal("here", server:receive(10))
+        assert.is_false(server:close())
+        helper.wait_for(function() return helper.read(file) == "false" end)
+        client:close()
+        helper.remove_folder()
+    end)
+
     it("tells a port that is taken, and can be made by the hundred", function()
         local server = helper.serve { app = "return print" }
         local worked, problem = pcall(helper.serve, { bind = server:address(), app = "return print" })

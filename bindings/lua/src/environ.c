@@ -106,7 +106,7 @@ static int push_special(lua_State *L, const char *key) {
                                                     WSGI_KEY_CONTENT_LENGTH, &length));
         lua_pushlstring(L, length.ptr ? length.ptr : "", length.len);
         if (lua_isnumber(L, -1)) {
-            lua_pushnumber(L, lua_tonumber(L, -1));
+            lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -1));
             lua_setfield(L, -3, "length");
         }
         lua_pop(L, 1);

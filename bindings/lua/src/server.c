@@ -175,8 +175,13 @@ static int option(lua_State *L) {
     return 1;
 }
 
-static void number(lua_State *L, const char *name, double value) {
-    lua_pushnumber(L, (lua_Number)value);
+static void count(lua_State *L, const char *name, uint64_t value) {
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+static void seconds(lua_State *L, const char *name, double value) {
+    lua_pushnumber(L, value);
     lua_setfield(L, -2, name);
 }
 
@@ -189,18 +194,18 @@ static int stats(lua_State *L) {
     lua_createtable(L, 0, 16);
     lua_pushboolean(L, stats.enabled);
     lua_setfield(L, -2, "enabled");
-    number(L, "accepts", (double)stats.accepts);
-    number(L, "socket_errors", (double)stats.socket_errors);
-    number(L, "requests", (double)stats.requests);
-    number(L, "bytes_read", (double)stats.bytes_read);
-    number(L, "bytes_written", (double)stats.bytes_written);
-    number(L, "run_time", stats.run_time);
-    number(L, "work_time", stats.work_time);
-    number(L, "queue", (double)stats.queue);
-    number(L, "threads", (double)stats.threads);
-    number(L, "threads_idle", (double)stats.threads_idle);
-    number(L, "connections", (double)stats.connections);
-    number(L, "requests_in_work", (double)stats.requests_in_work);
+    count(L, "accepts", stats.accepts);
+    count(L, "socket_errors", stats.socket_errors);
+    count(L, "requests", stats.requests);
+    count(L, "bytes_read", stats.bytes_read);
+    count(L, "bytes_written", stats.bytes_written);
+    seconds(L, "run_time", stats.run_time);
+    seconds(L, "work_time", stats.work_time);
+    count(L, "queue", stats.queue);
+    count(L, "threads", stats.threads);
+    count(L, "threads_idle", stats.threads_idle);
+    count(L, "connections", stats.connections);
+    count(L, "requests_in_work", stats.requests_in_work);
     return 1;
 }
 
@@ -253,7 +258,7 @@ static int give_up(lua_State *L, const char *why) {
 /* receive([timeout]): the oldest text that was posted; nil and "timeout" or "stopped" */
 static int receive(lua_State *L) {
     shared *server = server_check(L, 1);
-    double timeout = luaL_optnumber(L, 2, -1);
+    lua_Number timeout = luaL_optnumber(L, 2, -1);
     double end = now() + timeout;
     for (;;) {
         letter *letter = mailbox_take(&server->mailbox);
