@@ -16,6 +16,21 @@ describe("the states of the workers", function()
         assert.equal("xxxx", helper.read(log))
     end)
 
+    it("are made one at a time", function()
+        local mark = helper.folder() .. "/being_made"
+        local server = helper.serve {
+            threads = 6,
+            init = ([[
+                local other = io.open(%q)
+                if other then error "two at once" end
+                io.open(%q, "w"):close()
+                require("socket").sleep(0.005)
+                os.remove(%q)]]):format(mark, mark, mark),
+            app = "return function(request) request:respond(200, {}, 'made') end",
+        }
+        assert.equal("made", helper.ask(server).body)
+    end)
+
     it("wait at the same time: eight calls of 50 ms are answered within 70 ms", function()
         local server = helper.serve {
             threads = 8,

@@ -27,8 +27,9 @@ static int respond(lua_State *L) {
     const char *body = text_argument(L, 4, &length);
     lua_settop(L, 4);
     head_take(L, 2, 3, &head);
-    request_result(L, "respond", wsgi_respond(request->server->handle, request->id, head.status, head.headers,
-                                              head.count, body, length));
+    request_result(L, "respond",
+                   wsgi_respond(request->server->handle, request->id, head.status, head.headers,
+                                head.count, body, length));
     return 0;
 }
 
@@ -37,8 +38,9 @@ static int start_with(lua_State *L, const char *name, int restart) {
     request *request = request_check(L, 1);
     lua_settop(L, 3);
     head_take(L, 2, 3, &head);
-    request_result(L, name, wsgi_start_response(request->server->handle, request->id, head.status,
-                                                head.headers, head.count, restart));
+    request_result(L, name,
+                   wsgi_start_response(request->server->handle, request->id, head.status,
+                                       head.headers, head.count, restart));
     return 0;
 }
 
@@ -57,7 +59,8 @@ static int write_method(lua_State *L) {
         size_t count = 0;
         for (; i <= last && count < PARTS; i++, count++)
             parts[count].ptr = luaL_checklstring(L, i, &parts[count].len);
-        request_result(L, "write", wsgi_writev(request->server->handle, request->id, parts, count, 0));
+        request_result(L, "write",
+                       wsgi_writev(request->server->handle, request->id, parts, count, 0));
     }
     return 0;
 }
@@ -85,8 +88,8 @@ static int sendfile_method(lua_State *L) {
     lua_Number offset = luaL_optnumber(L, 3, 0);
     lua_Number length = luaL_optnumber(L, 4, -1);
     int descriptor = file_argument(L, 2, &opened);
-    wsgi_status status = wsgi_send_file(request->server->handle, request->id, descriptor, (int64_t)offset,
-                                        (int64_t)length);
+    wsgi_status status = wsgi_send_file(request->server->handle, request->id, descriptor,
+                                        (int64_t)offset, (int64_t)length);
     if (opened >= 0) close(opened);
     request_result(L, "sendfile", status);
     return 0;
@@ -116,8 +119,9 @@ static int inform(lua_State *L) {
     request *request = request_check(L, 1);
     lua_settop(L, 3);
     head_take(L, 2, 3, &head);
-    request_result(L, "inform", wsgi_inform(request->server->handle, request->id, head.status, head.headers,
-                                            head.count));
+    request_result(
+        L, "inform",
+        wsgi_inform(request->server->handle, request->id, head.status, head.headers, head.count));
     return 0;
 }
 
@@ -127,16 +131,23 @@ static int trailer(lua_State *L) {
     request *request = request_check(L, 1);
     name.ptr = luaL_checklstring(L, 2, &name.len);
     value.ptr = luaL_checklstring(L, 3, &value.len);
-    request_result(L, "trailer", wsgi_add_trailer(request->server->handle, request->id, name, value));
+    request_result(L, "trailer",
+                   wsgi_add_trailer(request->server->handle, request->id, name, value));
     return 0;
 }
 
 static const luaL_Reg methods[] = {
-    {"respond", respond},  {"start", start},   {"restart", restart},    {"write", write_method},
-    {"sendfile", sendfile_method}, {"finish", finish}, {"abort", abort_method}, {"flush", flush},
-    {"inform", inform},    {"trailer", trailer}, {NULL, NULL},
+    {"respond", respond},
+    {"start", start},
+    {"restart", restart},
+    {"write", write_method},
+    {"sendfile", sendfile_method},
+    {"finish", finish},
+    {"abort", abort_method},
+    {"flush", flush},
+    {"inform", inform},
+    {"trailer", trailer},
+    {NULL, NULL},
 };
 
-void answer_open(lua_State *L) {
-    compat_setfuncs(L, methods);
-}
+void answer_open(lua_State *L) { compat_setfuncs(L, methods); }

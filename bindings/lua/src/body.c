@@ -76,9 +76,7 @@ int body_read(lua_State *L, const request *request, int index) {
 }
 
 /* read(what): so many bytes, "a": all that is left, "l", "L": a line without or with its end */
-static int read_method(lua_State *L) {
-    return body_read(L, request_check(L, 1), 2);
-}
+static int read_method(lua_State *L) { return body_read(L, request_check(L, 1), 2); }
 
 /* readsome([most]): what has come, of which there is some at least; nil at the end */
 static int read_some(lua_State *L) {
@@ -111,9 +109,10 @@ static int lines(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"read", read_method}, {"readsome", read_some}, {"lines", lines}, {NULL, NULL},
+    {"read", read_method},
+    {"readsome", read_some},
+    {"lines", lines},
+    {NULL, NULL},
 };
 
-void body_open(lua_State *L) {
-    compat_setfuncs(L, methods);
-}
+void body_open(lua_State *L) { compat_setfuncs(L, methods); }

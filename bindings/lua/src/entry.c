@@ -19,7 +19,8 @@ static void write_piece(lua_State *L, const request *request) {
         piece = compat_tolstring(L, -1, &length);
     }
     if (length > 0)
-        request_result(L, "write", wsgi_write(request->server->handle, request->id, piece, length, 0));
+        request_result(L, "write",
+                       wsgi_write(request->server->handle, request->id, piece, length, 0));
 }
 
 /* Sends what the application has returned, which stands at 3 (status), 4 (headers) and 5. */
@@ -32,15 +33,17 @@ static void send(lua_State *L, const request *request) {
     if (type == LUA_TNIL || type == LUA_TSTRING) {
         size_t length = 0;
         const char *body = type == LUA_TNIL ? "" : lua_tolstring(L, BODY, &length);
-        request_result(L, "respond", wsgi_respond(server, request->id, head.status, head.headers, head.count,
-                                                  body, length));
+        request_result(
+            L, "respond",
+            wsgi_respond(server, request->id, head.status, head.headers, head.count, body, length));
         return;
     }
     if (type != LUA_TFUNCTION && !luaL_getmetafield(L, BODY, "__call"))
         luaL_error(L, "wsgiserver: the third result of the application is a %s, not an iterator",
                    luaL_typename(L, BODY));
-    request_result(L, "start", wsgi_start_response(server, request->id, head.status, head.headers,
-                                                   head.count, 0));
+    request_result(
+        L, "start",
+        wsgi_start_response(server, request->id, head.status, head.headers, head.count, 0));
     int top = lua_gettop(L);
     for (;;) {
         lua_pushvalue(L, BODY);
@@ -101,7 +104,8 @@ int entry_answer_error(lua_State *L) {
     lua_rawgeti(L, 1, 2);
     if (!lua_isnil(L, 4)) body = compat_tolstring(L, 4, &length);
     head_take(L, 2, 3, &head);
-    request_result(L, "respond", wsgi_respond(call->server->handle, call->request, head.status,
-                                              head.headers, head.count, body, length));
+    request_result(L, "respond",
+                   wsgi_respond(call->server->handle, call->request, head.status, head.headers,
+                                head.count, body, length));
     return 0;
 }

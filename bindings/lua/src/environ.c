@@ -28,9 +28,7 @@ void environ_push(lua_State *L, int request, int is_wsapi) {
     push_holder(L, request, 4, is_wsapi ? WSAPI_ENVIRON : ENVIRON);
 }
 
-void headers_push(lua_State *L, int request) {
-    push_holder(L, request, 1, HEADERS);
-}
+void headers_push(lua_State *L, int request) { push_holder(L, request, 1, HEADERS); }
 
 /* The request of the holder at index 1; it stays on the stack. */
 static request *held(lua_State *L) {
@@ -47,7 +45,8 @@ static wsgi_str find_pair(lua_State *L, const request *request, const char *key,
     environ.struct_size = sizeof environ;
     request_result(L, "env", wsgi_request_environ(request->server->handle, request->id, &environ));
     for (size_t i = 0; i < environ.count; i++)
-        if (environ.pairs[i].key.len == length && memcmp(environ.pairs[i].key.ptr, key, length) == 0)
+        if (environ.pairs[i].key.len == length &&
+            memcmp(environ.pairs[i].key.ptr, key, length) == 0)
             return environ.pairs[i].value;
     return none;
 }
@@ -77,7 +76,8 @@ static int environ_index(lua_State *L) {
     if (variable)
         value.ptr = variable, value.len = strlen(variable);
     else if (number)
-        request_result(L, "env", wsgi_request_get(request->server->handle, request->id, number, &value));
+        request_result(L, "env",
+                       wsgi_request_get(request->server->handle, request->id, number, &value));
     else
         value = find_pair(L, request, key, length);
     if (value.ptr == NULL) {
@@ -85,8 +85,7 @@ static int environ_index(lua_State *L) {
         lua_pushliteral(L, "");
         return 1;
     }
-    if (number == WSGI_KEY_PATH_INFO && is_wsapi && value.len == 0)
-        value.ptr = "/", value.len = 1;
+    if (number == WSGI_KEY_PATH_INFO && is_wsapi && value.len == 0) value.ptr = "/", value.len = 1;
     lua_pushlstring(L, value.ptr, value.len);
     lua_pushvalue(L, 2);
     lua_pushvalue(L, -2);
@@ -102,8 +101,9 @@ static int push_special(lua_State *L, const char *key) {
     push_holder(L, -1, 2, is_input ? INPUT : ERRORS);
     if (is_input) {
         wsgi_str length = {NULL, 0};
-        request_result(L, "input", wsgi_request_get(request->server->handle, request->id,
-                                                    WSGI_KEY_CONTENT_LENGTH, &length));
+        request_result(L, "input",
+                       wsgi_request_get(request->server->handle, request->id,
+                                        WSGI_KEY_CONTENT_LENGTH, &length));
         lua_pushlstring(L, length.ptr ? length.ptr : "", length.len);
         if (lua_isnumber(L, -1)) {
             lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -1));
@@ -161,7 +161,8 @@ static int headers_index(lua_State *L) {
     if (lua_type(L, 2) != LUA_TSTRING) return 0;
     name.ptr = lua_tolstring(L, 2, &name.len);
     request *request = held(L);
-    request_result(L, "headers", wsgi_request_header(request->server->handle, request->id, name, &value));
+    request_result(L, "headers",
+                   wsgi_request_header(request->server->handle, request->id, name, &value));
     if (value.ptr == NULL) return 0;
     lua_pushlstring(L, value.ptr, value.len);
     return 1;
@@ -237,8 +238,9 @@ static int errors_write(lua_State *L) {
     const char *text = lua_tolstring(L, -1, &length);
     request *request = held(L);
     if (length > 0)
-        request_result(L, "write", wsgi_request_log(request->server->handle, request->id,
-                                                    WSGI_LEVEL_ERROR, text, length));
+        request_result(
+            L, "write",
+            wsgi_request_log(request->server->handle, request->id, WSGI_LEVEL_ERROR, text, length));
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -248,8 +250,10 @@ static int nothing(lua_State *L) {
     return 0;
 }
 
-static const luaL_Reg input_methods[] = {{"read", input_read}, {"lines", input_lines}, {NULL, NULL}};
-static const luaL_Reg errors_methods[] = {{"write", errors_write}, {"flush", nothing}, {NULL, NULL}};
+static const luaL_Reg input_methods[] = {
+    {"read", input_read}, {"lines", input_lines}, {NULL, NULL}};
+static const luaL_Reg errors_methods[] = {
+    {"write", errors_write}, {"flush", nothing}, {NULL, NULL}};
 
 static void open_environ(lua_State *L, const char *name, int is_wsapi) {
     luaL_newmetatable(L, name);

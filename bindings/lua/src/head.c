@@ -7,25 +7,56 @@ static const struct {
     int code;
     const char *text;
 } reasons[] = {
-    {200, "200 OK"}, {201, "201 Created"}, {202, "202 Accepted"},
-    {203, "203 Non-Authoritative Information"}, {204, "204 No Content"},
-    {205, "205 Reset Content"}, {206, "206 Partial Content"}, {300, "300 Multiple Choices"},
-    {301, "301 Moved Permanently"}, {302, "302 Found"}, {303, "303 See Other"},
-    {304, "304 Not Modified"}, {307, "307 Temporary Redirect"}, {308, "308 Permanent Redirect"},
-    {400, "400 Bad Request"}, {401, "401 Unauthorized"}, {402, "402 Payment Required"},
-    {403, "403 Forbidden"}, {404, "404 Not Found"}, {405, "405 Method Not Allowed"},
-    {406, "406 Not Acceptable"}, {408, "408 Request Timeout"}, {409, "409 Conflict"},
-    {410, "410 Gone"}, {411, "411 Length Required"}, {412, "412 Precondition Failed"},
-    {413, "413 Content Too Large"}, {414, "414 URI Too Long"},
-    {415, "415 Unsupported Media Type"}, {416, "416 Range Not Satisfiable"},
-    {417, "417 Expectation Failed"}, {418, "418 I'm a teapot"}, {422, "422 Unprocessable Content"},
-    {425, "425 Too Early"}, {426, "426 Upgrade Required"}, {428, "428 Precondition Required"},
-    {429, "429 Too Many Requests"}, {431, "431 Request Header Fields Too Large"},
-    {451, "451 Unavailable For Legal Reasons"}, {500, "500 Internal Server Error"},
-    {501, "501 Not Implemented"}, {502, "502 Bad Gateway"}, {503, "503 Service Unavailable"},
-    {504, "504 Gateway Timeout"}, {505, "505 HTTP Version Not Supported"},
-    {507, "507 Insufficient Storage"}, {511, "511 Network Authentication Required"},
-    {100, "100 Continue"}, {101, "101 Switching Protocols"}, {102, "102 Processing"},
+    {200, "200 OK"},
+    {201, "201 Created"},
+    {202, "202 Accepted"},
+    {203, "203 Non-Authoritative Information"},
+    {204, "204 No Content"},
+    {205, "205 Reset Content"},
+    {206, "206 Partial Content"},
+    {300, "300 Multiple Choices"},
+    {301, "301 Moved Permanently"},
+    {302, "302 Found"},
+    {303, "303 See Other"},
+    {304, "304 Not Modified"},
+    {307, "307 Temporary Redirect"},
+    {308, "308 Permanent Redirect"},
+    {400, "400 Bad Request"},
+    {401, "401 Unauthorized"},
+    {402, "402 Payment Required"},
+    {403, "403 Forbidden"},
+    {404, "404 Not Found"},
+    {405, "405 Method Not Allowed"},
+    {406, "406 Not Acceptable"},
+    {408, "408 Request Timeout"},
+    {409, "409 Conflict"},
+    {410, "410 Gone"},
+    {411, "411 Length Required"},
+    {412, "412 Precondition Failed"},
+    {413, "413 Content Too Large"},
+    {414, "414 URI Too Long"},
+    {415, "415 Unsupported Media Type"},
+    {416, "416 Range Not Satisfiable"},
+    {417, "417 Expectation Failed"},
+    {418, "418 I'm a teapot"},
+    {422, "422 Unprocessable Content"},
+    {425, "425 Too Early"},
+    {426, "426 Upgrade Required"},
+    {428, "428 Precondition Required"},
+    {429, "429 Too Many Requests"},
+    {431, "431 Request Header Fields Too Large"},
+    {451, "451 Unavailable For Legal Reasons"},
+    {500, "500 Internal Server Error"},
+    {501, "501 Not Implemented"},
+    {502, "502 Bad Gateway"},
+    {503, "503 Service Unavailable"},
+    {504, "504 Gateway Timeout"},
+    {505, "505 HTTP Version Not Supported"},
+    {507, "507 Insufficient Storage"},
+    {511, "511 Network Authentication Required"},
+    {100, "100 Continue"},
+    {101, "101 Switching Protocols"},
+    {102, "102 Processing"},
     {103, "103 Early Hints"},
 };
 
@@ -137,8 +168,10 @@ static wsgi_str text_of(lua_State *L, int index, head *into, int anchor, const c
     if (into->used + 24 <= HEAD_SCRATCH && compat_isinteger(L, index, &number))
         return write_number(number, into);
     if (type != LUA_TNUMBER && !luaL_getmetafield(L, index, "__tostring"))
-        luaL_error(L, "wsgiserver: the value of the header '%s' is a %s, not a text, a number or a "
-                      "list of them", name, luaL_typename(L, index));
+        luaL_error(L,
+                   "wsgiserver: the value of the header '%s' is a %s, not a text, a number or a "
+                   "list of them",
+                   name, luaL_typename(L, index));
     if (type != LUA_TNUMBER) lua_pop(L, 1);
     if (lua_isnil(L, anchor)) {
         lua_newtable(L);

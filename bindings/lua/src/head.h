@@ -18,8 +18,8 @@ typedef struct head {
     size_t used;
 } head;
 
-/* Takes the status (a number, "200", "200 OK") and the headers (a table of names and values, where a
- * value may be a list of them; nil) at two indexes. Leaves values on the stack that have to stay
+/* Takes the status (a number, "200", "200 OK") and the headers (a table of names and values, where
+ * a value may be a list of them; nil) at two indexes. Leaves values on the stack that have to stay
  * while the head is used. Raises an error that names what is wrong. */
 void head_take(lua_State *L, int status, int headers, head *into);
 

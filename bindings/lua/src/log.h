@@ -8,7 +8,8 @@
 void log_line(int descriptor, int32_t level, const char *text, size_t length);
 
 /* The server's error_log handler; user data is a `shared`. */
-void log_from_server(void *user_data, int32_t level, uint32_t code, const char *text, size_t length);
+void log_from_server(void *user_data, int32_t level, uint32_t code, const char *text,
+                     size_t length);
 
 /* The number of a level: "debug", "info", "warning", "error"; 0 for another word. */
 int32_t log_level(const char *name);

@@ -35,7 +35,8 @@ static int options(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"new", server_new}, {"log", log_from_lua}, {"version", version}, {"options", options}, {NULL, NULL},
+    {"new", server_new},  {"log", log_from_lua}, {"version", version},
+    {"options", options}, {NULL, NULL},
 };
 
 int luaopen_wsgiserver(lua_State *L) {

@@ -19,8 +19,8 @@ static void set_handlers(lua_State *L, shared *server);
 static void try_application(lua_State *L, shared *server);
 
 /* What is ours; every other key is an option of the library's. */
-static const char *const own_options[] = {"bind", "fd",     "app",     "wsapi", "init", "log",
-                                          "signals", "reload", "environ", "tls", NULL};
+static const char *const own_options[] = {"bind",    "fd",     "app",     "wsapi", "init", "log",
+                                          "signals", "reload", "environ", "tls",   NULL};
 
 void options_take(lua_State *L, int index, shared *server) {
     index = compat_absindex(L, index);
@@ -95,8 +95,9 @@ static void take_programs(lua_State *L, int index, shared *server) {
     int has_app = !lua_isnil(L, -3), has_wsapi = !lua_isnil(L, -2), has_init = !lua_isnil(L, -1);
     if (has_app && has_wsapi) luaL_error(L, "wsgiserver: app and wsapi exclude each other");
     if (has_init && !has_app && !has_wsapi)
-        luaL_error(L, "wsgiserver: init is for the states of workers, and without app or wsapi there "
-                      "are none");
+        luaL_error(L,
+                   "wsgiserver: init is for the states of workers, and without app or wsapi there "
+                   "are none");
     if (server->reload && !has_app && !has_wsapi)
         luaL_error(L, "wsgiserver: reload is for an application, and there is none");
     if (has_app) program_take(L, -3, "app", &server->app);
@@ -114,8 +115,10 @@ static void take_programs(lua_State *L, int index, shared *server) {
 static void listen_on(lua_State *L, shared *server, int index) {
     wsgi_error *error = NULL;
     if (lua_type(L, index) != LUA_TSTRING)
-        luaL_error(L, "wsgiserver: bind is a %s, and can be an address like '127.0.0.1:8080' or a "
-                      "list of them", luaL_typename(L, index));
+        luaL_error(L,
+                   "wsgiserver: bind is a %s, and can be an address like '127.0.0.1:8080' or a "
+                   "list of them",
+                   luaL_typename(L, index));
     if (wsgi_server_listen(server->handle, lua_tostring(L, index), &error) < 0)
         error_raise_text(L, error);
 }

@@ -4,8 +4,8 @@
 
 #include "shared.h"
 
-/* Takes the options of the table at the index, makes the library's server, and tries the application
- * in a state. Raises errors; what was made until then belongs to `server`. */
+/* Takes the options of the table at the index, makes the library's server, and tries the
+ * application in a state. Raises errors; what was made until then belongs to `server`. */
 void options_take(lua_State *L, int index, shared *server);
 
 #endif

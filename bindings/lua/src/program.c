@@ -39,8 +39,9 @@ void program_take(lua_State *L, int index, const char *what, program *into) {
         kind = kind_of(lua_tostring(L, index));
         lua_pushvalue(L, index);
     } else {
-        luaL_error(L, "wsgiserver: %s is a %s, and can be a module's or a file's name, source text, "
-                      "a function, or one of {module=}, {file=}, {code=}",
+        luaL_error(L,
+                   "wsgiserver: %s is a %s, and can be a module's or a file's name, source text, "
+                   "a function, or one of {module=}, {file=}, {code=}",
                    what, luaL_typename(L, index));
     }
     const char *text = lua_tolstring(L, -1, &length);
@@ -82,8 +83,10 @@ static int append(lua_State *L, const void *data, size_t length, void *into) {
 static void take_function(lua_State *L, int index, const char *what) {
     index = compat_absindex(L, index);
     if (lua_iscfunction(L, index))
-        luaL_error(L, "wsgiserver: %s is a C function, which cannot be carried to the Lua states of "
-                      "the workers: give a module's name, a file or source text", what);
+        luaL_error(L,
+                   "wsgiserver: %s is a C function, which cannot be carried to the Lua states of "
+                   "the workers: give a module's name, a file or source text",
+                   what);
     for (int i = 1;; i++) {
         const char *name = lua_getupvalue(L, index, i);
         if (name == NULL) break;
@@ -91,10 +94,12 @@ static void take_function(lua_State *L, int index, const char *what) {
 #if LUA_VERSION_NUM >= 502
         if (i == 1 && strcmp(name, "_ENV") == 0) continue; /* the globals, there as here */
 #endif
-        luaL_error(L, "wsgiserver: %s is a function that uses '%s', a local variable around it: each "
-                      "worker thread has a Lua state of its own, where that variable is not. Make it "
-                      "in the function, require it there, set it as a global in init, or give a "
-                      "module or a file in the function's place", what, *name ? name : "?");
+        luaL_error(L,
+                   "wsgiserver: %s is a function that uses '%s', a local variable around it: each "
+                   "worker thread has a Lua state of its own, where that variable is not. Make it "
+                   "in the function, require it there, set it as a global in init, or give a "
+                   "module or a file in the function's place",
+                   what, *name ? name : "?");
     }
     bytes code = {NULL, 0, 0};
     lua_pushvalue(L, index);
@@ -118,8 +123,10 @@ static void take_table(lua_State *L, int index, const char *what, program_kind *
         }
         lua_pop(L, 1);
     }
-    luaL_error(L, "wsgiserver: %s is a table, but neither a module that was required nor one of "
-                  "{module=}, {file=}, {code=}: each worker loads the application anew", what);
+    luaL_error(L,
+               "wsgiserver: %s is a table, but neither a module that was required nor one of "
+               "{module=}, {file=}, {code=}: each worker loads the application anew",
+               what);
 }
 
 /* A file by its ending or its slash, source text by what no name has, else a module. */
@@ -157,9 +164,9 @@ void program_load(lua_State *L, const program *program) {
 }
 
 static const char *kind_name(const program *program) {
-    return program->kind == PROGRAM_MODULE ? "the module" : program->kind == PROGRAM_FILE
-                                                                ? "the file"
-                                                                : "the source text";
+    return program->kind == PROGRAM_MODULE ? "the module"
+           : program->kind == PROGRAM_FILE ? "the file"
+                                           : "the source text";
 }
 
 void program_load_application(lua_State *L, const program *program) {
@@ -171,8 +178,9 @@ void program_load_application(lua_State *L, const program *program) {
         given = "table without a function 'run'";
     }
     if (lua_isfunction(L, -1)) return;
-    luaL_error(L, "%s%s%s%s returned a %s: an application is a function, or a table with a function "
-                  "'run'",
+    luaL_error(L,
+               "%s%s%s%s returned a %s: an application is a function, or a table with a function "
+               "'run'",
                kind_name(program), program->kind == PROGRAM_CODE ? "" : " '",
                program->kind == PROGRAM_CODE ? "" : program->text,
                program->kind == PROGRAM_CODE ? "" : "'", given);

@@ -1,5 +1,5 @@
-/* The application and `init`: what a worker's Lua state loads. They come from another state, so they
- * are carried as text: a module's name, a file's name, source, or a function's bytecode. */
+/* The application and `init`: what a worker's Lua state loads. They come from another state, so
+ * they are carried as text: a module's name, a file's name, source, or a function's bytecode. */
 #ifndef WSGILUA_PROGRAM_H
 #define WSGILUA_PROGRAM_H
 

@@ -3,8 +3,8 @@
 #include "server.h"
 #include "signals.h"
 
-/* Ends the request of the last turn, unless the loop has answered or detached it: nobody waits for an
- * answer that does not come. */
+/* Ends the request of the last turn, unless the loop has answered or detached it: nobody waits for
+ * an answer that does not come. */
 static void settle(lua_State *L) {
     request *last = lua_touserdata(L, lua_upvalueindex(2));
     if (last == NULL || last->detached || last->server->handle == NULL) return;
@@ -36,7 +36,8 @@ static int next_request(lua_State *L) {
             continue;
         }
         if (server->signals != SIGNALS_ALWAYS) signals_release(server);
-        return count == WSGI_AGAIN || count == WSGI_E_STOPPING ? 0 : error_raise(L, "requests", count);
+        return count == WSGI_AGAIN || count == WSGI_E_STOPPING ? 0
+                                                               : error_raise(L, "requests", count);
     }
 }
 
@@ -48,7 +49,8 @@ int server_requests(lua_State *L) {
     lua_Number timeout = luaL_optnumber(L, 2, -1);
     luaL_argcheck(L, timeout < 2e6, 2, "not a number of seconds");
     if (server->app.kind != PROGRAM_NONE)
-        return luaL_error(L, "wsgiserver: requests: the server has an application, which gets them");
+        return luaL_error(L,
+                          "wsgiserver: requests: the server has an application, which gets them");
     if (server->signals != SIGNALS_NEVER && signals_take(server) != 0)
         return luaL_error(L, "wsgiserver: too many servers wait for signals");
     if (server->puller == NULL) {

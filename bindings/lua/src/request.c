@@ -48,7 +48,8 @@ static int request_gc(lua_State *L) {
 static int aborted(lua_State *L) {
     static const char *const what[] = {NULL, "half-closed", "left", "stopping"};
     request *request = request_check(L, 1);
-    int32_t status = request_result(L, "aborted", wsgi_request_aborted(request->server->handle, request->id));
+    int32_t status =
+        request_result(L, "aborted", wsgi_request_aborted(request->server->handle, request->id));
     if (status == 0 || status > 3)
         lua_pushboolean(L, status != 0);
     else
@@ -76,8 +77,9 @@ static int deadline(lua_State *L) {
     request *request = request_check(L, 1);
     lua_Number seconds = luaL_checknumber(L, 2);
     luaL_argcheck(L, seconds >= 0 && seconds <= 1e9, 2, "not a number of seconds");
-    request_result(L, "deadline", wsgi_request_set_deadline(request->server->handle, request->id,
-                                                           (int64_t)(seconds * 1000)));
+    request_result(
+        L, "deadline",
+        wsgi_request_set_deadline(request->server->handle, request->id, (int64_t)(seconds * 1000)));
     return 0;
 }
 
@@ -91,12 +93,14 @@ static int log_text(lua_State *L) {
         luaL_argcheck(L, level != 0, 2, "not one of debug, info, warning, error");
     }
     const char *text = luaL_checklstring(L, 2 + has_level, &length);
-    request_result(L, "log", wsgi_request_log(request->server->handle, request->id, level, text, length));
+    request_result(L, "log",
+                   wsgi_request_log(request->server->handle, request->id, level, text, length));
     return 0;
 }
 
 static int push_text(lua_State *L, const char *name,
-                     wsgi_status (*get)(const wsgi_server *, wsgi_request, char *, size_t, size_t *)) {
+                     wsgi_status (*get)(const wsgi_server *, wsgi_request, char *, size_t,
+                                        size_t *)) {
     char text[TEXT];
     size_t length;
     request *request = request_check(L, 1);
@@ -131,7 +135,8 @@ static int kept(lua_State *L, const char *name) {
 static int push_key(lua_State *L, uint32_t key) {
     wsgi_str value = {NULL, 0};
     request *request = request_check(L, 1);
-    request_result(L, "request", wsgi_request_get(request->server->handle, request->id, key, &value));
+    request_result(L, "request",
+                   wsgi_request_get(request->server->handle, request->id, key, &value));
     lua_pushlstring(L, value.ptr ? value.ptr : "", value.len);
     return 1;
 }

@@ -17,15 +17,15 @@ typedef struct request {
 /* Pushes an object for the request. In the state that owns the server it keeps the server. */
 request *request_push(lua_State *L, shared *server, wsgi_request id);
 
-/* The request at this index of the stack; raises an error for any other value, and if the server has
- * been closed. */
+/* The request at this index of the stack; raises an error for any other value, and if the server
+ * has been closed. */
 request *request_check(lua_State *L, int index);
 
 /* Raises what the status says, if it is a failure. */
 int32_t request_result(lua_State *L, const char *function, int32_t status);
 
-/* request:read and env.input:read: pushes a text, or nil at the end of the body. What to read stands
- * at `index`: a number of bytes, "a", "l" or "L". */
+/* request:read and env.input:read: pushes a text, or nil at the end of the body. What to read
+ * stands at `index`: a number of bytes, "a", "l" or "L". */
 int body_read(lua_State *L, const request *request, int index);
 
 /* Pushes at most so many bytes, which are waited for; returns how many. */

@@ -93,8 +93,8 @@ static int wait_method(lua_State *L) {
     return 0;
 }
 
-/* run([ready]): start, call ready(server), and wait for the stop; SIGINT and SIGTERM stop it, unless
- * signals is false */
+/* run([ready]): start, call ready(server), and wait for the stop; SIGINT and SIGTERM stop it,
+ * unless signals is false */
 static int run(lua_State *L) {
     shared *server = server_check(L, 1);
     if (server->app.kind == PROGRAM_NONE)
@@ -132,7 +132,8 @@ static int stop(lua_State *L) {
 static int push_address(lua_State *L, shared *server, size_t index) {
     char text[TEXT];
     size_t length;
-    wsgi_status status = wsgi_server_bound_addr_at(server->handle, index, text, sizeof text, &length);
+    wsgi_status status =
+        wsgi_server_bound_addr_at(server->handle, index, text, sizeof text, &length);
     if (status < 0) return error_raise(L, "address", status);
     lua_pushlstring(L, text, length);
     return 1;
@@ -270,7 +271,9 @@ static int receive(lua_State *L) {
         double left = end - now();
         if (wsgi_server_ready(server->handle) != 1) return give_up(L, "stopped");
         if (timeout >= 0 && left <= 0) return give_up(L, "timeout");
-        mailbox_wait(&server->mailbox, timeout < 0 ? -1 : left > 1e6 ? 1000000000 : (int)(left * 1000) + 1);
+        mailbox_wait(&server->mailbox, timeout < 0  ? -1
+                                       : left > 1e6 ? 1000000000
+                                                    : (int)(left * 1000) + 1);
     }
 }
 
@@ -281,10 +284,22 @@ static int server_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"start", start},     {"run", run},         {"wait", wait_method},     {"stop", stop},
-    {"close", server_close}, {"address", address}, {"addresses", addresses}, {"port", port},
-    {"option", option},   {"stats", stats},     {"request", request_method}, {"post", post},
-    {"receive", receive}, {"requests", server_requests}, {"reloadtls", reload_tls}, {NULL, NULL},
+    {"start", start},
+    {"run", run},
+    {"wait", wait_method},
+    {"stop", stop},
+    {"close", server_close},
+    {"address", address},
+    {"addresses", addresses},
+    {"port", port},
+    {"option", option},
+    {"stats", stats},
+    {"request", request_method},
+    {"post", post},
+    {"receive", receive},
+    {"requests", server_requests},
+    {"reloadtls", reload_tls},
+    {NULL, NULL},
 };
 
 void server_open(lua_State *L) {

@@ -15,19 +15,20 @@ struct worker;
 enum { EVENTS = 16 };
 
 typedef struct shared {
-    int references; /* of the owner's state: its handle, and the requests that it pulled */
+    int references;      /* of the owner's state: its handle, and the requests that it pulled */
     wsgi_server *handle; /* NULL once it was closed */
 
     program app, init;
     int is_wsapi, reload;
-    char *path, *cpath;    /* package.path and package.cpath */
-    char **variables;      /* of the option environ: name, value, name, value, ..., NULL */
-    int log;               /* a descriptor, -1: nothing is written */
+    char *path, *cpath; /* package.path and package.cpath */
+    char **variables;   /* of the option environ: name, value, name, value, ..., NULL */
+    int log;            /* a descriptor, -1: nothing is written */
     int owns_log;
     mailbox mailbox;
 
     pthread_mutex_t lock;
-    struct worker *spare; /* the state that `new` has tried the application with: the first worker's */
+    struct worker
+        *spare; /* the state that `new` has tried the application with: the first worker's */
 
     wsgi_worker *puller; /* of a pull server, as all that follows */
     wsgi_event events[EVENTS];

@@ -4,13 +4,16 @@
 
 #include "error.h"
 
-/* What the table's keys are called in the library; others are options of the adapter by their names. */
+/* What the table's keys are called in the library; others are options of the adapter by their
+ * names. */
 static const char *const names[][2] = {
-    {"cert", "certificate"}, {"key", "private_key"}, {"chain", "certificate_chain"},
+    {"cert", "certificate"},
+    {"key", "private_key"},
+    {"chain", "certificate_chain"},
     {"password", "private_key_password"},
 };
-static const char *const own_keys[] = {"cert", "key", "chain", "certificate", "private_key",
-                                       "certificate_chain", "adapter", "sni"};
+static const char *const own_keys[] = {
+    "cert", "key", "chain", "certificate", "private_key", "certificate_chain", "adapter", "sni"};
 
 /* The text under the key, or under its long name; NULL if there is none. It stays in the table. */
 static const char *text_field(lua_State *L, const char *key) {
@@ -60,7 +63,9 @@ static void add_names(lua_State *L, wsgi_ssl_adapter *adapter) {
     if (lua_istable(L, -1)) {
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
             if (lua_type(L, -2) != LUA_TSTRING || !lua_istable(L, -1))
-                luaL_error(L, "wsgiserver: tls: sni has names of hosts, each with a table of cert and key");
+                luaL_error(
+                    L,
+                    "wsgiserver: tls: sni has names of hosts, each with a table of cert and key");
             const char *certificate = text_field(L, "cert"), *key = text_field(L, "key");
             if (certificate == NULL)
                 luaL_error(L, "wsgiserver: tls: sni: %s has no cert", lua_tostring(L, -2));
@@ -85,13 +90,15 @@ static int make(lua_State *L) {
     lua_settop(L, 1);
     const char *certificate = text_field(L, "cert");
     if (certificate == NULL)
-        luaL_error(L, "wsgiserver: tls: cert is missing, the name of a PEM file with the certificate");
+        luaL_error(L,
+                   "wsgiserver: tls: cert is missing, the name of a PEM file with the certificate");
     if (wsgi_ssl_adapter_new(handle, text_field(L, "adapter"), certificate, text_field(L, "key"),
                              text_field(L, "chain"), &making->adapter, &error) < 0)
         error_raise_text(L, error);
     set_options(L, making->adapter);
     add_names(L, making->adapter);
-    if (wsgi_server_set_ssl_adapter(handle, making->adapter, &error) < 0) error_raise_text(L, error);
+    if (wsgi_server_set_ssl_adapter(handle, making->adapter, &error) < 0)
+        error_raise_text(L, error);
     return 0;
 }
 
@@ -99,7 +106,8 @@ void tls_take(lua_State *L, shared *server) {
     making making = {server, NULL};
     if (lua_isnil(L, -1)) return;
     if (!lua_istable(L, -1))
-        luaL_error(L, "wsgiserver: tls is a %s, not a table with cert and key", luaL_typename(L, -1));
+        luaL_error(L, "wsgiserver: tls is a %s, not a table with cert and key",
+                   luaL_typename(L, -1));
     lua_pushcfunction(L, make);
     lua_pushvalue(L, -2);
     lua_pushlightuserdata(L, &making);

@@ -4,8 +4,8 @@
 
 #include "shared.h"
 
-/* Takes the table on top of the stack, if there is one there: the server speaks TLS from its start on.
- * Raises errors. */
+/* Takes the table on top of the stack, if there is one there: the server speaks TLS from its start
+ * on. Raises errors. */
 void tls_take(lua_State *L, shared *server);
 
 #endif

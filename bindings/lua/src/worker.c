@@ -60,8 +60,9 @@ void worker_free(worker *worker) {
 }
 
 static int no_exit(lua_State *L) {
-    return luaL_error(L, "os.exit is not for a worker of wsgiserver, since it would cut the requests "
-                         "of all others; request.server:stop() ends the server");
+    return luaL_error(L,
+                      "os.exit is not for a worker of wsgiserver, since it would cut the requests "
+                      "of all others; request.server:stop() ends the server");
 }
 
 /* Takes the lines off the end of the traceback on top that only say that C has called. */
@@ -202,7 +203,8 @@ int32_t worker_handle(void *user_data, void *thread_data, wsgi_server *server,
         lua_pushvalue(L, SLOT_FAILED);
         lua_insert(L, -2);
         lua_pushlightuserdata(L, &call);
-        if (lua_pcall(L, 2, 0, 0) != 0) log_line(worker->server->log, WSGI_LEVEL_ERROR, no_text, sizeof no_text - 1);
+        if (lua_pcall(L, 2, 0, 0) != 0)
+            log_line(worker->server->log, WSGI_LEVEL_ERROR, no_text, sizeof no_text - 1);
     }
     lua_settop(L, SLOTS);
     return call.result;

@@ -13,8 +13,8 @@ typedef struct worker {
 } worker;
 
 /* Makes a state, runs init in it and loads the application. NULL: it did not work, and reason says
- * why. States are made one at a time in the whole process, since modules written in C may not expect
- * more. */
+ * why. States are made one at a time in the whole process, since modules written in C may not
+ * expect more. */
 worker *worker_new(shared *server, char *reason, size_t capacity);
 void worker_free(worker *worker);
 
