@@ -47,7 +47,7 @@ describe("the README", function()
                     script = script:gsub("bind = ", ("library = %q, bind = "):format(os.getenv "WSGISERVER_LIBRARY"))
                 end
                 local code = serves(helper.interpreter() .. " " .. helper.write("block.lua", script), port)
-                if not is_ffi then assert.equal("0", code) end -- no C module, nobody who catches Ctrl-C
+                if not is_ffi then assert.equal("0", code) end -- it is interrupted
             end)
         end
     end

@@ -14,6 +14,7 @@ local Server = {}
 Server.__index = Server
 
 local AGAIN, STOPPING, EVENT_REQUEST, EVENTS = -1, -22, 1, 16
+local SLICE = 250 -- milliseconds
 local lib
 
 local function load_library(name)
@@ -103,7 +104,8 @@ function Server:port()
     return tonumber(address:match ":(%d+)$")
 end
 
-local function fetch(self, timeout)
+-- Waits in slices, outside of compiled code: only there Lua looks whether Ctrl-C was pressed.
+local function fetch(self, left)
     while true do
         while self.next < self.count do
             local event = self.events[self.next]
@@ -112,21 +114,28 @@ local function fetch(self, timeout)
         end
         self.next, self.count = 0, 0
         self.events[0].struct_size = ffi.sizeof "wsgi_event"
-        local count = lib.wsgi_worker_next(self.worker, self.events, EVENTS, timeout)
-        if count == AGAIN or count == STOPPING then return nil end
-        if count < 0 then
+        local slice = math.min(left, SLICE)
+        local count = lib.wsgi_worker_next(self.worker, self.events, EVENTS, slice)
+        if count == AGAIN then
+            left = left - slice
+            if left <= 0 then return nil end
+        elseif count == STOPPING then
+            return nil
+        elseif count < 0 then
             error("wsgiserver: requests: " .. ffi.string(lib.wsgi_status_name(count)), 2)
+        else
+            self.count = count
         end
-        self.count = count
     end
 end
+jit.off(fetch)
 
 -- for request in server:requests([timeout]): starts the server if it does not run; the loop ends with
 -- the server, or when no request has come for so many seconds. A request that a turn neither answers
 -- nor detaches is ended with it: its client gets 500.
 function Server:requests(timeout)
     self:start()
-    local milliseconds = timeout and math.floor(timeout * 1000) or -1
+    local milliseconds = timeout and math.floor(timeout * 1000) or math.huge
     local last
     return function()
         if last and not last.detached then lib.wsgi_finish(self.handle, last.id) end
