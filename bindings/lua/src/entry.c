@@ -61,15 +61,17 @@ static int has_answer(lua_State *L, const request *request, int is_wsapi) {
     return is_wsapi || type == LUA_TNUMBER || type == LUA_TSTRING;
 }
 
-/* function(request) end, or function(env) return status, headers, iterator end; upvalues: the
- * application, whether it is WSAPI's */
+enum { APPLICATION = 1, IS_WSAPI, REQUEST_METATABLE, ENVIRON_METATABLE, UPVALUES = 4 };
+
+/* function(request) end, or function(env) return status, headers, iterator end */
 static int entry(lua_State *L) {
     call *call = lua_touserdata(L, 1);
-    int is_wsapi = lua_toboolean(L, lua_upvalueindex(2));
-    request *request = request_push(L, call->server, call->request);
-    lua_pushvalue(L, lua_upvalueindex(1));
+    int is_wsapi = lua_toboolean(L, lua_upvalueindex(IS_WSAPI));
+    request *request = request_push_fast(L, call->server, call->request,
+                                         lua_upvalueindex(REQUEST_METATABLE));
+    lua_pushvalue(L, lua_upvalueindex(APPLICATION));
     if (is_wsapi)
-        environ_push(L, 2, 1);
+        environ_push_wsapi(L, 2, lua_upvalueindex(ENVIRON_METATABLE));
     else
         lua_pushvalue(L, 2);
     lua_call(L, 1, 3);
@@ -80,7 +82,9 @@ static int entry(lua_State *L) {
 
 void entry_make(lua_State *L, int is_wsapi) {
     lua_pushboolean(L, is_wsapi);
-    lua_pushcclosure(L, entry, 2);
+    luaL_getmetatable(L, REQUEST);
+    luaL_getmetatable(L, WSAPI_ENVIRON);
+    lua_pushcclosure(L, entry, UPVALUES);
 }
 
 int entry_is_answer(lua_State *L, int index) {

@@ -6,7 +6,6 @@
 #include "request.h"
 
 #define ENVIRON "wsgiserver.environ"
-#define WSAPI_ENVIRON "wsgiserver.environ of WSAPI"
 #define INPUT "wsgiserver.input"
 #define ERRORS "wsgiserver.errors"
 #define HEADERS "wsgiserver.headers"
@@ -24,8 +23,15 @@ static void push_holder(lua_State *L, int index, int fields, const char *kind) {
     lua_setmetatable(L, -2);
 }
 
-void environ_push(lua_State *L, int request, int is_wsapi) {
-    push_holder(L, request, 4, is_wsapi ? WSAPI_ENVIRON : ENVIRON);
+void environ_push(lua_State *L, int request) { push_holder(L, request, 4, ENVIRON); }
+
+void environ_push_wsapi(lua_State *L, int request, int metatable) {
+    lua_createtable(L, 0, 4);
+    lua_pushliteral(L, "wsgiserver.request");
+    lua_pushvalue(L, request);
+    lua_rawset(L, -3);
+    lua_pushvalue(L, metatable);
+    lua_setmetatable(L, -2);
 }
 
 void headers_push(lua_State *L, int request) { push_holder(L, request, 1, HEADERS); }

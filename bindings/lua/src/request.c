@@ -13,14 +13,26 @@
 
 enum { TEXT = 256 };
 
-request *request_push(lua_State *L, shared *server, wsgi_request id) {
+static request *push(lua_State *L, shared *server, wsgi_request id, int keeps) {
     request *made = lua_newuserdata(L, sizeof *made);
-    int keeps = shared_of_state(L) != server;
     made->server = keeps ? shared_keep(server) : server;
     made->id = id;
     made->keeps = keeps;
     made->detached = made->interrupted = 0;
+    return made;
+}
+
+request *request_push(lua_State *L, shared *server, wsgi_request id) {
+    int keeps = shared_of_state(L) != server;
+    request *made = push(L, server, id, keeps);
     luaL_getmetatable(L, keeps ? KEEPING_REQUEST : REQUEST);
+    lua_setmetatable(L, -2);
+    return made;
+}
+
+request *request_push_fast(lua_State *L, shared *server, wsgi_request id, int metatable) {
+    request *made = push(L, server, id, 0);
+    lua_pushvalue(L, metatable);
     lua_setmetatable(L, -2);
     return made;
 }
@@ -124,7 +136,7 @@ static int kept(lua_State *L, const char *name) {
     if (!lua_isnil(L, -1)) return 1;
     lua_pop(L, 1);
     if (strcmp(name, "env") == 0)
-        environ_push(L, 1, 0);
+        environ_push(L, 1);
     else
         headers_push(L, 1);
     lua_pushvalue(L, -1);

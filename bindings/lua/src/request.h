@@ -17,6 +17,9 @@ typedef struct request {
 /* Pushes an object for the request. In the state that owns the server it keeps the server. */
 request *request_push(lua_State *L, shared *server, wsgi_request id);
 
+/* The same in a worker's state, with the metatable REQUEST, which stands at this index. */
+request *request_push_fast(lua_State *L, shared *server, wsgi_request id, int metatable);
+
 /* The request at this index of the stack; raises an error for any other value, and if the server
  * has been closed. */
 request *request_check(lua_State *L, int index);
