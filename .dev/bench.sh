@@ -1,6 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared with dev and its other files
 # ./dev bench: builds the bench's programs and ours, brings the peers, and measures.
 
+# shellcheck source=.dev/bench-lua.sh
+. "$root/.dev/bench-lua.sh"
+
 bench_main() {
     need_command python3 python3
     if [[ " $* " = *" --list "* || " $* " = *" --help "* ]]; then
@@ -19,6 +22,8 @@ bench_main() {
     need_go
     need_venv
     bench_build
+    bench_lua_needs
+    export NGINX_LUA=$nginx_lua LUA_MODULES=$target/dev/lua
     exec python3 "$root/benches/run.py" --programs "$target/dev/c" --nginx "$nginx" \
         --output "$target/bench" --docs "$root/docs" "$@"
 }

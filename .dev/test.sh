@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust tls models c cpp go python examples docs wire headers package demo"
+test_parts="lint rust tls models c cpp go lua python examples docs wire headers package demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
@@ -10,6 +10,8 @@ test_parts="lint rust tls models c cpp go python examples docs wire headers pack
 . "$root/.dev/test-go.sh"
 # shellcheck source=.dev/test-headers.sh
 . "$root/.dev/test-headers.sh"
+# shellcheck source=.dev/test-lua.sh
+. "$root/.dev/test-lua.sh"
 # shellcheck source=.dev/test-package.sh
 . "$root/.dev/test-package.sh"
 # shellcheck source=.dev/test-python.sh
@@ -75,6 +77,7 @@ test_needs() { # PART
         cpp) need_rust && cpp_needs ;;
         go) need_rust && go_needs ;;
         python) need_rust && python_needs ;;
+        lua) need_rust && lua_needs ;;
         headers) need_rust && headers_needs ;;
         package) need_rust && package_needs ;;
         sanitize) need_rust && sanitize_needs ;;
@@ -168,7 +171,7 @@ test_docs() {
 # The same bytes must give the same answers however they are cut.
 test_wire() {
     local language split over start failed=0
-    for language in $serve_languages; do
+    for language in ${serve_languages%"$lua_languages"}; do # these have a part of their own
         build_serve "$language"
         start=$(printf '%q ' "${serve_program[@]}" fixture)
         for split in whole pieces bytes; do

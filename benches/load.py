@@ -82,4 +82,4 @@ def measure_with_wrk(server, connections, seconds):
     if answered == 0 or "Non-2xx" in run.stdout or "Socket errors" in run.stdout:
         raise ServerFailed(f"wrk: {run.stdout}")
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", run.stdout)[1])
-    return {"cpu_us": spent / answered, "rate": rate}
+    return {"cpu_us": spent / answered, "rate": rate, "requests": answered}

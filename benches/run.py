@@ -12,6 +12,7 @@ import scenario_bodies
 import scenario_connections
 import scenario_go
 import scenario_instructions
+import scenario_lua
 import scenario_pull
 import scenario_python
 import scenario_slow
@@ -38,6 +39,7 @@ SCENARIOS = {
     "pull": scenario_pull.pull,
     "go": scenario_go.go,
     "python": scenario_python.python,
+    "lua": scenario_lua.lua,
 }
 
 

@@ -104,29 +104,36 @@ class Server:
 class Nginx(Server):
     """nginx with a configuration of its own: one worker, which is the process measured."""
 
+    template = "nginx.conf.in"
+
     def __init__(self, program, folder, files="/nonexistent"):
         super().__init__(program)
         self.program, self.folder, self.files = program, folder, files
 
     def start(self):
-        template = read_text(pathlib.Path(__file__).with_name("nginx.conf.in"))
-        port = free_port()
+        text = read_text(pathlib.Path(__file__).with_name(self.template))
+        self.port = port = free_port()
         folder = pathlib.Path(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
         configuration = folder / "nginx.conf"
-        configuration.write_text(
-            template.replace("@PORT@", str(port))
-            .replace("@FOLDER@", str(folder))
-            .replace("@FILES@", str(self.files))
-        )
+        for name, value in self.settings().items():
+            text = text.replace(name, str(value))
+        configuration.write_text(text)
         self.process = subprocess.Popen(
             [self.program, "-p", folder, "-e", "stderr", "-c", configuration],
             stdout=subprocess.PIPE,
+            env=self.environment(),
             preexec_fn=raise_descriptor_limit,
         )
-        self.port = port
         wait_for(lambda: self._worker() and answers(port), 10, "nginx does not answer")
         self.pid = self._worker()
+
+    def settings(self):
+        """What stands in the places of the template."""
+        return {"@PORT@": self.port, "@FOLDER@": self.folder, "@FILES@": self.files}
+
+    def environment(self):
+        return None
 
     def _worker(self):
         if self.process.poll() is not None:
