@@ -52,5 +52,7 @@ build_lua() { # LANGUAGE
 
 # The words in front of a script: the interpreter, where it finds the modules of this folder.
 lua_command() { # LANGUAGE
-    printf '%s\n' env "LUA_PATH=$root/bindings/lua/?.lua;;" "LUA_CPATH=$target/dev/lua/$1/?.so;;" "$1"
+    printf '%s\n' env -u LUA_INIT -u LUA_PATH_5_2 -u LUA_PATH_5_3 -u LUA_PATH_5_4 -u LUA_CPATH_5_2 \
+        -u LUA_CPATH_5_3 -u LUA_CPATH_5_4 "LUA_PATH=$root/bindings/lua/?.lua;;" \
+        "LUA_CPATH=$target/dev/lua/$1/?.so;;" "$1"
 }
