@@ -16,6 +16,8 @@ bench_main() {
     need_command wrk wrk
     need_command valgrind valgrind
     need_header microhttpd.h libmicrohttpd-dev
+    need_header openssl/ssl.h libssl-dev
+    need_command openssl openssl
     need_nginx
     need_command valgrind valgrind
     need_command strace strace
@@ -33,6 +35,7 @@ bench_build() {
     for name in bare_loop thread_per_connection load; do
         build_c "$name" "$root/benches/$name.c"
     done
+    build_c tls_load "$root/benches/tls_load.c" -- -lssl -lcrypto
     build_c microhttpd_hello "$root/benches/microhttpd_hello.c" -- -lmicrohttpd
     build_serve c
     build_c_with_library call_or_pull "$root/benches/call_or_pull.c"

@@ -67,11 +67,12 @@ def measure(program, server, *arguments):
     return result
 
 
-def measure_with_wrk(server, connections, seconds):
-    """One run of wrk, the same figures as far as it has them."""
+def measure_with_wrk(server, connections, seconds, url=None):
+    """One run of wrk, the same figures as far as it has them. Without a `url`, of the root."""
+    url = url or f"http://127.0.0.1:{server.port}/"
     before = server.cpu_us()
     run = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{server.port}/"],
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", url],
         capture_output=True,
         text=True,
         timeout=seconds + 60,

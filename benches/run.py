@@ -17,6 +17,7 @@ import scenario_pull
 import scenario_python
 import scenario_slow
 import scenario_throughput
+import scenario_tls
 from report import Report, print_table
 from server import ServerFailed
 from sitting import Sitting
@@ -37,6 +38,7 @@ SCENARIOS = {
     "lowrate": scenario_connections.lowrate,
     "statistics": scenario_instructions.statistics,
     "pull": scenario_pull.pull,
+    "tls": scenario_tls.tls,
     "go": scenario_go.go,
     "python": scenario_python.python,
     "lua": scenario_lua.lua,

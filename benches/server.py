@@ -46,7 +46,7 @@ class Server:
         try:
             line = read_line(self.process.stdout, 10)
             self.started_in = time.monotonic() - begun
-            url = re.match(rb"listening on http://[^:]+:(\d+)", line)
+            url = re.match(rb"listening on https?://[^:]+:(\d+)", line)
             if url is None:
                 raise ServerFailed(f"{self.command}: did not start: {line!r}")
         except BaseException:
