@@ -16,7 +16,7 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
 settings.configure(
-    ALLOWED_HOSTS=["127.0.0.1", "localhost"],
+    ALLOWED_HOSTS=["*"],
     DEBUG=True,
     INSTALLED_APPS=["django.contrib.staticfiles", "wsgiserver.frameworks.django"],
     ROOT_URLCONF=__name__,

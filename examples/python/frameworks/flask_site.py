@@ -49,9 +49,9 @@ def main(port=8070):
     from wsgiserver.wsgi import Server
 
     server = Server(("127.0.0.1", port), app, numthreads=20)
-    server.prepare()
-    print(f"Flask on http://127.0.0.1:{server.bind_addr[1]}/", flush=True)
     try:
+        server.prepare()
+        print(f"Flask on http://127.0.0.1:{server.bind_addr[1]}/", flush=True)
         server.serve()
     except KeyboardInterrupt:
         server.stop()

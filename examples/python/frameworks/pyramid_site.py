@@ -1,6 +1,6 @@
 """A Pyramid site, started from an ini file as Pyramid's sites are.
 
-    cd examples/python/frameworks && pserve pyramid_site.ini
+    cd examples/python/frameworks && PYTHONPATH=. pserve pyramid_site.ini
 """
 
 from pyramid.config import Configurator

@@ -7,7 +7,7 @@
     threads = 20
 """
 
-from . import make_server, run
+from . import make_server
 
 __all__ = ["server_runner"]
 
@@ -19,4 +19,11 @@ def server_runner(wsgi_app, global_conf, host="127.0.0.1", port="6543", listen=N
     server = make_server(wsgi_app, None, settings)
     for address in addresses:
         server.listen(address)
-    run(server)
+    try:
+        server.prepare()
+        for text in server.bound_addrs:
+            unix = text.startswith(("@", "unix:"))
+            print(f"serving on {text if unix else f'http://{text}/'}", flush=True)
+        server.serve()
+    finally:
+        server.stop()

@@ -47,17 +47,23 @@ class Command(BaseCommand):
         self.check_migrations()
         try:
             server = make_server(self.application(static), address, options)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        try:
             server.prepare()
+            self._tell(server)
+            server.serve()
         except (ValueError, OSError) as error:
             raise CommandError(str(error)) from None
-        urls = ", ".join(self._url(text) for text in server.bound_addrs)
-        self.stdout.write(f"Serving {settings.SETTINGS_MODULE} on {urls}, Ctrl-C stops it")
-        try:
-            server.serve()
         except KeyboardInterrupt:
             pass
         finally:
             server.stop()
+
+    def _tell(self, server):
+        urls = ", ".join(self._url(text) for text in server.bound_addrs)
+        site = settings.SETTINGS_MODULE or settings.ROOT_URLCONF
+        self.stdout.write(f"Serving {site} on {urls}, Ctrl-C stops it")
 
     def application(self, static):
         """The site, with its static files while DEBUG is set."""
