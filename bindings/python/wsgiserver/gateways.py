@@ -34,7 +34,7 @@ class WSGIGateway(Gateway):
         found = {}
         for subclass in cls.__subclasses__():
             found.setdefault(subclass.version, subclass)
-            found.update(subclass.gateway_map())
+            found = {**subclass.gateway_map(), **found}
         return found
 
     def __init__(self, req):
