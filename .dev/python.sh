@@ -20,15 +20,17 @@ build_python() {
 # With what the tests need beside it.
 need_python_environment() {
     local home=$target/dev/python
-    [[ ! -x $home/venv/bin/pip || $root/.dev/python-tests.txt -nt $home/packages ]] || return 0
+    [[ ! -x $home/venv/bin/pip || $root/.dev/python-tests.txt -nt $home/packages ||
+        $root/.dev/python-frameworks.txt -nt $home/packages ]] || return 0
     need_command python3 python3
     python3 -c 'import os, sysconfig
 os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || install_packages python3-dev
     python3 -m venv --help >/dev/null 2>&1 || install_packages python3-venv
     mkdir -p "$home"
     python3 -m venv "$home/venv" >&2 || { install_packages python3-venv && python3 -m venv "$home/venv" >&2; }
-    "$home/venv/bin/pip" -q install -r "$root/.dev/python-tests.txt" >&2 ||
-        fail 3 "could not install the packages of .dev/python-tests.txt"
+    "$home/venv/bin/pip" -q install -r "$root/.dev/python-tests.txt" \
+        -r "$root/.dev/python-frameworks.txt" >&2 ||
+        fail 3 "could not install the packages of .dev/python-*.txt"
     touch "$home/packages"
 }
 

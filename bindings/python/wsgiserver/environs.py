@@ -30,12 +30,13 @@ def software_of(server):
 def template(server):
     """The dict that each request's environ is a copy of."""
     version = getattr(server, "wsgi_version", (1, 0))
-    bound = server.bind_addr if isinstance(server.bind_addr, tuple) else ("", "")
+    bound = server.bind_addr or server.socket.getsockname()
+    port = str(bound[1]) if isinstance(bound, tuple) else ""
     environ = {
         "ACTUAL_SERVER_PROTOCOL": server.protocol,
         "SCRIPT_NAME": "",
         "SERVER_NAME": server.server_name or socket.gethostname(),
-        "SERVER_PORT": str(bound[1]),
+        "SERVER_PORT": port,
         "SERVER_SOFTWARE": software_of(server),
         "wsgi.errors": ErrorStream(),
         "wsgi.file_wrapper": _wsgiserver.FileWrapper,

@@ -25,6 +25,18 @@ class Gateway:
 class WSGIGateway(Gateway):
     """Answers by calling the server's WSGI application."""
 
+    version = None
+    """The version of the environ, like (1, 0)."""
+
+    @classmethod
+    def gateway_map(cls):
+        """The direct and indirect subclasses by their versions (cheroot's)."""
+        found = {}
+        for subclass in cls.__subclasses__():
+            found.setdefault(subclass.version, subclass)
+            found = {**subclass.gateway_map(), **found}
+        return found
+
     def __init__(self, req):
         super().__init__(req)
         self.started_response = False
@@ -100,6 +112,7 @@ class WSGIGateway(Gateway):
 class WSGIGateway_10(WSGIGateway):
     """WSGI 1.0."""
 
+    version = (1, 0)
     unicode = False
 
     def get_environ(self):
@@ -112,6 +125,7 @@ class WSGIGateway_10(WSGIGateway):
 class WSGIGateway_u0(WSGIGateway_10):
     """WSGI u.0: the environ's values are decoded from UTF-8 where they are UTF-8."""
 
+    version = ("u", 0)
     unicode = True
 
 

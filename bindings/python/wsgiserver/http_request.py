@@ -43,6 +43,9 @@ class HTTPRequest:
     chunked_write = False
     """Whether the response goes out in chunks; known once its head was sent."""
 
+    header_reader = None
+    """cheroot's; without effect, as the library reads the fields."""
+
     def __init__(self, server, conn, proxy_mode=False, strict_mode=True):
         self.server = server
         self.conn = conn

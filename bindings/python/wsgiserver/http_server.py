@@ -78,6 +78,9 @@ class HTTPServer:
     ConnectionClass = HTTPConnection
     """What a gateway of the program's own finds as ``req.conn``; ``req`` is of its class."""
 
+    access_log = None
+    """A file, or a descriptor, that a line for each answer is written to; None: there is no log."""
+
     minthreads = None
     maxthreads = None
 
@@ -151,8 +154,11 @@ class HTTPServer:
         return self.core.addresses() if self.core is not None else []
 
     def listen(self, address):
-        """Listens on a further address, from the next start on: a tuple, a path, or a text."""
-        self._further.append(addresses.check(address))
+        """Listens on a further address, from the next start on: a tuple, a path, or a text; or on a
+        socket of the program's own, which listens already and stays the program's."""
+        if not isinstance(address, socket.socket):
+            address = addresses.check(address)
+        self._further.append(address)
 
     def set(self, name, value):
         """Sets an option by the library's name, as text or what its attribute takes."""
@@ -289,8 +295,13 @@ class HTTPServer:
         core.set("accepted_queue_timeout", str(pool.accepted_queue_timeout))
         for name, text in settings.given(self):
             core.set(name, text)
+        if self.access_log is not None:
+            core.log_access(self.access_log)
         for further in self._further:
-            core.listen(addresses.to_text(further))
+            if isinstance(further, socket.socket):
+                inherited.append(further.fileno())
+            else:
+                core.listen(addresses.to_text(further))
         for descriptor in inherited:
             core.listen_fd(os.dup(descriptor))
         if self.ssl_adapter is not None:

@@ -1,0 +1,5 @@
+"""``cheroot.ssl.pyopenssl`` under its own name."""
+
+from ..ssl_pyopenssl import SSLConnection, pyOpenSSLAdapter
+
+__all__ = ["SSLConnection", "pyOpenSSLAdapter"]

@@ -1,0 +1,1 @@
+"""``cheroot.workers`` under its own name: see ``threadpool``."""
