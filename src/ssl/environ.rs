@@ -44,5 +44,6 @@ pub(crate) fn pairs(session: &dyn SSLSession) -> Pairs {
     for (key, value) in own {
         pairs.push(key.as_bytes(), &value);
     }
+    pairs.shrink();
     pairs
 }

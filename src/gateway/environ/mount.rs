@@ -37,8 +37,7 @@ impl Environ {
 
     /// Gives back room that is not used. What was lent may move.
     pub(crate) fn shrink(&mut self) {
-        self.all.arena.shrink_to_fit();
-        self.all.pairs.shrink_to_fit();
+        self.all.shrink();
     }
 
     fn replace(&mut self, id: u32, value: &[u8]) {

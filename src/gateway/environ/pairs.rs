@@ -46,6 +46,12 @@ impl Pairs {
         self.finish(key, id, |arena| arena.extend_from_slice(value));
     }
 
+    /// Gives back room that nothing is in, for pairs that are kept.
+    pub(crate) fn shrink(&mut self) {
+        self.arena.shrink_to_fit();
+        self.pairs.shrink_to_fit();
+    }
+
     pub fn arena(&self) -> &[u8] {
         &self.arena
     }
