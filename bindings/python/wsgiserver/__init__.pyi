@@ -1,0 +1,71 @@
+from ._wsgiserver import (
+    ApplicationError,
+    BadRequestBody,
+    ClientGone,
+    RequestGone,
+    ServerError,
+)
+from .cherrypy_server import CherryPyWSGIServer
+from .dispatcher import WSGIPathInfoDispatcher
+from .errors import (
+    FatalSSLAlert,
+    MaxSizeExceeded,
+    NoEffectWarning,
+    NoSSLError,
+    plat_specific_errors,
+    socket_error_eintr,
+    socket_errors_nonblocking,
+    socket_errors_to_ignore,
+)
+from .gateways import Gateway, WSGIGateway, WSGIGateway_10, WSGIGateway_u0, wsgi_gateways
+from .http_connection import HTTPConnection
+from .http_request import HTTPRequest, comma_separated_headers
+from .http_server import HTTPServer
+from .rfiles import (
+    DEFAULT_BUFFER_SIZE,
+    ChunkedRFile,
+    CP_makefile,
+    KnownLengthRFile,
+    SizeCheckWrapper,
+)
+from .ssl_adapter import SSLAdapter, get_ssl_adapter_class, ssl_adapters
+from .threadpool import ThreadPool, WorkerThread
+
+__version__: str
+
+__all__ = [
+    "ApplicationError",
+    "BadRequestBody",
+    "CP_makefile",
+    "CherryPyWSGIServer",
+    "ChunkedRFile",
+    "ClientGone",
+    "DEFAULT_BUFFER_SIZE",
+    "FatalSSLAlert",
+    "Gateway",
+    "HTTPConnection",
+    "HTTPRequest",
+    "HTTPServer",
+    "KnownLengthRFile",
+    "MaxSizeExceeded",
+    "NoEffectWarning",
+    "NoSSLError",
+    "RequestGone",
+    "SSLAdapter",
+    "ServerError",
+    "SizeCheckWrapper",
+    "ThreadPool",
+    "WSGIGateway",
+    "WSGIGateway_10",
+    "WSGIGateway_u0",
+    "WSGIPathInfoDispatcher",
+    "WorkerThread",
+    "comma_separated_headers",
+    "get_ssl_adapter_class",
+    "plat_specific_errors",
+    "socket_error_eintr",
+    "socket_errors_nonblocking",
+    "socket_errors_to_ignore",
+    "ssl_adapters",
+    "wsgi_gateways",
+]

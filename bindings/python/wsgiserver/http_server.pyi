@@ -1,0 +1,73 @@
+import socket as _socket
+from collections.abc import Callable
+from typing import Any, Union
+
+from . import _wsgiserver
+from .http_connection import HTTPConnection
+from .http_request import HTTPRequest
+from .ssl_adapter import SSLAdapter
+from .threadpool import ThreadPool
+
+__all__ = ["HTTPServer"]
+
+_Address = Union[tuple[Any, ...], str, bytes, None]
+
+class HTTPServer:
+    protocol: str
+    request_queue_size: int
+    shutdown_timeout: float
+    timeout: float
+    version: str
+    software: str | None
+    server_name: str | None
+    max_request_header_size: int
+    max_request_body_size: int
+    nodelay: bool
+    gateway: Callable[[HTTPRequest], Any]
+    ConnectionClass: Callable[..., HTTPConnection]
+    access_log: Any
+    minthreads: int | None
+    maxthreads: int | None
+    multiprocess: bool
+    ssl_adapter: SSLAdapter | None
+    socket: Any
+    core: _wsgiserver.Server | None
+    ready: bool
+    requests: ThreadPool
+    stats: dict[str, Any]
+    def __init__(
+        self,
+        bind_addr: _Address,
+        gateway: Callable[[HTTPRequest], Any],
+        minthreads: int = 10,
+        maxthreads: int = -1,
+        server_name: str | None = None,
+    ) -> None: ...
+    # Each option of the library is an attribute.
+    def __getattr__(self, name: str) -> Any: ...
+    def __setattr__(self, name: str, value: Any) -> None: ...
+    @property
+    def bind_addr(self) -> Any: ...
+    @bind_addr.setter
+    def bind_addr(self, value: _Address) -> None: ...
+    @property
+    def speaks_tls(self) -> bool: ...
+    @property
+    def bound_addrs(self) -> list[str]: ...
+    def listen(self, address: tuple[Any, ...] | str | bytes | _socket.socket) -> None: ...
+    def set(self, name: str, value: Any) -> None: ...
+    def start(self) -> None: ...
+    def safe_start(self) -> None: ...
+    def prepare(self) -> None: ...
+    def serve(self) -> None: ...
+    def tick(self) -> None: ...
+    def stop(self) -> None: ...
+    @property
+    def interrupt(self) -> BaseException | None: ...
+    @interrupt.setter
+    def interrupt(self, value: BaseException | None) -> None: ...
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None: ...
+    def clear_stats(self) -> None: ...
+    def bind(self, family: int, type: int, proto: int = 0) -> _socket.socket: ...
+    def runtime(self) -> float: ...
+    def reload_ssl(self) -> None: ...

@@ -1,0 +1,2 @@
+from ..ssl_adapter import SSLAdapter as Adapter
+__all__ = ["Adapter"]

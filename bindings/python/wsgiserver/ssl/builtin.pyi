@@ -1,0 +1,2 @@
+from ..ssl_builtin import BuiltinSSLAdapter
+__all__ = ["BuiltinSSLAdapter"]

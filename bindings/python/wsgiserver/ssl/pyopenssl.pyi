@@ -1,0 +1,2 @@
+from ..ssl_pyopenssl import SSLConnection, pyOpenSSLAdapter
+__all__ = ["SSLConnection", "pyOpenSSLAdapter"]

@@ -1,0 +1,5 @@
+from .ssl_adapter import SSLAdapter
+
+__all__ = ["BuiltinSSLAdapter"]
+
+class BuiltinSSLAdapter(SSLAdapter): ...

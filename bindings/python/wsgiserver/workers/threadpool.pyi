@@ -1,0 +1,2 @@
+from ..threadpool import ThreadPool, WorkerThread
+__all__ = ["ThreadPool", "WorkerThread"]
