@@ -1,6 +1,7 @@
 """Servers for the tests, and a client that sends and reads bytes."""
 
 import contextlib
+import signal
 import socket
 import threading
 import time
@@ -10,6 +11,10 @@ import pytest
 from wsgiserver import CherryPyWSGIServer
 
 PATIENCE = 10
+
+# Whoever runs the tests in the background ignores Ctrl-C, and children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Logged(CherryPyWSGIServer):
