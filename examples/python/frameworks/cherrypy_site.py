@@ -52,8 +52,11 @@ def main(port=8070):
     cherrypy.engine.signals.subscribe()
     cherrypy.engine.start()
     host, port = cherrypy.server.bound_addr
-    print(f"CherryPy on http://{host}:{port}/", flush=True)
-    cherrypy.engine.block()
+    try:
+        print(f"CherryPy on http://{host}:{port}/", flush=True)
+        cherrypy.engine.block()
+    except KeyboardInterrupt:  # before block was there to catch it
+        cherrypy.engine.exit()
 
 
 if __name__ == "__main__":
