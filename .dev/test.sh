@@ -178,6 +178,7 @@ test_wire() {
             echo "the fixture in $language, cut as $split:"
             python3 tests/wire/run.py --start "$start" --split "$split" || failed=1
         done
+        [[ $language != go ]] || continue # its own tests have TLS and UNIX sockets
         for over in unix tls; do
             echo "the fixture in $language, over $over:"
             python3 tests/wire/run.py --start "$start" --over "$over" || failed=1

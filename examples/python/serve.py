@@ -57,9 +57,10 @@ def run(server):
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     try:
+        scheme = "https://" if server.certificate else "http://"
         for address in server.bound_addrs:
             is_unix = address.startswith(("@", "unix:"))
-            print(f"listening on {'' if is_unix else 'http://'}{address}", flush=True)
+            print(f"listening on {'' if is_unix else scheme}{address}", flush=True)
         server.serve()
     except SystemExit:
         pass
