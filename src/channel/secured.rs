@@ -133,8 +133,7 @@ impl Secured {
 
     /// Whether there is nothing more to be read than what may have come since.
     pub(super) fn is_drained(&self) -> bool {
-        let pending = self.session.as_ref().map_or(0, |session| session.pending());
-        self.emptied && pending == 0 && self.at == self.incoming.len()
+        self.emptied && self.pending() == 0 && self.at == self.incoming.len()
     }
 
     /// Bytes that can be read without the socket, or may be.
