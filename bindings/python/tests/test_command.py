@@ -260,6 +260,29 @@ def test_several_addresses(command, folder):
         assert client.get().code == 200
 
 
+# What systemd does before it starts a service with a socket.
+HANDED_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.executable, [sys.executable, "-m", "wsgiserver", *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize("how", [[], ["--workers", "2"]])
+def test_what_systemd_hands_over_takes_the_place_of_bind(folder, how):
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as busy:
+        bind = ["--bind", f"127.0.0.1:{busy.getsockname()[1]}"]
+        with subprocess.Popen(
+                [sys.executable, "-c", HANDED_OVER, str(listening.fileno()), "site_one", *bind, *how],
+                cwd=folder, pass_fds=[listening.fileno()], stderr=subprocess.PIPE, text=True) as process:
+            assert f":{listening.getsockname()[1]}/ with" in process.stderr.readline()
+            with Client(listening.getsockname()) as client:
+                assert client.get("/").body.startswith(b"first")
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+
+
 def test_reload_serves_the_new_application_on_the_same_socket(command, folder):
     running = command("site_one", "--reload")
     address = running.address()

@@ -20,7 +20,8 @@ def serve(options):
     """Loads the application and serves it: the exit status."""
     app = application.load(options.app)
     stops = Stops(signal.SIGINT, signal.SIGTERM)
-    server = prepare(options, app, options.bind)
+    # What systemd hands over takes the place of --bind; the server finds it by itself.
+    server = prepare(options, app, [] if addresses.sockets_of_systemd() else options.bind)
     log.say_started(options, server.bound_addrs)
     stops.watch(server)
     server.serve()
