@@ -18,7 +18,8 @@ bench_main() {
     need_header microhttpd.h libmicrohttpd-dev
     need_header openssl/ssl.h libssl-dev
     need_command openssl openssl
-    need_nginx
+    need_daemon nginx nginx libpcre2-8-0 libssl3 zlib1g libcrypt1
+    nginx=$daemon
     need_command valgrind valgrind
     need_command strace strace
     need_go
@@ -61,28 +62,4 @@ bench_build_python() {
     "$home/bin/pip" -q install -r "$root/benches/python/requirements.txt" >&2 ||
         fail 3 "could not install the peers of benches/python/requirements.txt"
     "$home/bin/pip" -q install --force-reinstall --no-deps "$(python_wheel_file)" >&2
-}
-
-# Debian's package would start nginx as a service, now and at each boot. So its program is only
-# unpacked into target/, and nothing of it is installed; libraries it lacks are.
-need_nginx() {
-    nginx=$(PATH=$PATH:/usr/sbin command -v nginx) && return
-    nginx=$target/peers/nginx/usr/sbin/nginx
-    if [[ ! -x $nginx ]]; then
-        mkdir -p "$target/peers"
-        echo "dev: unpacking nginx into target/peers" >&2
-        (cd "$target/peers" && unpack_nginx) || fail 3 "missing, please install: nginx"
-    fi
-    if ldd "$nginx" | grep -q 'not found'; then
-        install_packages libpcre2-8-0 libssl3 zlib1g libcrypt1
-    fi
-}
-
-unpack_nginx() {
-    rm -f nginx_*.deb
-    if ! apt-get -qq download nginx >/dev/null 2>&1; then
-        update_lists
-        apt-get -qq download nginx >/dev/null || return 1
-    fi
-    dpkg -x nginx_*.deb nginx && rm -f nginx_*.deb
 }

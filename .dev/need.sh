@@ -19,6 +19,32 @@ need_header() { # HEADER PACKAGE...
     echo "#include <$header>" | cc -E - >/dev/null 2>&1 || install_packages "$@"
 }
 
+# Debian's packages of servers would start them, now and at each boot. So such a program is only
+# unpacked into target/, and nothing of it is installed; libraries it lacks are. Sets daemon.
+need_daemon() { # COMMAND PACKAGE LIBRARY-PACKAGE...
+    local command=$1 package=$2
+    shift 2
+    daemon=$(PATH=$PATH:/usr/sbin command -v "$command") && return
+    daemon=$target/peers/$package/usr/sbin/$command
+    if [[ ! -x $daemon ]]; then
+        mkdir -p "$target/peers"
+        echo "dev: unpacking $package into target/peers" >&2
+        (cd "$target/peers" && unpack_package "$package") || fail 3 "missing, please install: $package"
+    fi
+    if ldd "$daemon" | grep -q 'not found'; then
+        install_packages "$@"
+    fi
+}
+
+unpack_package() { # PACKAGE
+    rm -f "$1"_*.deb
+    if ! apt-get -qq download "$1" >/dev/null 2>&1; then
+        update_lists
+        apt-get -qq download "$1" >/dev/null || return 1
+    fi
+    dpkg -x "$1"_*.deb "$1" && rm -f "$1"_*.deb
+}
+
 # Tries without renewing the package lists first: they may be good, and renewing takes long.
 install_packages() { # PACKAGE...
     local install=(apt-get -qq install -y --no-install-recommends)

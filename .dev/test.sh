@@ -2,10 +2,12 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust tls models c cpp go lua python examples docs wire headers package demo"
+test_parts="lint rust tls models c cpp go lua python examples docs wire headers deploy package demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
+# shellcheck source=.dev/test-deploy.sh
+. "$root/.dev/test-deploy.sh"
 # shellcheck source=.dev/test-go.sh
 . "$root/.dev/test-go.sh"
 # shellcheck source=.dev/test-headers.sh
@@ -79,6 +81,7 @@ test_needs() { # PART
         python) need_rust && python_needs ;;
         lua) need_rust && lua_needs ;;
         headers) need_rust && headers_needs ;;
+        deploy) need_rust && deploy_needs ;;
         package) need_rust && package_needs ;;
         sanitize) need_rust && sanitize_needs ;;
         *) need_rust ;;
