@@ -11,10 +11,11 @@ import sys
 import time
 import traceback
 
+import haproxy
 import nginx
 from programs import Failure
 
-PARTS = {"nginx": nginx}
+PARTS = {"nginx": nginx, "haproxy": haproxy}
 
 
 def main():
