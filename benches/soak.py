@@ -1,26 +1,47 @@
-"""./dev soak MINUTES: good and bad clients against the fixture for so long. Every request that
-was sent whole must be answered right; afterwards descriptors and threads are back to what they
-were, memory has not kept growing, and SIGTERM ends the server with 0.
-usage: soak.py --minutes N [--seed N] -- SERVER COMMAND..."""
+"""./dev soak MINUTES: good and bad clients over TCP, a UNIX socket and TLS for so long, while the
+servers are replaced, restarted, given new certificates and other numbers of threads. Every request
+that was sent whole must be answered once and right; afterwards descriptors and threads are back to
+what they were, memory has not kept growing, and nothing is left in the servers.
+usage: soak.py --minutes N [--seed N] -- PROGRAM [OPTION VALUE...]"""
 import argparse
 import collections
+import itertools
 import random
 import sys
+import tempfile
 import threading
 import time
 
+import soak_attacks
 import soak_clients
-from server import Server, ServerFailed, wait_for
+from server import ServerFailed, wait_for
+from soak_server import SoakServer
 
 MOST_GROWTH = 8 * 1024 * 1024
-# Of each kind so many at a time.
-CROWD = {
-    soak_clients.normal: 4,
-    soak_clients.pipelining: 2,
+WAYS = ("tcp", "tls", "unix")
+# Of each kind so many at a time, over the three ways in turn.
+GOOD = {
+    soak_clients.normal: 6,
+    soak_clients.pipelining: 3,
     soak_clients.half_closing: 2,
-    soak_clients.slow: 8,
-    soak_clients.resetting: 4,
+    soak_clients.slow: 9,
+    soak_clients.resetting: 6,
 }
+BAD = {
+    soak_attacks.slow_head: 6,
+    soak_attacks.slow_body: 3,
+    soak_attacks.silent: 6,
+    soak_attacks.garbage: 2,
+    soak_attacks.header_flood: 1,
+    soak_attacks.chunk_flood: 1,
+    soak_attacks.slow_reader: 6,
+    soak_attacks.pipelining_flood: 2,
+}
+# One of these after the other, with so many seconds between them.
+CHANGES = ("reload", "resize", "replace", "resize", "reload", "restart")
+BETWEEN_CHANGES = 5
+# An attacker that was refused comes back after so many seconds, so that there is time for others.
+BEFORE_ANOTHER_ATTACK = 0.02
 
 
 def main():
@@ -31,22 +52,112 @@ def main():
     options = parser.parse_args()
     print(f"soak: {options.minutes:g} minutes, seed {options.seed}", flush=True)
     faults = []
-    with Server(*options.command) as server:
-        soak_clients.warm_up(server.port)
-        before = at_rest(server)
-        tally, memory = crowd(server, 60 * options.minutes, options.seed, faults)
-        check_rest(server, before, faults)
-        growth = memory[1] - memory[0]
-        if growth > MOST_GROWTH:
-            faults.append(f"memory grew by {growth} bytes in the second half")
-        if server.end() != 0:
-            faults.append(f"the server ended with {server.code}")
-    print(", ".join(f"{count} {what}" for what, count in sorted(tally.items())))
-    print(f"memory at half time {memory[0] // 1024} KiB, at the end {memory[1] // 1024} KiB")
+    with tempfile.TemporaryDirectory() as folder:
+        with SoakServer(options.command[0], folder, options.command[1:]) as server:
+            soak_clients.warm_up(server)
+            # Once through every change, so that what is made once is made.
+            for change in dict.fromkeys(CHANGES):
+                make_change(server, change)
+            before = at_rest(server)
+            soak = Soak(server, options.seed, 60 * options.minutes, faults)
+            soak.run()
+            check_rest(server, before, faults)
+            if server.finish() != 0:
+                faults.append(f"the server ended with {server.code}")
+    soak.report()
     for fault in faults[:20]:
         print(f"FAULT {fault}")
     print(f"soak: {len(faults)} faults")
     return 1 if faults else 0
+
+
+class Soak:
+    """The clients, each in a thread, and what became of them."""
+
+    def __init__(self, server, seed, seconds, faults):
+        self.server, self.seed, self.seconds, self.faults = server, seed, seconds, faults
+        self.tally, self.lock = collections.Counter(), threading.Lock()
+        self.memory = []
+
+    def run(self):
+        self.deadline = time.monotonic() + self.seconds
+        threads = [threading.Thread(target=self.change_things)]
+        for kind, count in (GOOD | BAD).items():
+            for number in range(count):
+                arguments = (kind, WAYS[number % len(WAYS)], number)
+                threads.append(threading.Thread(target=self.keep_on, args=arguments))
+        for thread in threads:
+            thread.start()
+        for moment in (self.deadline - self.seconds / 2, self.deadline):
+            time.sleep(max(0, moment - time.monotonic()))
+            self.memory.append(self.server.resident_bytes())
+        for thread in threads:
+            thread.join()
+        growth = self.memory[1] - self.memory[0]
+        if growth > MOST_GROWTH:
+            self.faults.append(f"memory grew by {growth} bytes in the second half")
+
+    def keep_on(self, kind, way, number):
+        chance = random.Random(f"{self.seed} {kind.__name__} {number}")
+        while time.monotonic() < self.deadline and len(self.faults) < 100:
+            if kind in BAD:
+                time.sleep(BEFORE_ANOTHER_ATTACK)
+            began = time.monotonic()
+            try:
+                self.count(kind, kind(self.server, way, chance))
+            except soak_clients.WrongAnswer as wrong:
+                self.fault(kind, way, wrong)
+            except (soak_clients.NoAnswer, OSError) as error:
+                if kind in BAD:
+                    self.count(kind, 0)
+                elif self.server.interrupted_since(began):
+                    # A client may try such a request again on another connection (RFC 9112, 9.3.1).
+                    with self.lock:
+                        self.tally["cut by a restart"] += 1
+                else:
+                    self.fault(kind, way, repr(error))
+
+    def count(self, kind, answered):
+        with self.lock:
+            self.tally[f"{kind.__name__} clients"] += 1
+            self.tally["requests answered"] += answered
+
+    def fault(self, kind, way, what):
+        with self.lock:
+            self.faults.append(f"{kind.__name__} over {way}: {what}")
+
+    def change_things(self):
+        for change in itertools.cycle(CHANGES):
+            time.sleep(BETWEEN_CHANGES)
+            if time.monotonic() > self.deadline or len(self.faults) >= 100:
+                return
+            try:
+                make_change(self.server, change)
+            except ServerFailed as failed:
+                with self.lock:
+                    self.faults.append(str(failed))
+            with self.lock:
+                self.tally[f"times {change}"] += 1
+
+    def report(self):
+        print(", ".join(f"{count} {what}" for what, count in sorted(self.tally.items())))
+        half, end = (size // 1024 for size in self.memory)
+        print(f"memory at half time {half} KiB, at the end {end} KiB")
+
+
+def make_change(server, change):
+    if change == "reload":
+        server.make_certificate()
+        server.tell("reload")
+    elif change == "resize":
+        server.tell("grow 5")
+        time.sleep(1)
+        server.tell("shrink 5")
+    elif change == "restart":
+        with server.interrupting():
+            server.tell("restart")
+    else:
+        server.tell(change)
 
 
 def at_rest(server):
@@ -63,46 +174,9 @@ def at_rest(server):
     return seen[0]
 
 
-def crowd(server, seconds, seed, faults):
-    """Lets the clients loose; what they did, and the server's memory halfway and at the end."""
-    deadline = time.monotonic() + seconds
-    tally, lock = collections.Counter(), threading.Lock()
-    threads = []
-    for kind, count in CROWD.items():
-        for number in range(count):
-            chance = random.Random(f"{seed} {kind.__name__} {number}")
-            arguments = (kind, server.port, deadline, chance, tally, lock, faults)
-            threads.append(threading.Thread(target=keep_on, args=arguments))
-    for thread in threads:
-        thread.start()
-    memory = []
-    for moment in (deadline - seconds / 2, deadline):
-        time.sleep(max(0, moment - time.monotonic()))
-        memory.append(server.resident_bytes())
-    for thread in threads:
-        thread.join()
-    return tally, memory
-
-
-def keep_on(kind, port, deadline, chance, tally, lock, faults):
-    while time.monotonic() < deadline and len(faults) < 100:
-        try:
-            answered = kind(port, chance)
-        except soak_clients.WrongAnswer as wrong:
-            with lock:
-                faults.append(f"{kind.__name__}: {wrong}")
-        except OSError as error:
-            with lock:
-                faults.append(f"{kind.__name__}: {error!r}")
-        else:
-            with lock:
-                tally[f"{kind.__name__} clients"] += 1
-                tally["requests answered"] += answered
-
-
 def check_rest(server, before, faults):
     try:
-        wait_for(lambda: (server.threads(), server.descriptors()) == before, 30, "not as before")
+        wait_for(lambda: (server.threads(), server.descriptors()) == before, 90, "not as before")
     except ServerFailed:
         now = (server.threads(), server.descriptors())
         faults.append(f"threads and descriptors were {before}, are {now}")

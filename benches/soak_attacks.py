@@ -1,0 +1,130 @@
+"""Clients of the soak that mean no good. Each makes one connection; what it must get is an answer
+that refuses it, the end of the connection, or both, within a minute: never a thread for itself."""
+import contextlib
+import socket
+import time
+
+from soak_clients import WrongAnswer
+
+# A client is refused once the server's time-outs (ten seconds each) are over.
+PATIENCE = 60
+
+
+def slow_head(server, way, chance):
+    """A byte now and then, and no end."""
+    with server.connect(way) as connection:
+        drip(connection, b"GET / HTTP/1.1\r\nHost: soak\r\nX-Slow: " + b"x" * 4000, chance)
+    return 0
+
+
+def slow_body(server, way, chance):
+    head = b"POST / HTTP/1.1\r\nHost: soak\r\nContent-Length: 100000\r\n\r\n"
+    with server.connect(way) as connection:
+        connection.sendall(head + b"x" * chance.randint(0, 90000))
+        drain_until_end(connection, time.monotonic() + PATIENCE)
+    return 0
+
+
+def silent(server, way, chance):
+    """Says nothing: on a TLS port no handshake begins."""
+    with server.connect("tcp" if way == "tls" else way) as connection:
+        drain_until_end(connection, time.monotonic() + PATIENCE)
+    return 0
+
+
+def garbage(server, way, chance):
+    """Bytes that are neither HTTP nor TLS, or the other of the two."""
+    kinds = [chance.randbytes(chance.randint(1, 3000)), b"\x16\x03\x01\x02\x00\x01" + bytes(600)]
+    kinds += [b"GET / HTTP/1.1\r\nHost: soak\r\n\r\n", b"\r\n" * 500, b"\x00" * 100]
+    address = server.addresses["tls" if way == "tls" else "tcp"]
+    with socket.create_connection(address, PATIENCE) as connection:
+        send_what_is_taken(connection, chance.choice(kinds[: 2 if way != "tls" else 5]) + b"\r\n\r\n")
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+        drain_until_end(connection, time.monotonic() + PATIENCE)
+    return 0
+
+
+def header_flood(server, way, chance):
+    """Fields without end: 431 or 400."""
+    with server.connect(way) as connection:
+        flood = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 100) for number in range(2000))
+        send_what_is_taken(connection, b"GET / HTTP/1.1\r\nHost: soak\r\n" + flood)
+        expect_refusal(connection, (b"431", b"400"))
+    return 0
+
+
+def chunk_flood(server, way, chance):
+    """Far more of chunk extensions than of data: 400."""
+    chunk = b"1;" + b"e" * 2000 + b"\r\nx\r\n"
+    with server.connect(way) as connection:
+        send_what_is_taken(
+            connection,
+            b"POST / HTTP/1.1\r\nHost: soak\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 200,
+        )
+        expect_refusal(connection, (b"400", b"431"))
+    return 0
+
+
+def slow_reader(server, way, chance):
+    """Asks for much and takes little."""
+    with server.connect(way) as connection:
+        connection.sendall(b"GET /large/4000000 HTTP/1.1\r\nHost: soak\r\n\r\n")
+        connection.settimeout(PATIENCE)
+        end = time.monotonic() + chance.uniform(1, 15)
+        with contextlib.suppress(OSError):
+            while time.monotonic() < end and connection.recv(512):
+                time.sleep(0.2)
+    return 0
+
+
+def pipelining_flood(server, way, chance):
+    """Hundreds of requests, and not one answer read."""
+    with server.connect(way) as connection:
+        connection.settimeout(2)
+        send_what_is_taken(connection, b"GET /large/2000 HTTP/1.1\r\nHost: soak\r\n\r\n" * 2000)
+        time.sleep(chance.uniform(0, 5))
+    return 0
+
+
+def drip(connection, data, chance):
+    end = time.monotonic() + PATIENCE
+    connection.settimeout(chance.uniform(0.1, 0.5))
+    for byte in data:
+        try:
+            connection.sendall(bytes([byte]))
+            if not connection.recv(1000):
+                return
+        except TimeoutError:
+            if time.monotonic() > end:
+                raise WrongAnswer(f"still there after {PATIENCE} s of dripping")
+        except OSError:
+            return
+
+
+def send_what_is_taken(connection, data):
+    """The server may hang up on it before the end."""
+    with contextlib.suppress(OSError):
+        connection.sendall(data)
+
+
+def expect_refusal(connection, statuses):
+    said = drain_until_end(connection, time.monotonic() + PATIENCE)
+    if said and said[9:12] not in statuses:
+        raise WrongAnswer(f"not refused: {said[:60]!r}")
+
+
+def drain_until_end(connection, deadline):
+    """What the server says until it hangs up; WrongAnswer if it does not."""
+    said = b""
+    try:
+        while True:
+            connection.settimeout(max(0.01, deadline - time.monotonic()))
+            data = connection.recv(65536)
+            if not data:
+                return said
+            said += data
+    except TimeoutError:
+        raise WrongAnswer("the connection was left open")
+    except OSError:
+        return said
