@@ -17,6 +17,8 @@ pub fn head(input: &[u8]) {
             max_header_bytes: 100,
             max_fields: 3,
             max_request_line: 40,
+            max_field_bytes: 30,
+            max_field_name: 12,
             max_body: 10,
             proxy_mode: true,
             keep_underscore_headers: true,
