@@ -44,6 +44,8 @@ mod owned;
 mod pace;
 pub(crate) mod peercreds;
 mod pieces;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod proxy_header;
 mod reading;
 pub(crate) mod responding;
 mod sending;

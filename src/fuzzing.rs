@@ -6,6 +6,7 @@ mod connection;
 
 pub use connection::connection;
 
+use crate::connection::proxy_header;
 use crate::request::chunked::{ChunkError, ChunkedDecoder, ChunkedScanner};
 use crate::request::head::{HeadPolicy, HeadScanner, Parsed, RequestHead};
 
@@ -120,4 +121,26 @@ fn decode(input: &[u8], max_body: u64, piece: usize, room: usize) -> Decoded {
     let pairs = decoder.trailers();
     let trailers = pairs.map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
     Decoded { data, trailers, end }
+}
+
+/// A header of the PROXY protocol means the same however it is cut, and says how much it still needs.
+pub fn proxy_header(input: &[u8]) {
+    use proxy_header::Found;
+    let whole = proxy_header::parse(input);
+    let mut need = 1;
+    for end in 0..=input.len() {
+        match proxy_header::parse(&input[..end]) {
+            Found::Partial(more) => {
+                assert!(more > end && more <= proxy_header::LONGEST);
+                need = more;
+            }
+            found => {
+                if let Found::Complete { length, .. } = &found {
+                    assert!(*length <= end && need <= end);
+                }
+                return assert_eq!(found, whole, "cut at {end}");
+            }
+        }
+    }
+    assert!(matches!(whole, Found::Partial(_)));
 }
