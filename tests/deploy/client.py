@@ -15,10 +15,12 @@ def check(condition, *seen):
 
 
 class Client(http.client.HTTPConnection):
-    """A connection that is kept until it is closed."""
+    """A connection to a port or a UNIX socket's path, kept until it is closed."""
 
-    def __init__(self, port, context=None):
-        super().__init__("127.0.0.1", port, timeout=DEADLINE)
+    def __init__(self, address, context=None):
+        is_port = isinstance(address, int)
+        super().__init__("127.0.0.1" if is_port else "localhost", address if is_port else 80, DEADLINE)
+        self.path = None if is_port else str(address)
         self.context = context
 
     def __enter__(self):
@@ -28,7 +30,12 @@ class Client(http.client.HTTPConnection):
         self.close()
 
     def connect(self):
-        super().connect()
+        if self.path:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(DEADLINE)
+            self.sock.connect(self.path)
+        else:
+            super().connect()
         if self.context:
             self.sock = self.context.wrap_socket(self.sock, server_hostname="localhost")
 
@@ -46,9 +53,9 @@ class Client(http.client.HTTPConnection):
         return dict(line.split(": ", 1) for line in body.decode().splitlines() if ": " in line)
 
 
-def ask(port, path, method="GET", body=None, **headers):
+def ask(address, path, method="GET", body=None, **headers):
     """One request on a connection of its own."""
-    with Client(port) as client:
+    with Client(address) as client:
         return client.ask(path, method, body, **headers)
 
 

@@ -88,8 +88,11 @@ class Program:
 
     def stop(self, number=signal.SIGTERM, code=0):
         """Asks it to end, and sees that it ends well."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
+        self.process.send_signal(number)
+        self.ended(code)
+
+    def ended(self, code=0):
+        """Waits for its end, and sees that it ends well."""
         try:
             ended = self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:

@@ -12,10 +12,12 @@ import time
 import traceback
 
 import haproxy
+import kubernetes
 import nginx
+import systemd
 from programs import Failure
 
-PARTS = {"nginx": nginx, "haproxy": haproxy}
+PARTS = {"nginx": nginx, "haproxy": haproxy, "systemd": systemd, "kubernetes": kubernetes}
 
 
 def main():
