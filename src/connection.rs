@@ -87,6 +87,11 @@ pub(crate) struct HTTPConnection {
     timing: timing::Timing,
     /// What was read and written and not counted yet.
     traffic: Traffic,
+    /// When the request came that has to wait for its call, if that is known and statistics are on;
+    /// in nanoseconds of the monotonic clock.
+    pub(crate) arrived: u64,
+    /// When the answer was complete that waits for its client, likewise.
+    answered: u64,
     /// Reading may find something.
     readable: bool,
     /// The client sent FIN or worse: read to the end.
@@ -171,6 +176,8 @@ impl HTTPConnection {
             unsent: Unsent::default(),
             timing: timing::Timing::default(),
             traffic: Traffic::default(),
+            arrived: 0,
+            answered: 0,
             readable: false,
             hung_up: false,
             ended: false,
@@ -218,6 +225,7 @@ impl HTTPConnection {
             services.give_exchange(exchange);
         }
         services.budget.change(self.charged, 0);
+        self.note_answer_gone(services);
         self.settle_traffic(services);
         *self = Self::closed();
     }
@@ -294,6 +302,10 @@ impl HTTPConnection {
             secured.settle();
         }
         self.turn_requests = 0;
+        if self.phase != Phase::Ready {
+            // No request has come of it.
+            self.arrived = 0;
+        }
         self.settle_traffic(services);
         self.charge(services);
         self.set_deadline(services, now);
@@ -319,6 +331,11 @@ impl HTTPConnection {
             && self.is_all_sent()
             && self.stored.is_empty()
             && self.exchange.as_ref().is_none_or(|exchange| exchange.input.request().is_empty())
+    }
+
+    /// Whether a part of the next request has been read.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| !exchange.input.unread().is_empty())
     }
 
     /// Whether the socket has taken all that was said.

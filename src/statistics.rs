@@ -5,8 +5,11 @@ use std::fmt;
 use std::time::Duration;
 
 pub(crate) mod counters;
+mod histogram;
+pub(crate) mod latencies;
 
 use counters::Tally;
+pub use histogram::Histogram;
 
 /// The seed divided by this where there was no work time.
 const NO_TIME: f64 = 1e-6;
@@ -36,6 +39,18 @@ pub struct Stats {
     pub bytes_written: u64,
     /// Time in the application, of all workers together.
     pub work_time: Duration,
+    /// For how long requests were here before the application was called: in a worker's batch of
+    /// events, behind others of their connection, or in the queue. Zero for those that were called at
+    /// once; the time that the kernel had them before is not known. One for each call.
+    pub queue_wait: Histogram,
+    /// How long the application's calls took: one for each call, together `work_time`. What a
+    /// streaming application waits for its client is in it; what comes after a request was detached
+    /// is not.
+    pub application: Histogram,
+    /// For how long complete answers of the application were here before the system had taken their
+    /// last byte, or the connection ended. Zero for those that it took at once, which are most; more
+    /// than that is the client's time. One for each answer.
+    pub write: Histogram,
     /// Complete requests that wait for a worker.
     pub queue: usize,
     /// Worker threads; of a pull server, workers.

@@ -10,6 +10,7 @@ use super::{HTTPConnection, Phase, Step};
 use crate::request::chunked::ChunkError;
 use crate::request::head::{Body, HeadPolicy, Parsed, Refusal};
 use crate::rfile::RFile;
+use crate::sys::clock;
 
 /// Over the budget a connection that holds nothing is read so far and no further.
 const SMALL_READ: usize = 2048;
@@ -277,6 +278,9 @@ impl HTTPConnection {
         now: u64,
     ) {
         self.phase = Phase::Ready;
+        if services.statistics.is_on() {
+            self.note_arrival(clock::monotonic_ns());
+        }
         self.flush(services);
         self.settle(services, spare, now);
     }

@@ -274,6 +274,7 @@ impl HTTPConnection {
         if !(gather && more && exchange.output.len() < GATHER) {
             self.flush(services);
         }
+        self.note_answer(services);
         self.report(services);
     }
 

@@ -9,15 +9,17 @@ use std::io;
 use super::HTTPConnection;
 use super::services::Services;
 use crate::statistics::counters::Tally;
+use crate::sys::clock;
 
-/// Bytes read and written, requests that were refused, reads and writes that failed. Small: every
+/// Bytes read and written, answers that the system took at once, requests that were refused, reads and writes that failed. Small: every
 /// idle connection has one.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Traffic {
     pub(crate) read: u64,
     pub(crate) written: u64,
-    pub(crate) refused: u32,
-    pub(crate) errors: u32,
+    pub(crate) at_once: u32,
+    pub(crate) refused: u16,
+    pub(crate) errors: u16,
 }
 
 impl HTTPConnection {
@@ -40,13 +42,40 @@ impl HTTPConnection {
                 errors: traffic.errors.into(),
                 ..Tally::default()
             });
+            services.statistics.add_at_once(traffic.at_once);
+        }
+    }
+
+    /// The answer that has just ended is on its way, or waits for its client.
+    pub(super) fn note_answer(&mut self, services: &Services) {
+        if self.is_all_sent() {
+            self.traffic.at_once += 1;
+        } else if services.statistics.is_on() {
+            self.answered = clock::monotonic_ns();
+        }
+    }
+
+    /// The answer that waited for its client has gone, or never will.
+    #[inline]
+    pub(super) fn note_answer_gone(&mut self, services: &Services) {
+        if self.answered != 0 {
+            let answered = std::mem::take(&mut self.answered);
+            services.statistics.written(clock::monotonic_ns().saturating_sub(answered));
+        }
+    }
+
+    /// A request is here whose call has to wait: in nanoseconds of the monotonic clock, since when.
+    pub(crate) fn note_arrival(&mut self, since: u64) {
+        if self.arrived == 0 {
+            self.arrived = since;
         }
     }
 }
 
 impl Traffic {
     fn is_empty(&self) -> bool {
-        self.read | self.written | u64::from(self.refused | self.errors) == 0
+        self.read | self.written | u64::from(self.at_once) | u64::from(self.refused | self.errors)
+            == 0
     }
 
     /// Takes note of what a read gave.
@@ -68,7 +97,7 @@ impl Traffic {
     #[cold]
     fn note_error(&mut self, error: &io::Error) {
         if error.kind() != io::ErrorKind::WouldBlock {
-            self.errors += 1;
+            self.errors = self.errors.saturating_add(1);
         }
     }
 }

@@ -155,6 +155,7 @@ impl HTTPConnection {
             let Some(tail) = &mut self.unsent.tail else {
                 self.set_interest(services, self.interest & !epoll::OUT);
                 self.report(services);
+                self.note_answer_gone(services);
                 return Step::Again;
             };
             let before = tail.source.left();

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use super::Engine;
 use crate::statistics::WorkerStats;
-use crate::statistics::counters::Tally;
+use crate::statistics::counters::Sum;
 
 impl Engine {
     /// Workers that there are.
@@ -42,10 +42,11 @@ impl Engine {
     }
 
     /// Calls `f` with what the workers have counted that are there. None leaves meanwhile.
-    pub(crate) fn with_living<R>(&self, f: impl FnOnce(Tally) -> R) -> R {
+    pub(crate) fn with_living<R>(&self, f: impl FnOnce(Sum) -> R) -> R {
         let shares = self.shares.read().unwrap_or_else(PoisonError::into_inner);
-        let tallies = shares.iter().map(|share| share.counters.tally());
-        f(tallies.fold(Tally::default(), Tally::plus))
+        let mut living = Sum::default();
+        shares.iter().for_each(|share| living.add(&share.counters));
+        f(living)
     }
 
     /// The workers' own figures.

@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering;
 use super::ownership::{Claim, Ownership, Token};
 use super::slots::Slot;
 use super::{Engine, TurnEnd};
+use crate::connection::HTTPConnection;
 use crate::connection::body::Wait;
 use crate::connection::exchange::{Exchange, Kept};
-use crate::connection::{HTTPConnection, Phase};
 use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::environ::Environ;
 use crate::gateway::{RequestError, RequestView, Trailers};
@@ -362,9 +362,7 @@ impl Engine {
     pub(super) fn requeue(&self, mut own: Ownership, spare: &mut Option<Box<Exchange>>) {
         let Some(slot) = self.slots.get(own.token().slot) else { return };
         let connection = slot.connection.get(&mut own);
-        connection.phase = Phase::Ready;
-        connection.flush(&self.services);
-        connection.settle(&self.services, spare, clock::monotonic_ms());
+        connection.back_to_ready(&self.services, spare, clock::monotonic_ms());
         let token = slot.word.enqueue(own);
         self.push_ready(token);
     }

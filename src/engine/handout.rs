@@ -108,15 +108,16 @@ impl Engine {
             || (!self.deferred.is_empty() && !self.services.waiters.is_full())
     }
 
-    /// Puts an event that this thread fetched where another thread finds it.
-    pub(super) fn start_elsewhere(&self, entry: u64, now: u64) {
+    /// Puts an event where another thread finds it; `fetched`: when it came, in nanoseconds.
+    pub(super) fn start_elsewhere(&self, entry: u64, fetched: u64, now: u64) {
         let (token, bits) = Token::unpack(entry);
         if self.is_own_event(token, now) {
             return;
         }
-        if let Some(own) = self.post(token, bits)
+        if let Some(mut own) = self.post(token, bits)
             && let Some(slot) = self.slots.get(token.slot)
         {
+            slot.connection.get(&mut own).note_arrival(fetched);
             let _never_full = self.ready.push(slot.word.enqueue(own));
         }
     }

@@ -421,7 +421,7 @@ impl Engine {
         let mut entries = [0; super::batch::BATCH_MAX];
         let count = share.batch.steal(&mut entries);
         for entry in &entries[..count] {
-            self.start_elsewhere(*entry, clock::monotonic_ms());
+            self.start_elsewhere(*entry, share.fetched(), clock::monotonic_ms());
         }
         let role = share.lose_role();
         if role {

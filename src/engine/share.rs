@@ -15,6 +15,8 @@ pub(crate) struct Share {
     sequence: AtomicU64,
     /// Events that it has fetched and not begun with.
     pub(super) batch: Batch,
+    /// When: nanoseconds of the monotonic clock.
+    fetched: AtomicU64,
     /// It holds a poller role.
     has_role: AtomicBool,
     pub(super) parker: Parker,
@@ -34,6 +36,7 @@ impl Share {
         Self {
             sequence: AtomicU64::new(0),
             batch: Batch::new(),
+            fetched: AtomicU64::new(0),
             has_role: AtomicBool::new(false),
             parker,
             woken: AtomicBool::new(false),
@@ -68,6 +71,15 @@ impl Share {
     pub(super) fn waits(&self) {
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence.store((sequence | 1).wrapping_add(1), Ordering::Release);
+    }
+
+    /// Only the worker itself calls this.
+    pub(super) fn has_fetched(&self, now: u64) {
+        self.fetched.store(now, Ordering::Relaxed);
+    }
+
+    pub(super) fn fetched(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
     }
 
     pub(super) fn take_role(&self) {

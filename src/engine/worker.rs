@@ -49,6 +49,8 @@ pub(crate) struct Worker {
     call: Option<Call>,
     /// Nanoseconds of the monotonic clock, read once per request.
     now: u64,
+    /// When what it works on came, as far as that is known without a further look at the clock.
+    arrived: u64,
     /// Average length of this worker's calls, in nanoseconds.
     average: u64,
     /// Calls above `eager_after` in a row.
@@ -69,6 +71,8 @@ pub(crate) struct Worker {
 struct Call {
     route: u32,
     began: u64,
+    /// Nanoseconds that its request had been here before.
+    waited: u64,
     /// The thread's CPU time when it began, if this one is measured.
     cpu: Option<u64>,
 }
@@ -87,6 +91,7 @@ impl Worker {
             current: None,
             call: None,
             now: clock::monotonic_ns(),
+            arrived: 0,
             average: 0,
             slow_calls: 0,
             thread: 0,
@@ -199,7 +204,12 @@ impl Worker {
         }
         let gather = self.average < engine.tuning.eager_after.max(1);
         engine.end_request(&mut own, gather);
-        let traffic = slot.connection.get(&mut own).take_traffic();
+        let connection = slot.connection.get(&mut own);
+        if !connection.has_unread() {
+            // The next request comes after this answer, not before.
+            self.arrived = self.now;
+        }
+        let traffic = connection.take_traffic();
         if engine.services.statistics.is_on() {
             self.share.counters.own_traffic(traffic);
         }
@@ -234,6 +244,7 @@ impl Worker {
         self.share.goes_on();
         if let Some(entry) = self.share.batch.pop() {
             let (token, bits) = Token::unpack(entry);
+            self.arrived = self.share.fetched();
             if engine.is_own_event(token, self.now / 1_000_000) {
                 return None;
             }
@@ -241,6 +252,7 @@ impl Worker {
         }
         let queued = engine.next_queued();
         self.queued = queued.is_some();
+        self.arrived = self.now;
         queued
     }
 
@@ -255,14 +267,17 @@ impl Worker {
         let slot = engine.slots.get(own.token().slot)?;
         let connection = slot.connection.get(&mut own);
         if connection.turn_requests > TURN {
+            connection.note_arrival(self.arrived);
             engine.requeue(own, &mut self.spare);
             return None;
         }
         if engine.services.waiters.is_full() && connection.wants_client() {
+            connection.note_arrival(self.arrived);
             engine.defer(own, &mut self.spare);
             return None;
         }
         if !engine.may_go_out(connection) {
+            connection.note_arrival(self.arrived);
             engine.keep_back(own, &mut self.spare);
             return None;
         }
@@ -271,7 +286,11 @@ impl Worker {
             connection.flush(&engine.services);
             self.hand_over();
         }
-        self.call = Some(self.begin_call(route));
+        let arrived = match std::mem::take(&mut connection.arrived) {
+            0 => self.arrived,
+            arrived => arrived,
+        };
+        self.call = Some(self.begin_call(route, arrived));
         connection.attached = !self.pull;
         if !self.pull && engine.wants_environ() {
             connection.build_environ(&engine.services);
@@ -295,7 +314,7 @@ impl Worker {
     fn hand_over(&self) {
         let engine = &*self.engine;
         while let Some(entry) = self.share.batch.pop() {
-            engine.start_elsewhere(entry, self.now / 1_000_000);
+            engine.start_elsewhere(entry, self.share.fetched(), self.now / 1_000_000);
         }
         if self.share.lose_role() {
             engine.roles.release();
@@ -305,13 +324,13 @@ impl Worker {
         }
     }
 
-    fn begin_call(&self, route: u32) -> Call {
+    fn begin_call(&self, route: u32, arrived: u64) -> Call {
         let averages = &self.engine.averages;
         let slow = self.engine.tuning.eager_after > 0
             && u64::from(averages.wall(route)) > self.engine.tuning.eager_after;
         let cpu = (slow && averages.wants_sample(route)).then(clock::thread_cpu_ns);
         self.share.goes_on();
-        Call { route, began: self.now, cpu }
+        Call { route, began: self.now, waited: self.now.saturating_sub(arrived), cpu }
     }
 
     fn end_call(&mut self) {
@@ -325,7 +344,7 @@ impl Worker {
             self.engine.averages.record_cpu(call.route, wall, cpu);
         }
         if self.engine.services.statistics.is_on() {
-            self.share.counters.own_call(wall);
+            self.share.counters.own_call(call.waited, wall);
         }
         self.average = (self.average * 7 + wall) / 8;
         let eager_after = self.engine.tuning.eager_after;
@@ -360,7 +379,7 @@ impl Drop for Worker {
             engine.go_on_later(own);
         }
         while let Some(entry) = self.share.batch.pop() {
-            engine.start_elsewhere(entry, self.now_ms());
+            engine.start_elsewhere(entry, self.share.fetched(), self.now_ms());
         }
         if self.share.woken.swap(false, Ordering::SeqCst) {
             engine.wakes.fetch_sub(1, Ordering::SeqCst);

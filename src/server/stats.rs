@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::HTTPServer;
 use crate::statistics::Stats;
-use crate::statistics::counters::Tally;
+use crate::statistics::counters::Sum;
 
 /// From any thread, before, while and after the server runs.
 impl HTTPServer {
@@ -33,16 +33,19 @@ impl HTTPServer {
             stats.workers = engine.worker_stats();
         }
         let sum = |living| self.statistics.sum(living);
-        let (sum, accepts) = match &engine {
+        let Sum { tally, accepts, latencies } = match &engine {
             Some(engine) => engine.with_living(sum),
-            None => sum(Tally::default()),
+            None => sum(Sum::default()),
         };
         stats.accepts = accepts;
-        stats.socket_errors = sum.errors;
-        stats.requests = sum.requests;
-        stats.bytes_read = sum.read;
-        stats.bytes_written = sum.written;
-        stats.work_time = Duration::from_nanos(sum.work);
+        stats.socket_errors = tally.errors;
+        stats.requests = tally.requests;
+        stats.bytes_read = tally.read;
+        stats.bytes_written = tally.written;
+        stats.work_time = Duration::from_nanos(tally.work);
+        stats.queue_wait = latencies.queue_wait;
+        stats.application = latencies.application;
+        stats.write = latencies.write;
         stats
     }
 
@@ -53,7 +56,7 @@ impl HTTPServer {
                 engine.clear_worker_stats();
                 engine.with_living(|living| self.statistics.clear(living));
             }
-            None => self.statistics.clear(Tally::default()),
+            None => self.statistics.clear(Sum::default()),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::latencies::{Latencies, LatencyCounters};
 use crate::connection::traffic::Traffic;
 
 /// What was counted.
@@ -51,19 +52,23 @@ pub(crate) struct Counters {
     written: AtomicU64,
     work: AtomicU64,
     errors: AtomicU64,
+    latencies: LatencyCounters,
 }
 
 impl Counters {
-    /// A call of the application has ended. Only for the one thread that writes these counters.
-    pub(crate) fn own_call(&self, work: u64) {
+    /// A call of the application has ended, whose request had waited; times in nanoseconds. Only for
+    /// the one thread that writes these counters.
+    pub(crate) fn own_call(&self, wait: u64, work: u64) {
         own_add(&self.requests, 1);
         own_add(&self.work, work);
+        self.latencies.own_call(wait, work);
     }
 
     /// Bytes of a request and its answer. Only for the one thread that writes these counters.
     pub(crate) fn own_traffic(&self, traffic: Traffic) {
         own_add(&self.read, traffic.read);
         own_add(&self.written, traffic.written);
+        self.latencies.own_at_once(traffic.at_once);
         if traffic.refused | traffic.errors != 0 {
             own_add(&self.requests, traffic.refused.into());
             own_add(&self.errors, traffic.errors.into());
@@ -76,6 +81,13 @@ impl Counters {
             if count != 0 {
                 counter.fetch_add(count, Ordering::Relaxed);
             }
+        }
+    }
+
+    /// From any thread: answers that the system took at once.
+    pub(crate) fn add_at_once(&self, answers: u32) {
+        if answers != 0 {
+            self.latencies.at_once(answers);
         }
     }
 
@@ -95,6 +107,10 @@ impl Counters {
         }
     }
 
+    pub(crate) fn add_latencies_to(&self, sum: &mut Latencies) {
+        self.latencies.add_to(sum);
+    }
+
     fn with(&self, tally: Tally) -> [(&AtomicU64, u64); 5] {
         [
             (&self.requests, tally.requests),
@@ -107,9 +123,26 @@ impl Counters {
 }
 
 /// No exchange: nobody else writes it.
-fn own_add(counter: &AtomicU64, count: u64) {
+#[inline]
+pub(super) fn own_add(counter: &AtomicU64, count: u64) {
     let sum = counter.load(Ordering::Relaxed).wrapping_add(count);
     counter.store(sum, Ordering::Relaxed);
+}
+
+/// What all have counted together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Sum {
+    pub(crate) tally: Tally,
+    pub(crate) accepts: u64,
+    pub(crate) latencies: Latencies,
+}
+
+impl Sum {
+    /// Adds what a worker has counted.
+    pub(crate) fn add(&mut self, counters: &Counters) {
+        self.tally = self.tally.plus(counters.tally());
+        counters.add_latencies_to(&mut self.latencies);
+    }
 }
 
 /// A server's statistics, over all its runs.
@@ -120,7 +153,7 @@ pub(crate) struct Ledger {
     shared: Counters,
     accepts: AtomicU64,
     /// What had been counted when the statistics were cleared.
-    cleared: Mutex<(Tally, u64)>,
+    cleared: Mutex<Sum>,
     run: Mutex<Run>,
 }
 
@@ -147,9 +180,24 @@ impl Ledger {
         }
     }
 
+    /// The system took so many answers at once, and no worker has counted them.
+    pub(crate) fn add_at_once(&self, answers: u32) {
+        if self.is_on() {
+            self.shared.add_at_once(answers);
+        }
+    }
+
+    /// An answer that the system did not take at once was here for so many nanoseconds.
+    pub(crate) fn written(&self, time: u64) {
+        if self.is_on() {
+            self.shared.latencies.written(time);
+        }
+    }
+
     /// A worker leaves: its figures stay.
     pub(crate) fn take_over(&self, counters: &Counters) {
         self.shared.add(counters.tally());
+        self.shared.latencies.take_over(&counters.latencies);
     }
 
     pub(crate) fn accepted(&self) {
@@ -162,22 +210,31 @@ impl Ledger {
         self.add(Tally { errors: 1, ..Tally::default() });
     }
 
-    /// All that was counted since the statistics were cleared, and the connections taken in;
-    /// `living` is what the workers have that are there.
-    pub(crate) fn sum(&self, living: Tally) -> (Tally, u64) {
-        let (tally, accepts) = *lock(&self.cleared);
-        let all = self.shared.tally().plus(living);
-        (all.since(tally), self.accepts.load(Ordering::Relaxed).saturating_sub(accepts))
+    /// All that was counted since the statistics were cleared; `living` is what the workers have
+    /// that are there.
+    pub(crate) fn sum(&self, living: Sum) -> Sum {
+        // Before the others: what is told is not less than what was taken off.
+        let cleared = lock(&self.cleared).clone();
+        let mut all = self.all(living);
+        all.tally = all.tally.since(cleared.tally);
+        all.accepts = all.accepts.saturating_sub(cleared.accepts);
+        all.latencies.take_off(&cleared.latencies);
+        all
     }
 
     /// Begins anew. The counters go on, as they have no other writer than their thread; from now on
     /// what they say now is taken off.
-    pub(crate) fn clear(&self, living: Tally) {
-        let accepts = self.accepts.load(Ordering::Relaxed);
-        *lock(&self.cleared) = (self.shared.tally().plus(living), accepts);
+    pub(crate) fn clear(&self, living: Sum) {
+        *lock(&self.cleared) = self.all(living);
         let mut run = lock(&self.run);
         run.before = Duration::ZERO;
         run.since = run.since.map(|_| Instant::now());
+    }
+
+    fn all(&self, mut living: Sum) -> Sum {
+        living.add(&self.shared);
+        living.accepts = self.accepts.load(Ordering::Relaxed);
+        living
     }
 
     pub(crate) fn begin_run(&self) {
@@ -206,20 +263,28 @@ mod tests {
 
     const SOME: Tally = Tally { requests: 1, read: 20, written: 300, work: 4_000, errors: 50_000 };
 
+    fn living(worker: &Counters) -> Sum {
+        let mut sum = Sum::default();
+        sum.add(worker);
+        sum
+    }
+
     #[test]
     fn what_leaves_and_what_stays_are_added_up() {
         let (ledger, worker) = (Ledger::default(), Counters::default());
         ledger.add(SOME);
-        assert_eq!(ledger.sum(Tally::default()).0, Tally::default(), "it is off");
+        ledger.add_at_once(1);
+        assert_eq!(ledger.sum(Sum::default()), Sum::default(), "it is off");
         ledger.switch(true);
         ledger.add(SOME);
-        worker.own_call(7);
-        worker.own_traffic(Traffic { read: 20, written: 300, refused: 1, errors: 2 });
-        let both = ledger.sum(worker.tally());
+        ledger.written(5);
+        worker.own_call(3, 7);
+        worker.own_traffic(Traffic { read: 20, written: 300, at_once: 1, refused: 1, errors: 2 });
+        let both = ledger.sum(living(&worker));
         ledger.take_over(&worker);
-        assert_eq!(ledger.sum(Tally::default()), both);
-        assert_eq!(both.0.requests, 3);
-        assert_eq!(both.0.work, 4_007);
+        assert_eq!(ledger.sum(Sum::default()), both);
+        assert_eq!((both.tally.requests, both.tally.work), (3, 4_007));
+        assert_eq!((both.latencies.queue_wait.count(), both.latencies.write.count()), (1, 2));
     }
 
     #[test]
@@ -227,11 +292,12 @@ mod tests {
         let (ledger, worker) = (Ledger::default(), Counters::default());
         ledger.switch(true);
         ledger.accepted();
-        worker.own_call(7);
-        ledger.clear(worker.tally());
-        assert_eq!(ledger.sum(worker.tally()), (Tally::default(), 0));
-        worker.own_call(1);
-        assert_eq!(ledger.sum(worker.tally()).0.work, 1);
+        worker.own_call(3, 7);
+        ledger.clear(living(&worker));
+        assert_eq!(ledger.sum(living(&worker)), Sum::default());
+        worker.own_call(0, 1);
+        let sum = ledger.sum(living(&worker));
+        assert_eq!((sum.tally.work, sum.latencies.application.count()), (1, 1));
         assert_eq!(worker.tally().work, 8);
     }
 }

@@ -95,6 +95,7 @@ impl Worker {
         self.share.goes_on();
         engine.pass_wake_on(&self.share);
         let before = std::mem::replace(&mut self.now, clock::monotonic_ns());
+        self.share.has_fetched(self.now);
         let waited = self.now.saturating_sub(before) > WAITED;
         let published = self.share.batch.publish(&entries[..count]);
         debug_assert!(published, "a worker polls with an empty batch");
