@@ -875,9 +875,10 @@ wsgi_status wsgi_server_new(const char *bind_addr,
                             struct wsgi_server **server,
                             struct wsgi_error **error);
 
-// Sets an option by its name, like "numthreads" to "10". Before the server is prepared; only
-// shutdown_timeout and statistics also later. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (the
-// text names the option and what it takes), WSGI_E_STATE.
+// Sets an option by its name, like "numthreads" to "10". Before the server is prepared; time-outs,
+// limits and some more (those with a mark in docs/options.md) also later, when a time-out counts
+// from the next wait on and a limit from the next request. Any thread. Errors: WSGI_E_NULL,
+// WSGI_E_OPTION (the text names the option and what it takes), WSGI_E_STATE, WSGI_E_SYSTEM.
 wsgi_status wsgi_server_set(const struct wsgi_server *server,
                             const char *name,
                             const char *value,

@@ -18,7 +18,7 @@
 //! [`advance`]: HTTPConnection::advance
 #![forbid(unsafe_code)]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{OwnedFd, RawFd};
 
 use crate::channel::Channel;
@@ -39,6 +39,7 @@ pub(crate) mod handing_over;
 mod handshake;
 mod informing;
 mod lines;
+pub(crate) mod live;
 mod nonblocking;
 mod owned;
 mod pace;
@@ -59,7 +60,7 @@ pub(crate) mod watching;
 use exchange::Exchange;
 use extras::Extras;
 use pieces::Scan;
-use services::Services;
+use services::{Services, Settings};
 pub(crate) use timing::Expired;
 use traffic::Traffic;
 use unsent::Unsent;
@@ -344,6 +345,17 @@ impl HTTPConnection {
         self.unsent.is_empty() && !self.channel.holds_back()
     }
 
+    /// The address that counts for `max_connections_per_ip`; none for a UNIX socket's client.
+    pub(crate) fn counted(&self) -> Option<IpAddr> {
+        self.remote.map(|remote| remote.ip())
+    }
+
+    /// Whether the present request is the last that its connection may bring.
+    fn is_last_request(&self, settings: &Settings) -> bool {
+        let most = settings.live.max_requests_per_connection();
+        most != 0 && u64::from(self.requests_seen) + 1 >= most
+    }
+
     /// Whether a request is in work, which a stop waits for (a client that lingers is not).
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Request) || !self.is_all_sent()
@@ -354,7 +366,7 @@ impl HTTPConnection {
         let fd = self.fd();
         let Some(exchange) = self.exchange.as_mut() else { return };
         let settings = &services.settings;
-        let Some(template) = settings.environs.get(usize::from(self.listener)) else { return };
+        let Some(template) = settings.environ_template(self.listener) else { return };
         if std::mem::replace(&mut exchange.environ_built, true) {
             return;
         }

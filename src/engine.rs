@@ -17,12 +17,12 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub(crate) mod accept;
+mod admission;
 mod attending;
 pub(crate) mod averages;
 pub(crate) mod batch;
@@ -35,8 +35,10 @@ mod handout;
 pub(crate) mod headcount;
 mod held;
 mod hijack;
+mod idlest;
 pub(crate) mod ownership;
 pub(crate) mod parking;
+mod per_address;
 pub(crate) mod queue;
 mod requests;
 pub(crate) mod roles;
@@ -61,8 +63,7 @@ use slots::Slots;
 
 use crate::connection::exchange::Exchange;
 use crate::connection::services::{Services, Settings};
-use crate::connection::{Advance, Expired, INTEREST};
-use crate::error_log::LogCode;
+use crate::connection::{Advance, Expired};
 use crate::handlers::Handlers;
 use crate::statistics::counters::Ledger;
 use crate::sys::event::EventFd;
@@ -98,14 +99,11 @@ pub(crate) struct Tuning {
     pub(crate) accepted_queue_size: i64,
     /// Requests that may be out at a time; 0: any number.
     pub(crate) max_in_flight: usize,
-    /// Open connections; `usize::MAX`: any number.
-    pub(crate) max_connections: usize,
+    /// Open connections of one client's address; 0: any number.
+    pub(crate) max_connections_per_ip: usize,
     /// Bytes that connections at rest may hold together.
     pub(crate) max_buffered: usize,
 }
-
-/// So many connections beyond `max_connections` are open for being told so.
-const REFUSED_AT_A_TIME: usize = 128;
 
 /// So many pieces of a long answer may follow the first one in a turn when nobody waits.
 const PIECES: u32 = 7;
@@ -115,6 +113,9 @@ pub(crate) struct Engine {
     pub(crate) services: Services,
     pub(crate) tuning: Tuning,
     pub(crate) slots: Slots,
+    /// Who goes first when there is no room.
+    idlest: idlest::Idlest,
+    per_address: per_address::PerAddress,
     listeners: Vec<Listener>,
     /// Tokens of connections that want a turn.
     ready: TokenQueue,
@@ -174,6 +175,8 @@ impl Engine {
         let engine = Self {
             services: Services::new(settings, handlers, tuning.max_buffered, waiters, statistics)?,
             slots: Slots::new(),
+            idlest: idlest::Idlest::default(),
+            per_address: per_address::PerAddress::new(tuning.max_connections_per_ip),
             listeners,
             ready: TokenQueue::new(-1),
             requests: TokenQueue::new(tuning.accepted_queue_size),
@@ -217,6 +220,11 @@ impl Engine {
     pub(crate) fn open_listeners(&self) -> io::Result<()> {
         self.services.statistics.begin_run();
         self.listeners.iter().try_for_each(|listener| listener.open(self))
+    }
+
+    /// Connections that are accepted from now on have TCP_NODELAY, or not.
+    pub(crate) fn set_nodelay(&self, on: bool) -> io::Result<()> {
+        self.listeners.iter().try_for_each(|listener| listener.set_nodelay(on))
     }
 
     /// Ends an engine that nobody has served with: threads that were started leave.
@@ -275,52 +283,6 @@ impl Engine {
         self.roles.polling() > 0 && !self.has_queued() && !self.has_remainder()
     }
 
-    /// Takes in a connection that was accepted by the listener with this index.
-    fn admit(
-        &self,
-        socket: std::os::fd::OwnedFd,
-        remote: Option<SocketAddr>,
-        listener: u8,
-        now: u64,
-    ) -> Result<(), accept::Complaint> {
-        self.services.statistics.accepted();
-        let beyond = self.slots.open_count().saturating_sub(self.tuning.max_connections);
-        if beyond >= REFUSED_AT_A_TIME {
-            // It is closed without a word: a flood is not answered one by one.
-            return Ok(());
-        }
-        let crowded = self.slots.open_count() >= self.tuning.max_connections;
-        let Some(mut own) = self.slots.open() else {
-            let text = "no more than two million connections at a time";
-            return Err((LogCode::Connection, text.into()));
-        };
-        let token = own.token();
-        let Some(slot) = self.slots.get(token.slot) else { return Ok(()) };
-        slot.word.end_request(&own, slot.serial.load(Ordering::Relaxed));
-        let connection = slot.connection.get(&mut own);
-        let fd = socket.as_raw_fd();
-        connection.open(socket, remote, listener, token);
-        if self.services.listeners.is_some() {
-            connection.open_account();
-        }
-        if let Err(error) = self.services.epoll.add(fd, INTEREST, token.pack()) {
-            self.close(own);
-            let text = format!("epoll_ctl: {error}: a connection is refused");
-            return Err((LogCode::Connection, text));
-        }
-        if self.services.settings.ssl.is_some() {
-            connection.begin_handshake();
-        }
-        if crowded {
-            connection.turn_away(&self.services);
-        }
-        if let TurnEnd::Request(own) = self.run_turn(own, &mut None, now) {
-            // Not before the first event: nothing has been read.
-            self.requeue(own, &mut None);
-        }
-        Ok(())
-    }
-
     /// Ends a connection.
     pub(crate) fn close(&self, mut own: Ownership) {
         let number = own.token().slot;
@@ -329,6 +291,9 @@ impl Engine {
         let serial = slot.serial.load(Ordering::Relaxed);
         slot.serial.store(serial.wrapping_add(1), Ordering::Release);
         let connection = slot.connection.get(&mut own);
+        if let Some(remote) = connection.counted() {
+            self.per_address.leave(remote);
+        }
         self.let_go(connection);
         if connection.watch.is_some() {
             slot.watched.store(false, Ordering::Relaxed);
@@ -451,28 +416,6 @@ impl Engine {
 
     fn wants_environ(&self) -> bool {
         self.wants_environ
-    }
-
-    /// Closes the connection that has been idle longest. False if none is.
-    fn close_oldest_idle(&self) -> bool {
-        let idle = |token: &Token| {
-            let since = self.slots.get(token.slot)?.idle_since.load(Ordering::Relaxed);
-            (since != 0).then_some(since)
-        };
-        let oldest =
-            self.slots.open_tokens().filter(|token| idle(token).is_some()).min_by_key(idle);
-        let Some(mut own) = oldest.and_then(|token| self.post(token, Bits::NONE)) else {
-            return false;
-        };
-        let Some(slot) = self.slots.get(own.token().slot) else { return false };
-        let is_idle = slot.connection.get(&mut own).is_idle();
-        if is_idle {
-            self.close(own);
-        } else {
-            let token = slot.word.enqueue(own);
-            self.push_ready(token);
-        }
-        is_idle
     }
 
     /// The number of workers has changed.

@@ -150,6 +150,7 @@ impl HTTPServer {
         self.statistics.switch(state.options.flag("statistics"));
         if let Some(running) = &state.running {
             settings::set_shutdown_timeout(&running.engine, &state.options);
+            settings::set_live(&running.engine, name, &state.options)?;
             // A stop that is under way counts with it.
             running.engine.service.wake();
         }

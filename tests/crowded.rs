@@ -1,22 +1,42 @@
-//! `max_connections`: who comes too late is told so, and the others are served on.
+//! How many connections there may be, in all and for one client, and how many requests on each:
+//! who comes too late is told so, and the others are served on.
 
 mod support;
 
-use support::{App, Client, eventually, ok, serve};
-use wsgiserver::Request;
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+use support::{App, Client, Gate, eventually, ok, path, serve};
+use wsgiserver::{ErrorKind, HTTPServer, Request};
 
 const MOST: usize = 4;
 
+/// Every request to `/hold` stays in the application until the gate opens.
+fn serve_held(gate: &Arc<Gate>, options: &[(&str, &str)]) -> (Arc<HTTPServer>, SocketAddr) {
+    let gate = gate.clone();
+    serve(
+        App(move |request: &Request<'_>| {
+            if path(request) == "/hold" {
+                gate.pass();
+            }
+            ok(request, b"done")
+        }),
+        options,
+    )
+}
+
 #[test]
-fn one_connection_too_many_gets_503() {
-    let (_server, address) = serve(
-        App(|request: &Request<'_>| ok(request, b"done")),
-        &[("max_connections", &MOST.to_string())],
-    );
+fn one_connection_too_many_gets_503_while_none_is_idle() {
+    let gate = Arc::new(Gate::default());
+    let (_server, address) = serve_held(&gate, &[("max_connections", &MOST.to_string())]);
     let mut clients: Vec<_> = (0..MOST).map(|_| Client::connect(address)).collect();
     for client in &mut clients {
-        assert_eq!(client.get("/").answer(), (200, "done".into()));
+        client.get("/hold");
     }
+    gate.wait_for(MOST);
     for _ in 0..3 {
         let mut late = Client::connect(address);
         let head = late.get("/").head();
@@ -25,11 +45,73 @@ fn one_connection_too_many_gets_503() {
         assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
         assert_eq!(late.rest(), b"");
     }
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(client.answer(), (200, "done".into()));
+    }
+}
+
+#[test]
+fn the_client_that_has_been_idle_longest_makes_room() {
+    let (server, address) = serve(
+        App(|request: &Request<'_>| ok(request, b"done")),
+        &[("max_connections", &MOST.to_string()), ("statistics", "1")],
+    );
+    let mut clients: Vec<_> = (0..MOST).map(|_| Client::connect(address)).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("/").answer(), (200, "done".into()));
+        // Idle since another millisecond than the one before.
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    // The oldest one is not the first to have come.
+    assert_eq!(clients[0].get("/").answer(), (200, "done".into()));
+    let mut late = Client::connect(address);
+    assert_eq!(late.get("/").answer(), (200, "done".into()));
+    assert_eq!(clients[1].rest(), b"", "closed without a word");
+    for number in [0, 2, 3] {
+        assert_eq!(clients[number].get("/").answer(), (200, "done".into()), "{number}");
+    }
+    assert_eq!(server.stats().connections, MOST);
+}
+
+#[test]
+fn one_address_has_its_share_and_others_are_served() {
+    let gate = Arc::new(Gate::default());
+    let (server, address) = serve_held(&gate, &[("max_connections_per_ip", "2")]);
+    let mut clients: Vec<_> = (0..2).map(|_| Client::connect(address)).collect();
     for client in &mut clients {
         assert_eq!(client.get("/").answer(), (200, "done".into()));
     }
+    let mut late = Client::connect(address);
+    assert!(late.get("/").head().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+    // Another address of the loopback network is another client.
+    let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    other.bind(&"127.0.0.2:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    other.connect(&address.into()).unwrap();
+    let mut other = Client(TcpStream::from(other));
+    assert_eq!(other.get("/").answer(), (200, "done".into()));
     clients.pop();
+    drop(late);
     eventually("the place is free", || Client::connect(address).get("/").answer().0 == 200);
+    let error = server.set("max_connections_per_ip", "3").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::State);
+}
+
+#[test]
+fn a_connection_brings_so_many_requests_and_no_more() {
+    let options = [("max_requests_per_connection", "3")];
+    let (_server, address) = serve(App(|request: &Request<'_>| ok(request, b"done")), &options);
+    let mut client = Client::connect(address);
+    for _ in 0..2 {
+        let head = client.get("/").head();
+        assert!(!head.contains("Connection: close"), "{head}");
+        client.0.read_exact(&mut [0; 4]).unwrap();
+    }
+    // What is pipelined behind the last one is not answered.
+    client.get("/").get("/");
+    let head = client.head();
+    assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
+    assert_eq!(client.rest(), b"done");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::reading::CUT_SHORT;
-use super::services::Services;
+use super::services::{Services, protocol};
 use super::timing::{Awaited, REQUEST_TIMEOUT};
 use super::{HTTPConnection, Phase};
 use crate::access_log::Ended;
@@ -105,7 +105,7 @@ impl HTTPConnection {
         if exchange.framing.is_some() {
             return Ok(());
         }
-        exchange.output.extend_from_slice(services.settings.protocol);
+        exchange.output.extend_from_slice(protocol(services.settings.is_http10()));
         exchange.output.extend_from_slice(b" 100 Continue\r\n\r\n");
         self.send(services, std::iter::empty(), wait)
     }

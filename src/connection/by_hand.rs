@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use super::exchange::Exchange;
+use super::live::{Live, Values};
 use super::peercreds::PeerCreds;
 use super::services::{Services, Settings};
 use super::{Advance, HTTPConnection, INTEREST};
@@ -25,26 +26,28 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         url_scheme: b"http",
         unicode: false,
     };
+    let live = Values {
+        max_header_bytes: policy.max_header_bytes as u64,
+        max_fields: policy.max_fields as u64,
+        max_request_line: policy.max_request_line as u64,
+        max_field_bytes: policy.max_field_bytes as u64,
+        max_field_name: policy.max_field_name as u64,
+        max_body: policy.max_body,
+        http10: policy.http10.into(),
+        ..Values::default()
+    };
     let settings = Settings {
-        policy,
-        protocol: b"HTTP/1.1",
+        live: Live::new(&live),
+        proxy_mode: policy.proxy_mode,
+        keep_underscore_headers: policy.keep_underscore_headers,
         server_header: Vec::new(),
-        header_timeout: 0,
-        keep_alive_timeout: 0,
-        body_timeout: 0,
-        write_timeout: 0,
-        handshake_timeout: 0,
         ssl: None,
-        min_body_rate: 0,
-        min_write_rate: 0,
-        accepted_queue_timeout: 0,
         preread,
         log_level: LogLevel::Error,
         log_events: false,
-        environs: vec![EnvironTemplate::new(&info)],
+        environs: [vec![EnvironTemplate::new(&info)], vec![EnvironTemplate::new(&info)]],
         peercreds: PeerCreds::Off,
         pull: false,
-        detached_timeout: 0,
     };
     Services::new(settings, &Handlers::default(), usize::MAX, 1, Arc::default())
         .expect("descriptors")

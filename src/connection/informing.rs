@@ -5,7 +5,7 @@ use std::iter;
 
 use super::HTTPConnection;
 use super::body::Wait;
-use super::services::Services;
+use super::services::{Services, protocol};
 use crate::gateway::RequestError;
 use crate::request::response::write_interim;
 
@@ -23,15 +23,15 @@ impl HTTPConnection {
             return Err(RequestError::State("an interim answer after the final one"));
         }
         let begun = exchange.output.len();
-        let protocol = services.settings.protocol;
-        let code = match write_interim(&mut exchange.output, protocol, status, headers) {
+        let http10 = services.settings.is_http10();
+        let code = match write_interim(&mut exchange.output, protocol(http10), status, headers) {
             Ok(code) => code,
             Err(error) => {
                 exchange.output.truncate(begun);
                 return Err(error.into());
             }
         };
-        let old = exchange.head.version_minor == 0 || services.settings.policy.http10;
+        let old = exchange.head.version_minor == 0 || http10;
         let waited_for = exchange.head.expect_continue && !exchange.continued;
         if old || (code == 100 && !waited_for) {
             exchange.output.truncate(begun);

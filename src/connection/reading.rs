@@ -48,6 +48,7 @@ impl HTTPConnection {
             self.borrow_exchange(services, spare);
         }
         let settings = &services.settings;
+        let policy = settings.policy();
         let parsed = self.exchange.as_ref().is_some_and(|exchange| exchange.head_length.is_some());
         if !parsed && !self.is_worth_parsing(settings.preread) {
             return self.fetch_more(services, spare);
@@ -56,9 +57,9 @@ impl HTTPConnection {
         let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
         let bytes = exchange.input.request();
         if !parsed {
-            match exchange.head.parse(bytes, &settings.policy) {
+            match exchange.head.parse(bytes, &policy) {
                 Parsed::Complete { length } => {
-                    exchange.begin_request(length, &settings.policy);
+                    exchange.begin_request(length, &policy);
                     self.timing.begin_request(settings);
                     if services.listeners.is_some() {
                         self.extras
@@ -70,7 +71,7 @@ impl HTTPConnection {
                 }
                 Parsed::Refused(refusal) => return self.refuse(services, refusal),
                 Parsed::Partial => {
-                    self.scan.head_is_partial(bytes, &settings.policy);
+                    self.scan.head_is_partial(bytes, &policy);
                     return self.fetch_more(services, spare);
                 }
             }
@@ -120,7 +121,7 @@ impl HTTPConnection {
     fn end_in_head(&mut self, services: &Services, spare: &mut Option<Box<Exchange>>) -> Step {
         self.borrow_exchange(services, spare);
         let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
-        match exchange.head.parse(exchange.input.request(), &services.settings.policy) {
+        match exchange.head.parse(exchange.input.request(), &services.settings.policy()) {
             Parsed::Refused(refusal) => self.refuse(services, refusal),
             Parsed::Partial | Parsed::Complete { .. } => Step::Close,
         }
@@ -322,8 +323,7 @@ impl Exchange {
         settings: &Settings,
         scan: &mut Scan,
     ) -> Result<Option<usize>, ChunkError> {
-        let Settings { policy, preread, .. } = settings;
-        let preread = *preread;
+        let preread = settings.preread;
         let (head, have) = (self.head_length.unwrap_or(0), self.input.request().len());
         if self.head.expect_continue {
             // The client waits for `100 Continue`, which the application's first read sends.
@@ -333,7 +333,9 @@ impl Exchange {
             Body::None => return Ok(None),
             Body::Length(size) => head + usize::try_from(size).unwrap_or(preread).min(preread),
             Body::Chunked if have - head >= preread => return Ok(None),
-            Body::Chunked if scan.chunked_ends(self.input.request(), head, policy)? => {
+            Body::Chunked
+                if scan.chunked_ends(self.input.request(), head, &settings.policy())? =>
+            {
                 return Ok(None);
             }
             Body::Chunked => have + 1,

@@ -7,7 +7,7 @@ use std::iter;
 use super::body::Wait;
 use super::reading::{DRAIN_LIMIT, LINGER_LIMIT};
 use super::sending::COPY;
-use super::services::Services;
+use super::services::{Services, protocol};
 use super::{HTTPConnection, INTEREST, Phase, Step, Unsent};
 use crate::access_log::Ended;
 use crate::error_log::{LogCode, LogLevel};
@@ -232,7 +232,7 @@ impl HTTPConnection {
         let date = exchange.date.now();
         simple_response(
             &mut exchange.output,
-            services.settings.protocol,
+            protocol(services.settings.is_http10()),
             &refusal,
             true,
             Some(&date),
@@ -341,6 +341,7 @@ impl HTTPConnection {
         known_length: Option<u64>,
     ) -> Result<Framing, RequestError> {
         let settings = &services.settings;
+        let last = self.is_last_request(settings);
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         if let Some(framing) = exchange.framing {
             return Ok(framing);
@@ -357,16 +358,18 @@ impl HTTPConnection {
             && !self.close
             && !offer_refused
             && !too_long
+            && !last
             && !services.ends_connections();
+        let http10 = settings.is_http10();
         let context = HeadContext {
-            protocol: settings.protocol,
+            protocol: protocol(http10),
             request_minor: head.version_minor,
             is_head: head.is_head,
             keep_alive,
-            keep_alive_timeout: (settings.keep_alive_timeout / 1000) as u32,
+            keep_alive_timeout: (settings.live.keep_alive_timeout() / 1000) as u32,
             date: &date,
             server: &settings.server_header,
-            http10: settings.policy.http10,
+            http10,
         };
         let sent = exchange.response.write_head(&mut exchange.output, &context, known_length)?;
         exchange.framing = Some(sent.framing);

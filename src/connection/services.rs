@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::exchange::Exchange;
+use super::live::Live;
 use super::peercreds::PeerCreds;
 use crate::access_log::Listeners;
 use crate::engine::deadlines::Deadlines;
@@ -26,34 +27,57 @@ use crate::sys::event::EventFd;
 /// The settings that connections read, made from the options when the server is prepared.
 /// Times are in milliseconds, 0: no limit.
 pub(crate) struct Settings {
-    pub(crate) policy: HeadPolicy,
-    pub(crate) protocol: &'static [u8],
+    pub(crate) live: Live,
+    /// CONNECT is taken.
+    pub(crate) proxy_mode: bool,
+    pub(crate) keep_underscore_headers: bool,
     /// The value of `Server`; empty: the header is left out.
     pub(crate) server_header: Vec<u8>,
-    pub(crate) header_timeout: u64,
-    pub(crate) keep_alive_timeout: u64,
-    pub(crate) body_timeout: u64,
-    pub(crate) write_timeout: u64,
-    pub(crate) handshake_timeout: u64,
     /// Connections are under TLS.
     pub(crate) ssl: Option<Arc<dyn SSLAdapter>>,
-    /// Bytes a second; 0: any.
-    pub(crate) min_body_rate: u64,
-    pub(crate) min_write_rate: u64,
-    pub(crate) accepted_queue_timeout: u64,
     /// Bodies up to so many bytes are read before the application is called.
     pub(crate) preread: usize,
     /// What matters less is not told to the host's log handler.
     pub(crate) log_level: LogLevel,
     /// Messages of the log are events for a host that pulls.
     pub(crate) log_events: bool,
-    /// One for each listener.
-    pub(crate) environs: Vec<EnvironTemplate>,
+    /// One for each listener, under HTTP/1.1 and under the option `protocol` of HTTP/1.0.
+    pub(crate) environs: [Vec<EnvironTemplate>; 2],
     pub(crate) peercreds: PeerCreds,
     /// The host pulls, and is told of events.
     pub(crate) pull: bool,
-    /// A detached request has to be answered within so many milliseconds.
-    pub(crate) detached_timeout: u64,
+}
+
+impl Settings {
+    /// What a head may be at the moment.
+    pub(crate) fn policy(&self) -> HeadPolicy {
+        let live = &self.live;
+        HeadPolicy {
+            max_header_bytes: live.max_header_bytes() as usize,
+            max_fields: live.max_fields() as usize,
+            max_request_line: live.max_request_line() as usize,
+            max_field_bytes: live.max_field_bytes() as usize,
+            max_field_name: live.max_field_name() as usize,
+            max_body: live.max_body(),
+            proxy_mode: self.proxy_mode,
+            keep_underscore_headers: self.keep_underscore_headers,
+            http10: self.is_http10(),
+        }
+    }
+
+    /// Whether every response is one of HTTP/1.0.
+    pub(crate) fn is_http10(&self) -> bool {
+        self.live.http10() != 0
+    }
+
+    pub(crate) fn environ_template(&self, listener: u8) -> Option<&EnvironTemplate> {
+        self.environs[usize::from(self.is_http10())].get(usize::from(listener))
+    }
+}
+
+/// The version of a response's status line.
+pub(crate) fn protocol(http10: bool) -> &'static [u8] {
+    if http10 { b"HTTP/1.0" } else { b"HTTP/1.1" }
 }
 
 /// How far the server is on its way to the end.

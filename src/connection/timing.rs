@@ -38,7 +38,7 @@ pub(super) struct Timing {
 impl Timing {
     /// A request's head is complete: its body and its answer have a pace of their own.
     pub(super) fn begin_request(&mut self, settings: &Settings) {
-        if settings.min_body_rate | settings.min_write_rate != 0 {
+        if settings.live.min_body_rate() | settings.live.min_write_rate() != 0 {
             self.paces = Some(Box::default());
         }
     }
@@ -133,8 +133,8 @@ impl Awaited {
     /// The least bytes a second, and the milliseconds without progress.
     fn bounds(self, settings: &Settings) -> (u64, u64) {
         match self {
-            Self::Body => (settings.min_body_rate, settings.body_timeout),
-            Self::Room => (settings.min_write_rate, settings.write_timeout),
+            Self::Body => (settings.live.min_body_rate(), settings.live.body_timeout()),
+            Self::Room => (settings.live.min_write_rate(), settings.live.write_timeout()),
         }
     }
 }
@@ -216,12 +216,12 @@ impl HTTPConnection {
         let settings = &services.settings;
         let timeout = match waits {
             WaitsFor::Nothing => 0,
-            WaitsFor::Handshake => settings.handshake_timeout,
-            WaitsFor::FirstByte | WaitsFor::Head => settings.header_timeout,
-            WaitsFor::NextRequest => settings.keep_alive_timeout,
-            WaitsFor::Body => settings.body_timeout,
-            WaitsFor::Room => settings.write_timeout,
-            WaitsFor::Worker => settings.accepted_queue_timeout,
+            WaitsFor::Handshake => settings.live.handshake_timeout(),
+            WaitsFor::FirstByte | WaitsFor::Head => settings.live.header_timeout(),
+            WaitsFor::NextRequest => settings.live.keep_alive_timeout(),
+            WaitsFor::Body => settings.live.body_timeout(),
+            WaitsFor::Room => settings.live.write_timeout(),
+            WaitsFor::Worker => settings.live.accepted_queue_timeout(),
             WaitsFor::Goodbye => LINGER,
         };
         // The head of a new connection counts from its first moment.

@@ -58,7 +58,7 @@ impl HTTPConnection {
     /// A read that must not wait found nothing.
     pub(super) fn nothing_to_read(&mut self, services: &Services) -> RequestError {
         if services.settings.pull {
-            let timeout = services.settings.body_timeout;
+            let timeout = services.settings.live.body_timeout();
             let watch = self.watch_mut();
             if !std::mem::replace(&mut watch.readable, true) && timeout > 0 {
                 watch.read_by = clock::monotonic_ms() + timeout;
@@ -105,8 +105,8 @@ impl HTTPConnection {
         let Some(watch) = &mut self.watch else { return };
         self.muted = false;
         match kept {
-            true if watch.write_by == 0 && services.settings.write_timeout > 0 => {
-                watch.write_by = now + services.settings.write_timeout;
+            true if watch.write_by == 0 && services.settings.live.write_timeout() > 0 => {
+                watch.write_by = now + services.settings.live.write_timeout();
             }
             true => {}
             false => watch.write_by = 0,

@@ -75,6 +75,14 @@ impl Listener {
         }
     }
 
+    /// Sets TCP_NODELAY, which accepted sockets inherit; a UNIX socket has none.
+    pub(super) fn set_nodelay(&self, on: bool) -> io::Result<()> {
+        match &self.lock().socket {
+            Some(socket) => socket.set_nodelay(on),
+            None => Ok(()),
+        }
+    }
+
     /// Takes in what waits. The listener is edge-triggered, so it goes on until nothing is left or
     /// its share is used up; then its own token goes to the end of the queue.
     pub(crate) fn accept(&self, engine: &Engine, token: Token, now: u64) {
@@ -172,7 +180,7 @@ impl State {
             let text = format!("accept: {error}: the oldest idle connection is closed");
             self.complaints.push((LogCode::Accept, text));
         }
-        let closed = engine.close_oldest_idle();
+        let closed = engine.close_oldest_idle(now);
         if !closed && self.spare.take().is_some() {
             let _closed_at_once = socket::accept(listener);
         }

@@ -239,8 +239,8 @@ impl Engine {
                     exchange.compact();
                 }
             }
-            if settings.detached_timeout > 0 && connection.own_deadline().is_none() {
-                let when = clock::monotonic_ms() + settings.detached_timeout;
+            if settings.live.detached_timeout() > 0 && connection.own_deadline().is_none() {
+                let when = clock::monotonic_ms() + settings.live.detached_timeout();
                 connection.set_own_deadline(&self.services, id, Some(when));
             }
             Ok(())

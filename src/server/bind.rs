@@ -73,7 +73,7 @@ fn listen_on(address: SocketAddr, options: &Options) -> io::Result<(OwnedFd, Soc
     if options.flag("reuse_port") {
         socket.set_reuse_port(true)?;
     }
-    // Accepted sockets inherit it, so that it costs no call for each.
+    // Accepted sockets inherit it.
     socket.set_tcp_nodelay(options.flag("nodelay"))?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;

@@ -102,8 +102,32 @@ impl OptionKind {
     }
 }
 
-/// Options that may be changed while the server runs.
-pub(super) const WHILE_RUNNING: &[&str] = &["shutdown_timeout", "statistics"];
+/// Options that may be changed while the server runs: a time-out counts from the next wait on, a
+/// limit from the next head.
+pub(super) const WHILE_RUNNING: &[&str] = &[
+    "accepted_queue_timeout",
+    "body_timeout",
+    "detached_timeout",
+    "handshake_timeout",
+    "header_timeout",
+    "keep_alive_timeout",
+    "max_connections",
+    "max_request_body_size",
+    "max_request_field_name_size",
+    "max_request_field_size",
+    "max_request_header_fields",
+    "max_request_header_size",
+    "max_request_line_size",
+    "max_requests_per_connection",
+    "min_body_rate",
+    "min_write_rate",
+    "nodelay",
+    "protocol",
+    "shutdown_timeout",
+    "statistics",
+    "timeout",
+    "write_timeout",
+];
 
 /// What is told of a secret that was set.
 const HIDDEN: &str = "********";
@@ -158,7 +182,11 @@ options! {
     "shutdown_timeout" OptionKind::Seconds(0.0, DAY), "5",
         "What a stop leaves to the requests in work.";
     "max_connections" OptionKind::Number(0, i64::MAX), "0",
-        "Connections that may be open at a time; one more gets 503; 0: any number.";
+        "Connections that may be open at a time; for one more the client that has been idle longest goes, and if none is idle it gets 503; 0: any number.";
+    "max_connections_per_ip" OptionKind::Number(0, i64::MAX), "0",
+        "Connections that may be open at a time from one IP address (IPv6: from one network of 64 bits); one more gets 503; 0: any number.";
+    "max_requests_per_connection" OptionKind::Number(0, i64::MAX), "0",
+        "Requests on one connection, whose last answer says Connection: close; 0: any number.";
     "accepted_queue_size" OptionKind::Number(-1, i64::MAX), "-1",
         "Complete requests that may wait for a worker; -1: any number, 0: none, 503 at once.";
     "accepted_queue_timeout" OptionKind::Seconds(0.0, DAY), "10",

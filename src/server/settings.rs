@@ -7,13 +7,13 @@ use std::thread::available_parallelism;
 
 use super::address::Address;
 use super::options::Options;
+use crate::connection::live::{Live, Values};
 use crate::connection::peercreds::PeerCreds;
 use crate::connection::services::Settings;
 use crate::engine::{Engine, Tuning};
 use crate::error::{Error, ErrorKind};
 use crate::error_log::LogLevel;
 use crate::gateway::environ::{EnvironTemplate, ServerInfo};
-use crate::request::head::HeadPolicy;
 use crate::ssl::SSLAdapter;
 
 /// More than so many pollers did not help on any machine.
@@ -27,28 +27,11 @@ pub(super) fn settings(
     pull: bool,
     ssl: Option<Arc<dyn SSLAdapter>>,
 ) -> Settings {
-    let http10 = options.text("protocol") == "HTTP/1.0";
     Settings {
-        policy: HeadPolicy {
-            max_header_bytes: options.number("max_request_header_size") as usize,
-            max_fields: options.number("max_request_header_fields") as usize,
-            max_request_line: options.number("max_request_line_size") as usize,
-            max_field_bytes: options.number("max_request_field_size") as usize,
-            max_field_name: options.number("max_request_field_name_size") as usize,
-            max_body: options.number("max_request_body_size") as u64,
-            proxy_mode: options.flag("proxy_mode"),
-            keep_underscore_headers: options.flag("underscore_headers"),
-            http10,
-        },
-        protocol: if http10 { b"HTTP/1.0" } else { b"HTTP/1.1" },
+        live: Live::new(&live(options)),
+        proxy_mode: options.flag("proxy_mode"),
+        keep_underscore_headers: options.flag("underscore_headers"),
         server_header: options.text("server_header").into_bytes(),
-        header_timeout: options.milliseconds("header_timeout"),
-        keep_alive_timeout: options.milliseconds("keep_alive_timeout"),
-        body_timeout: options.milliseconds("body_timeout"),
-        write_timeout: options.milliseconds("write_timeout"),
-        min_body_rate: options.number("min_body_rate") as u64,
-        min_write_rate: options.number("min_write_rate") as u64,
-        accepted_queue_timeout: options.milliseconds("accepted_queue_timeout"),
         // What is not read ahead is there to be read, or refused.
         preread: if options.flag("deliver_at_head") {
             0
@@ -57,12 +40,36 @@ pub(super) fn settings(
         },
         log_level: LogLevel::named(&options.text("log_level")),
         log_events: pull && options.flag("log_events"),
-        handshake_timeout: options.milliseconds("handshake_timeout"),
-        environs: environs(options, bound, ssl.is_some()),
+        environs: [b"HTTP/1.1", b"HTTP/1.0"]
+            .map(|protocol| environs(options, protocol, bound, ssl.is_some())),
         ssl,
         peercreds: peercreds(options),
         pull,
+    }
+}
+
+/// The values of the options that may be set while the server runs.
+pub(super) fn live(options: &Options) -> Values {
+    let size = |name| options.number(name) as u64;
+    Values {
+        header_timeout: options.milliseconds("header_timeout"),
+        keep_alive_timeout: options.milliseconds("keep_alive_timeout"),
+        body_timeout: options.milliseconds("body_timeout"),
+        write_timeout: options.milliseconds("write_timeout"),
+        handshake_timeout: options.milliseconds("handshake_timeout"),
+        accepted_queue_timeout: options.milliseconds("accepted_queue_timeout"),
         detached_timeout: options.milliseconds("detached_timeout"),
+        min_body_rate: size("min_body_rate"),
+        min_write_rate: size("min_write_rate"),
+        max_header_bytes: size("max_request_header_size"),
+        max_fields: size("max_request_header_fields"),
+        max_request_line: size("max_request_line_size"),
+        max_field_bytes: size("max_request_field_size"),
+        max_field_name: size("max_request_field_name_size"),
+        max_body: size("max_request_body_size"),
+        max_connections: size("max_connections"),
+        max_requests_per_connection: size("max_requests_per_connection"),
+        http10: u64::from(options.text("protocol") == "HTTP/1.0"),
     }
 }
 
@@ -82,10 +89,7 @@ pub(super) fn tuning(options: &Options) -> Tuning {
         max_threads: if max == 0 { MOST_THREADS } else { max.max(threads) },
         max_threads_for_load: max.max(threads),
         idle_thread_timeout: options.milliseconds("idle_thread_timeout"),
-        max_connections: match options.number("max_connections") {
-            0 => usize::MAX,
-            most => most as usize,
-        },
+        max_connections_per_ip: options.number("max_connections_per_ip") as usize,
         accepted_queue_size: options.number("accepted_queue_size"),
         max_in_flight: options.number("max_in_flight") as usize,
         max_buffered: options.number("max_buffered") as usize,
@@ -107,6 +111,16 @@ pub(super) fn set_shutdown_timeout(engine: &Engine, options: &Options) {
     engine.shutdown_timeout.store(timeout, Ordering::SeqCst);
 }
 
+/// Takes over what may change while the server runs; `name` is what has changed.
+pub(super) fn set_live(engine: &Engine, name: &str, options: &Options) -> Result<(), Error> {
+    engine.services.settings.live.set(&live(options));
+    if name == "nodelay" {
+        let set = engine.set_nodelay(options.flag("nodelay"));
+        set.map_err(|error| Error::new(ErrorKind::System, format!("option nodelay: {error}")))?;
+    }
+    Ok(())
+}
+
 fn peercreds(options: &Options) -> PeerCreds {
     match (options.flag("peercreds_enabled"), options.flag("peercreds_resolve_enabled")) {
         (_, true) => PeerCreds::Names,
@@ -116,7 +130,12 @@ fn peercreds(options: &Options) -> PeerCreds {
 }
 
 /// One for each listener.
-fn environs(options: &Options, bound: &[Address], tls: bool) -> Vec<EnvironTemplate> {
+fn environs(
+    options: &Options,
+    protocol: &[u8],
+    bound: &[Address],
+    tls: bool,
+) -> Vec<EnvironTemplate> {
     let or = |value: String, other: &dyn Fn() -> String| {
         if value.is_empty() { other() } else { value }
     };
@@ -125,7 +144,7 @@ fn environs(options: &Options, bound: &[Address], tls: bool) -> Vec<EnvironTempl
     let server_name = or(options.text("server_name"), &crate::sys::host_name);
     let template = |address: &Address| {
         EnvironTemplate::new(&ServerInfo {
-            protocol: options.text("protocol").as_bytes(),
+            protocol,
             server_name: server_name.as_bytes(),
             server_port: address.port().as_bytes(),
             software: software.as_bytes(),

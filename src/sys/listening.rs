@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use socket2::SockRef;
+
 /// Closed when it is dropped; a path of its own is removed before that.
 pub(crate) struct ListeningSocket {
     // Fields are dropped in this order: as long as the socket is open, the kernel keeps its inode
@@ -18,6 +20,16 @@ pub(crate) struct ListeningSocket {
 impl ListeningSocket {
     pub(crate) fn new(socket: OwnedFd, path: Option<SocketPath>) -> Self {
         Self { path, socket }
+    }
+
+    /// Sets TCP_NODELAY, which accepted sockets inherit, so that it costs no call for each. A UNIX
+    /// socket is left as it is.
+    pub(crate) fn set_nodelay(&self, on: bool) -> io::Result<()> {
+        let socket = SockRef::from(&self.socket);
+        match socket.local_addr()?.as_socket() {
+            Some(_) => socket.set_tcp_nodelay(on),
+            None => Ok(()),
+        }
     }
 
     /// Closes it. The error says that its path stays behind.

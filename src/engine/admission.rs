@@ -1,0 +1,81 @@
+//! Taking a connection in, if there is room for it.
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
+
+use super::accept::Complaint;
+use super::{Engine, TurnEnd};
+use crate::connection::INTEREST;
+use crate::error_log::LogCode;
+
+/// So many connections beyond `max_connections` are open for being told so.
+const REFUSED_AT_A_TIME: usize = 128;
+/// The same for the connections of one address beyond `max_connections_per_ip`.
+const REFUSED_OF_ONE: usize = 8;
+
+impl Engine {
+    /// Takes in a connection that was accepted by the listener with this index.
+    pub(super) fn admit(
+        &self,
+        socket: OwnedFd,
+        remote: Option<SocketAddr>,
+        listener: u8,
+        now: u64,
+    ) -> Result<(), Complaint> {
+        self.services.statistics.accepted();
+        let Some(crowded) = self.is_crowded(now) else {
+            // It is closed without a word: a flood is not answered one by one.
+            return Ok(());
+        };
+        let Some(mut own) = self.slots.open() else {
+            let text = "no more than two million connections at a time";
+            return Err((LogCode::Connection, text.into()));
+        };
+        let token = own.token();
+        let Some(slot) = self.slots.get(token.slot) else { return Ok(()) };
+        slot.word.end_request(&own, slot.serial.load(Ordering::Relaxed));
+        let connection = slot.connection.get(&mut own);
+        let fd = socket.as_raw_fd();
+        connection.open(socket, remote, listener, token);
+        let too_many = connection.counted().map_or(0, |remote| self.per_address.enter(remote));
+        if too_many > REFUSED_OF_ONE {
+            self.close(own);
+            return Ok(());
+        }
+        if self.services.listeners.is_some() {
+            connection.open_account();
+        }
+        if let Err(error) = self.services.epoll.add(fd, INTEREST, token.pack()) {
+            self.close(own);
+            let text = format!("epoll_ctl: {error}: a connection is refused");
+            return Err((LogCode::Connection, text));
+        }
+        if self.services.settings.ssl.is_some() {
+            connection.begin_handshake();
+        }
+        if crowded || too_many > 0 {
+            connection.turn_away(&self.services);
+        }
+        if let TurnEnd::Request(own) = self.run_turn(own, &mut None, now) {
+            // Not before the first event: nothing has been read.
+            self.requeue(own, &mut None);
+        }
+        Ok(())
+    }
+
+    /// Whether one more connection is one too many, which it is told; `None`: it is not even told.
+    /// Whoever has been idle longest makes room first.
+    fn is_crowded(&self, now: u64) -> Option<bool> {
+        let most = match self.services.settings.live.max_connections() as usize {
+            0 => return Some(false),
+            most => most,
+        };
+        let beyond = (self.slots.open_count() + 1).saturating_sub(most);
+        if beyond == 0 || (beyond <= REFUSED_AT_A_TIME && self.close_oldest_idle(now)) {
+            return Some(false);
+        }
+        (beyond <= REFUSED_AT_A_TIME).then_some(true)
+    }
+}
