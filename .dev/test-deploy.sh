@@ -4,6 +4,7 @@
 deploy_needs() {
     need_command python3 python3
     need_command openssl openssl
+    need_command curl curl
     # Of systemd only the commands: what verifies units and what hands sockets over.
     need_command systemd-socket-activate systemd
     need_daemon nginx nginx libpcre2-8-0 libssl3 zlib1g libcrypt1

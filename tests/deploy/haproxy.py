@@ -4,7 +4,6 @@ import contextlib
 import functools
 import signal
 import socket
-import subprocess
 import types
 
 import programs
@@ -18,7 +17,7 @@ def front(tools, one, two=None, **replaced):
     """HAProxy before servers on ports or paths of this machine. It has the ports for clients, the
     certificate, and `tell` for the administrator."""
     with programs.folder() as folder:
-        certificate = _certificate(folder)
+        certificate = programs.certificate(folder)
         for _ in range(5):
             port, secure = free_port(), free_port()
             text = recipe("haproxy.cfg", {
@@ -44,18 +43,6 @@ def front(tools, one, two=None, **replaced):
 
 def _where(address):
     return f"127.0.0.1:{address}" if isinstance(address, int) else f"unix@{address}"
-
-
-def _certificate(folder):
-    """A certificate with its key behind it."""
-    both = folder / "app.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-         "-keyout", folder / "key", "-out", folder / "certificate"],
-        check=True, capture_output=True)
-    both.write_bytes((folder / "certificate").read_bytes() + (folder / "key").read_bytes())
-    return both
 
 
 def _listens(port):

@@ -54,6 +54,18 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def certificate(folder):
+    """A file with a certificate for localhost and its key behind it."""
+    both = folder / "app.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", folder / "key", "-out", folder / "certificate"],
+        check=True, capture_output=True)
+    both.write_bytes((folder / "certificate").read_bytes() + (folder / "key").read_bytes())
+    return both
+
+
 class Program:
     """A process with its output in a file."""
 

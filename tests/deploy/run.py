@@ -11,13 +11,15 @@ import sys
 import time
 import traceback
 
+import document
 import haproxy
 import kubernetes
 import nginx
 import systemd
 from programs import Failure
 
-PARTS = {"nginx": nginx, "haproxy": haproxy, "systemd": systemd, "kubernetes": kubernetes}
+PARTS = {"nginx": nginx, "haproxy": haproxy, "systemd": systemd, "kubernetes": kubernetes,
+         "document": document}
 
 
 def main():
