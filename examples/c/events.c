@@ -21,7 +21,7 @@ enum { LONGEST = 1000, SILENCE = 15 /* seconds; then a comment keeps proxies fro
 /* Two hold it: the list, and the library as long as it may call `has_left`. */
 typedef struct listener {
     wsgi_request request;
-    int holders, left;
+    int holders, left, greeted; /* greeted: its head is out; the publisher's alone */
     struct listener *next;
 } listener;
 
@@ -50,6 +50,16 @@ static void has_left(void *one, wsgi_request request) {
     pthread_mutex_unlock(&lock);
 }
 
+/* Sends the text; without one a new listener gets its head, so that the browser knows that it is
+ * connected, and that it will hear everything from now on. Nobody else calls for the request, so
+ * nothing here is WSGI_BUSY. */
+static wsgi_status send_to(listener *one, const char *text) {
+    int is_new = !one->greeted;
+    one->greeted = 1;
+    if (*text) return wsgi_write(server, one->request, text, strlen(text), 0);
+    return is_new ? wsgi_flush(server, one->request, 0) : WSGI_OK;
+}
+
 /* Sends the text to all, and forgets who has left. Only the publisher has the list, so nothing is
  * locked while the library is called. One that does not read makes it wait, at most the option
  * write_timeout; then its write fails and it is forgotten too. */
@@ -59,7 +69,7 @@ static void publish(listener **list, const char *text) {
         pthread_mutex_lock(&lock);
         int left = one->left;
         pthread_mutex_unlock(&lock);
-        if (left || (*text && wsgi_write(server, one->request, text, strlen(text), 0) < 0)) {
+        if (left || send_to(one, text) < 0) {
             *list = one->next;
             wsgi_abort(server, one->request); /* WSGI_GONE if it has ended already */
             let_go(one);
@@ -135,9 +145,6 @@ static int32_t listen_to_events(wsgi_request request) {
     has_changed = 1;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
-    /* The head goes out now, so that the browser knows that it is connected, and not before it will
-     * hear everything. WSGI_BUSY: the publisher is sending it just now, with an event. */
-    wsgi_flush(server, request, 0);
     return WSGI_DETACHED;
 }
 

@@ -102,8 +102,11 @@ class Raw:
             self.data += more
 
     def _receive(self):
-        more = self.socket.recv(65536)
-        check(more, "the connection ended behind", self.data)
+        try:
+            more = self.socket.recv(65536)
+        except TimeoutError:
+            more = None
+        check(more, "nothing more came" if more is None else "the connection ended", "behind", self.data)
         self.data += more
 
 

@@ -35,6 +35,13 @@ def main():
         print("  and the others go on")
         assert request(port, "POST", "/say", "four\r\ndata: five")[0] == 204
         listeners[0].expect("data: four\n\n")
+        print("  who has got the head hears what is said from then on")
+        for number in range(300):
+            newcomer = Listener(port)
+            assert request(port, "POST", "/say", str(number))[0] == 204
+            for listener in (newcomer, listeners[0]):
+                listener.expect(f"data: {number}\n\n")
+            newcomer.socket.close()
         print("  the page, and what is not there")
         assert b"EventSource" in request(port, "GET", "/")[1]
         assert request(port, "GET", "/say")[0] == 404
