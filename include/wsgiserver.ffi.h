@@ -404,6 +404,17 @@ enum { WSGI_STREAM_WRITE = 1 };
 // Both.
 enum { WSGI_STREAM_BOTH = 2 };
 
+// For wsgi_server_histogram: how long requests were here before the application was called; 0 for
+// those that were called at once. One for each call.
+enum { WSGI_QUEUE_WAIT = 0 };
+
+// For wsgi_server_histogram: how long the application's calls took. One for each call.
+enum { WSGI_APPLICATION = 1 };
+
+// For wsgi_server_histogram: how long complete answers were here before the system had taken their
+// last byte, or the connection ended; 0 for those that it took at once. One for each answer.
+enum { WSGI_WRITE = 2 };
+
 // An error with its text. Opaque.
 typedef struct wsgi_error wsgi_error;
 
@@ -762,6 +773,28 @@ typedef struct wsgi_worker_stats {
     // Bytes written per second of work time.
     double write_throughput;
 } wsgi_worker_stats;
+
+// What wsgi_server_histogram tells. Times are in seconds; the quantiles are as exact as the
+// buckets, which divide each power of ten into 18.
+typedef struct wsgi_histogram {
+    // Set by the caller: the size of this struct.
+    size_t struct_size;
+    // How many times it happened.
+    uint64_t count;
+    // How long it took, all times together.
+    double sum;
+    // The time that half of them did not exceed.
+    double p50;
+    // The time that nine of ten did not exceed.
+    double p90;
+    // The time that 99 of 100 did not exceed.
+    double p99;
+    // The time that 999 of 1000 did not exceed.
+    double p999;
+    // How many times are in each bucket: longer than the bound of the one before, and not longer
+    // than wsgi_histogram_bound says of this one.
+    uint64_t buckets[146];
+} wsgi_histogram;
 
 // Done.
 enum { WSGI_OK = 0 };
@@ -1613,6 +1646,17 @@ wsgi_status wsgi_server_worker_stats(const struct wsgi_server *server,
                                      size_t index,
                                      struct wsgi_worker_stats *stats);
 
+// Tells how long something took: which is WSGI_QUEUE_WAIT, WSGI_APPLICATION or WSGI_WRITE. Counted as
+// for wsgi_server_stats. histogram->struct_size is to be set before. From any thread. Errors:
+// WSGI_E_NULL, WSGI_E_STATE (the struct is too small), WSGI_GONE (there is no such histogram).
+wsgi_status wsgi_server_histogram(const struct wsgi_server *server,
+                                  int32_t which,
+                                  struct wsgi_histogram *histogram);
+
+// The bound of a histogram's bucket in seconds; infinity for the last one, and beyond it. Any
+// thread, no errors.
+double wsgi_histogram_bound(size_t bucket);
+
 // Counts from zero on, the run time too. From any thread. Errors: WSGI_E_NULL.
 wsgi_status wsgi_server_clear_stats(const struct wsgi_server *server);
 
@@ -1624,6 +1668,23 @@ wsgi_status wsgi_server_stats_text(const struct wsgi_server *server,
                                    char *buffer,
                                    size_t capacity,
                                    size_t *length);
+
+// Writes the statistics as a JSON object. Its members have the names of wsgi_stats' fields, and
+// bind_addr. queue_wait, application and write are histograms: count, sum, p50, p90, p99, p999, and
+// buckets, pairs of a bound (null: any time) and how many times lay between the one before and it;
+// only those that are not 0. workers has what wsgi_server_worker_stats tells of each. Times are in
+// seconds. The rest as for wsgi_server_stats_text.
+wsgi_status wsgi_server_stats_json(const struct wsgi_server *server,
+                                   char *buffer,
+                                   size_t capacity,
+                                   size_t *length);
+
+// Writes the statistics in the text format of Prometheus, to be sent as text/plain; version=0.0.4.
+// The rest as for wsgi_server_stats_text.
+wsgi_status wsgi_server_stats_prometheus(const struct wsgi_server *server,
+                                         char *buffer,
+                                         size_t capacity,
+                                         size_t *length);
 
 // Decodes %XX, and + to a space if plus is not 0 (queries and forms), from text to buffer: the
 // length, which is at most that of the text, or a negative status. The buffer may be the text

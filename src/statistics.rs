@@ -1,14 +1,17 @@
 //! Statistics: the seed's `server.stats`, by the seed's names.
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::time::Duration;
 
 pub(crate) mod counters;
 mod histogram;
+mod json;
 pub(crate) mod latencies;
+mod prometheus;
+mod text;
 
 use counters::Tally;
+pub(crate) use histogram::BUCKETS as HISTOGRAM_BUCKETS;
 pub use histogram::Histogram;
 
 /// The seed divided by this where there was no work time.
@@ -85,6 +88,28 @@ pub struct WorkerStats {
 }
 
 impl Stats {
+    /// The statistics as a JSON object: the fields of this struct by their names, times in seconds.
+    /// Of a histogram `count`, `sum`, four quantiles, and of the buckets those that are not empty:
+    /// pairs of a bound, `null` for the last, and how many are in it.
+    pub fn to_json(&self) -> String {
+        json::of(self)
+    }
+
+    /// The statistics in the text format of Prometheus, version 0.0.4. The names begin with
+    /// `wsgiserver_`; of the histograms' bounds there are three for each power of ten.
+    pub fn to_prometheus(&self) -> String {
+        prometheus::of(self)
+    }
+
+    /// Of each time that is measured its name, what it is, and the histogram.
+    fn histograms(&self) -> [(&'static str, &'static str, &Histogram); 3] {
+        [
+            ("queue_wait", "Time that requests were here before the call.", &self.queue_wait),
+            ("application", "Time that calls of the application took.", &self.application),
+            ("write", "Time that complete answers waited for their clients.", &self.write),
+        ]
+    }
+
     /// Connections taken in per second of run time.
     pub fn accepts_per_second(&self) -> f64 {
         per_second(self.accepts, self.run_time)
@@ -125,52 +150,4 @@ impl WorkerStats {
 
 fn per_second(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(NO_TIME)
-}
-
-/// One line for each figure, `Name: value`, with the seed's names; behind them what the seed did not
-/// have, and the workers' figures with their names in front. As in the seed, what is counted is -1
-/// while statistics are off.
-impl fmt::Display for Stats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counted = |value: String| if self.enabled { value } else { "-1".into() };
-        writeln!(f, "Enabled: {}", u8::from(self.enabled))?;
-        writeln!(f, "Bind Address: {}", self.bind_addr)?;
-        writeln!(f, "Run time: {}", counted(seconds(self.run_time)))?;
-        writeln!(f, "Accepts: {}", self.accepts)?;
-        writeln!(f, "Accepts/sec: {:.3}", self.accepts_per_second())?;
-        writeln!(f, "Queue: {}", self.queue)?;
-        writeln!(f, "Threads: {}", self.threads)?;
-        writeln!(f, "Threads Idle: {}", self.threads_idle)?;
-        writeln!(f, "Socket Errors: {}", self.socket_errors)?;
-        writeln!(f, "Requests: {}", counted(self.requests.to_string()))?;
-        writeln!(f, "Bytes Read: {}", counted(self.bytes_read.to_string()))?;
-        writeln!(f, "Bytes Written: {}", counted(self.bytes_written.to_string()))?;
-        writeln!(f, "Work Time: {}", counted(seconds(self.work_time)))?;
-        writeln!(f, "Read Throughput: {}", counted(rate(self.read_throughput())))?;
-        writeln!(f, "Write Throughput: {}", counted(rate(self.write_throughput())))?;
-        writeln!(f, "Connections: {}", self.connections)?;
-        writeln!(f, "Requests In Work: {}", self.requests_in_work)?;
-        writeln!(f, "Worker Threads: {}", self.workers.len())?;
-        self.workers.iter().try_for_each(|worker| worker.fmt(f))
-    }
-}
-
-impl fmt::Display for WorkerStats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = format_args!("WSGI Worker {}", self.number);
-        writeln!(f, "{name} Requests: {}", self.requests)?;
-        writeln!(f, "{name} Bytes Read: {}", self.bytes_read)?;
-        writeln!(f, "{name} Bytes Written: {}", self.bytes_written)?;
-        writeln!(f, "{name} Work Time: {}", seconds(self.work_time))?;
-        writeln!(f, "{name} Read Throughput: {}", rate(self.read_throughput()))?;
-        writeln!(f, "{name} Write Throughput: {}", rate(self.write_throughput()))
-    }
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.6}", time.as_secs_f64())
-}
-
-fn rate(rate: f64) -> String {
-    format!("{rate:.3}")
 }

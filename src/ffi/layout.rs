@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use super::handlers::{wsgi_access_record, wsgi_handlers};
 use super::ssl_table::wsgi_ssl_table;
-use super::statistics::{wsgi_stats, wsgi_worker_stats};
+use super::statistics::{wsgi_histogram, wsgi_stats, wsgi_worker_stats};
 use super::types::*;
 
 /// A struct with its fields; one that is left out is an error of the compiler.
@@ -156,6 +156,7 @@ fn layouts() -> String {
             requests_in_work
         }
     );
+    layout!(text, wsgi_histogram { struct_size, count, sum, p50, p90, p99, p999, buckets });
     layout!(
         text,
         wsgi_worker_stats {

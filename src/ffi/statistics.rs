@@ -5,6 +5,9 @@ use std::ffi::c_char;
 use super::guard::{Failure, guard};
 use super::server::{copy_out, here, wsgi_server};
 use super::types::*;
+use crate::statistics::{HISTOGRAM_BUCKETS, Histogram};
+
+const _: () = assert!(HISTOGRAM_BUCKETS == 146, "wsgi_histogram has so many");
 
 /// What wsgi_server_stats tells. Counted is only while the option statistics is on, over all runs
 /// of the server since wsgi_server_clear_stats; the figures from queue on are those of the moment.
@@ -71,6 +74,38 @@ pub struct wsgi_worker_stats {
     pub read_throughput: f64,
     /// Bytes written per second of work time.
     pub write_throughput: f64,
+}
+
+/// For wsgi_server_histogram: how long requests were here before the application was called; 0 for
+/// those that were called at once. One for each call.
+pub const WSGI_QUEUE_WAIT: i32 = 0;
+/// For wsgi_server_histogram: how long the application's calls took. One for each call.
+pub const WSGI_APPLICATION: i32 = 1;
+/// For wsgi_server_histogram: how long complete answers were here before the system had taken their
+/// last byte, or the connection ended; 0 for those that it took at once. One for each answer.
+pub const WSGI_WRITE: i32 = 2;
+
+/// What wsgi_server_histogram tells. Times are in seconds; the quantiles are as exact as the
+/// buckets, which divide each power of ten into 18.
+#[repr(C)]
+pub struct wsgi_histogram {
+    /// Set by the caller: the size of this struct.
+    pub struct_size: usize,
+    /// How many times it happened.
+    pub count: u64,
+    /// How long it took, all times together.
+    pub sum: f64,
+    /// The time that half of them did not exceed.
+    pub p50: f64,
+    /// The time that nine of ten did not exceed.
+    pub p90: f64,
+    /// The time that 99 of 100 did not exceed.
+    pub p99: f64,
+    /// The time that 999 of 1000 did not exceed.
+    pub p999: f64,
+    /// How many times are in each bucket: longer than the bound of the one before, and not longer
+    /// than wsgi_histogram_bound says of this one.
+    pub buckets: [u64; 146],
 }
 
 /// Tells what the server has counted and what it is doing. stats->struct_size is to be set before.
@@ -150,6 +185,57 @@ pub unsafe extern "C" fn wsgi_server_worker_stats(
     })
 }
 
+/// Tells how long something took: which is WSGI_QUEUE_WAIT, WSGI_APPLICATION or WSGI_WRITE. Counted as
+/// for wsgi_server_stats. histogram->struct_size is to be set before. From any thread. Errors:
+/// WSGI_E_NULL, WSGI_E_STATE (the struct is too small), WSGI_GONE (there is no such histogram).
+///
+/// # Safety
+/// histogram is NULL or may be read and written to for the size that it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsgi_server_histogram(
+    server: Option<&wsgi_server>,
+    which: i32,
+    histogram: *mut wsgi_histogram,
+) -> wsgi_status {
+    guard(|| {
+        let server = here(server)?;
+        // SAFETY: NULL or readable by the caller's word.
+        let histogram = unsafe { histogram.as_mut() }.ok_or(Failure::Null("histogram"))?;
+        if histogram.struct_size < size_of::<wsgi_histogram>() {
+            return Err(Failure::Status(WSGI_E_STATE));
+        }
+        let stats = server.http().stats();
+        let told = match which {
+            WSGI_QUEUE_WAIT => stats.queue_wait,
+            WSGI_APPLICATION => stats.application,
+            WSGI_WRITE => stats.write,
+            _ => return Err(Failure::Status(WSGI_GONE)),
+        };
+        let quantile = |part| told.quantile(part).as_secs_f64();
+        let mut buckets = [0; 146];
+        buckets.iter_mut().zip(told.buckets()).for_each(|(place, (_, count))| *place = count);
+        *histogram = wsgi_histogram {
+            struct_size: histogram.struct_size,
+            count: told.count(),
+            sum: told.sum().as_secs_f64(),
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p99: quantile(0.99),
+            p999: quantile(0.999),
+            buckets,
+        };
+        Ok(())
+    })
+}
+
+/// The bound of a histogram's bucket in seconds; infinity for the last one, and beyond it. Any
+/// thread, no errors.
+#[unsafe(no_mangle)]
+pub extern "C" fn wsgi_histogram_bound(bucket: usize) -> f64 {
+    let bound = Histogram::bound(bucket);
+    bound.map_or(f64::INFINITY, |bound| bound.as_secs_f64())
+}
+
 /// Counts from zero on, the run time too. From any thread. Errors: WSGI_E_NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_clear_stats(server: Option<&wsgi_server>) -> wsgi_status {
@@ -175,6 +261,47 @@ pub unsafe extern "C" fn wsgi_server_stats_text(
 ) -> wsgi_status {
     guard(|| {
         let text = here(server)?.http().stats().to_string();
+        // SAFETY: the same as ours.
+        unsafe { copy_out(&text, buffer, capacity, length) }
+    })
+}
+
+/// Writes the statistics as a JSON object. Its members have the names of wsgi_stats' fields, and
+/// bind_addr. queue_wait, application and write are histograms: count, sum, p50, p90, p99, p999, and
+/// buckets, pairs of a bound (null: any time) and how many times lay between the one before and it;
+/// only those that are not 0. workers has what wsgi_server_worker_stats tells of each. Times are in
+/// seconds. The rest as for wsgi_server_stats_text.
+///
+/// # Safety
+/// As for wsgi_server_stats_text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsgi_server_stats_json(
+    server: Option<&wsgi_server>,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> wsgi_status {
+    guard(|| {
+        let text = here(server)?.http().stats().to_json();
+        // SAFETY: the same as ours.
+        unsafe { copy_out(&text, buffer, capacity, length) }
+    })
+}
+
+/// Writes the statistics in the text format of Prometheus, to be sent as text/plain; version=0.0.4.
+/// The rest as for wsgi_server_stats_text.
+///
+/// # Safety
+/// As for wsgi_server_stats_text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsgi_server_stats_prometheus(
+    server: Option<&wsgi_server>,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> wsgi_status {
+    guard(|| {
+        let text = here(server)?.http().stats().to_prometheus();
         // SAFETY: the same as ours.
         unsafe { copy_out(&text, buffer, capacity, length) }
     })

@@ -96,11 +96,15 @@ impl Histogram {
         Duration::ZERO
     }
 
+    /// The bound of the bucket with this index. `None` for the last, and beyond it.
+    pub fn bound(bucket: usize) -> Option<Duration> {
+        bound_of(bucket).map(Duration::from_nanos)
+    }
+
     /// The bounds of the buckets and how many times lay in each: above the bound before, and not
     /// above its own. The last one has no bound.
     pub fn buckets(&self) -> impl ExactSizeIterator<Item = (Option<Duration>, u64)> {
-        let bound = |bucket| bound_of(bucket).map(Duration::from_nanos);
-        self.counts.iter().enumerate().map(move |(bucket, &count)| (bound(bucket), count))
+        self.counts.iter().enumerate().map(|(bucket, &count)| (Self::bound(bucket), count))
     }
 
     pub(super) fn add(&mut self, other: &Self) {

@@ -44,6 +44,7 @@ static void servers(void) {
     wsgi_error *error = NULL;
     wsgi_handlers handlers = {0};
     wsgi_stats stats = {0};
+    wsgi_histogram histogram;
     wsgi_worker_stats worker_stats = {0};
     wsgi_worker *worker = NULL;
     char buffer[64];
@@ -92,6 +93,9 @@ static void servers(void) {
     NULL_GIVES(WSGI_E_NULL, wsgi_server_ready(NULL));
     CHECK_INT(number, 55);
     NULL_GIVES(WSGI_E_NULL, wsgi_server_stats_text(NULL, buffer, sizeof buffer, &length));
+    NULL_GIVES(WSGI_E_NULL, wsgi_server_stats_json(NULL, buffer, sizeof buffer, &length));
+    NULL_GIVES(WSGI_E_NULL, wsgi_server_stats_prometheus(NULL, buffer, sizeof buffer, &length));
+    NULL_GIVES(WSGI_E_NULL, wsgi_server_histogram(NULL, WSGI_WRITE, &histogram));
     NULL_GIVES(WSGI_E_NULL, wsgi_worker_new(NULL, &worker, NULL));
     CHECK_INT(length, 77); /* outputs are written on success only */
     CHECK(worker == NULL);
@@ -129,6 +133,11 @@ static void arguments_of_a_server(void) {
     NULL_GIVES(WSGI_E_NULL, wsgi_server_worker_stats(server, 0, NULL));
     NULL_GIVES(WSGI_E_LENGTH, wsgi_server_stats_text(server, NULL, 0, NULL));
     NULL_GIVES(WSGI_E_NULL, wsgi_server_stats_text(server, NULL, 8, NULL));
+    NULL_GIVES(WSGI_E_LENGTH, wsgi_server_stats_json(server, NULL, 0, NULL));
+    NULL_GIVES(WSGI_E_NULL, wsgi_server_stats_json(server, NULL, 8, NULL));
+    NULL_GIVES(WSGI_E_LENGTH, wsgi_server_stats_prometheus(server, NULL, 0, NULL));
+    NULL_GIVES(WSGI_E_NULL, wsgi_server_stats_prometheus(server, NULL, 8, NULL));
+    NULL_GIVES(WSGI_E_NULL, wsgi_server_histogram(server, WSGI_WRITE, NULL));
     NULL_GIVES(WSGI_E_LENGTH, wsgi_server_bound_addr(site.server, NULL, 0, &length));
     CHECK_INT(length, strlen(site.address));
     NULL_GIVES(WSGI_E_NULL, wsgi_server_bound_addr(site.server, NULL, 8, NULL));

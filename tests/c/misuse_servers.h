@@ -59,6 +59,11 @@ CALL(wsgi_server_get) {
     return (void)state, wsgi_server_get(server, "numthreads", text, sizeof text, NULL);
 }
 CALL(wsgi_server_grow) { return (void)state, wsgi_server_grow(server, 1, NULL); }
+CALL(wsgi_server_histogram) {
+    wsgi_histogram histogram = {0};
+    histogram.struct_size = sizeof histogram;
+    return (void)state, wsgi_server_histogram(server, WSGI_WRITE, &histogram);
+}
 CALL(wsgi_server_idle) {
     size_t count;
     return (void)state, wsgi_server_idle(server, &count);
@@ -104,6 +109,14 @@ CALL(wsgi_server_stats) {
     wsgi_stats stats = {0};
     stats.struct_size = sizeof stats;
     return (void)state, wsgi_server_stats(server, &stats);
+}
+CALL(wsgi_server_stats_json) {
+    char text[8192];
+    return (void)state, wsgi_server_stats_json(server, text, sizeof text, NULL);
+}
+CALL(wsgi_server_stats_prometheus) {
+    char text[16384];
+    return (void)state, wsgi_server_stats_prometheus(server, text, sizeof text, NULL);
 }
 CALL(wsgi_server_stats_text) {
     char text[4096];
@@ -154,6 +167,7 @@ static const struct server_row {
     ROW(wsgi_server_free,             OK,    OK,      OK,     OK,     BUSY),
     ROW(wsgi_server_get,              OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_grow,             STATE, OK,      OK,     STATE,  OK),
+    ROW(wsgi_server_histogram,        OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_idle,             OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_listen,           OK,    STATE,   STATE,  OK,     STATE),
     ROW(wsgi_server_listen_fd,        OK,    STATE,   STATE,  OK,     STATE),
@@ -168,6 +182,8 @@ static const struct server_row {
     ROW(wsgi_server_start,            OK,    STATE,   STATE,  OK,     STATE),
     ROW(wsgi_server_start_background, OK,    STATE,   STATE,  OK,     STATE),
     ROW(wsgi_server_stats,            OK,    OK,      OK,     OK,     OK),
+    ROW(wsgi_server_stats_json,       OK,    OK,      OK,     OK,     OK),
+    ROW(wsgi_server_stats_prometheus, OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_stats_text,       OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_stop,             OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_threads,          OK,    OK,      OK,     OK,     OK),

@@ -2,6 +2,8 @@
 #include "client.h"
 #include "host.h"
 
+#include <math.h>
+
 enum { REQUESTS = 10, BODY = 100000 };
 
 static char body[BODY + 1];
@@ -74,7 +76,23 @@ static void the_figures_are_those_of_the_clients(void) {
     CHECK_INT(calls, REQUESTS - REQUESTS / COUNT(requests)); /* one of five was none of theirs */
     CHECK_INT(wsgi_server_worker_stats(server, 2, &worker), WSGI_GONE);
 
+    wsgi_histogram histogram = {0};
+    histogram.struct_size = sizeof histogram;
+    for (int32_t which = WSGI_QUEUE_WAIT; which <= WSGI_WRITE; which++) {
+        uint64_t counted = 0;
+        CHECK_INT(wsgi_server_histogram(server, which, &histogram), WSGI_OK);
+        for (size_t i = 0; i < COUNT(histogram.buckets); i++) counted += histogram.buckets[i];
+        CHECK_INT(histogram.count, calls);
+        CHECK_INT(counted, calls);
+        CHECK(histogram.p50 <= histogram.p90 && histogram.p99 <= histogram.p999);
+        if (which == WSGI_APPLICATION) {
+            CHECK(histogram.p50 > 0 && fabs(histogram.sum - stats.work_time) < 1e-9);
+        }
+    }
+
     CHECK_INT(wsgi_server_clear_stats(server), WSGI_OK);
+    CHECK_INT(wsgi_server_histogram(server, WSGI_APPLICATION, &histogram), WSGI_OK);
+    CHECK(histogram.count == 0 && histogram.sum == 0 && histogram.p999 == 0);
     stats = stats_of(server);
     CHECK_INT(stats.accepts + stats.requests + stats.bytes_read + stats.bytes_written, 0);
     set(server, "statistics", "0");
@@ -100,13 +118,33 @@ static void the_text_has_the_seeds_names(void) {
     CHECK_INT(wsgi_server_stats_text(host.server, text, sizeof text, NULL), WSGI_OK);
     CHECK_CONTAINS(text, "\nRequests: 0\n");
     CHECK_CONTAINS(text, "\nWSGI Worker 1 Bytes Read: 0\n");
+    char more[16384] = "";
+    CHECK_INT(wsgi_server_stats_json(host.server, more, sizeof more, &length), WSGI_OK);
+    CHECK_INT(length, strlen(more));
+    CHECK_CONTAINS(more, "{\"enabled\":true,\"bind_addr\":\"");
+    CHECK_CONTAINS(more, "\"queue_wait\":{\"count\":0,");
+    CHECK_INT(wsgi_server_stats_prometheus(host.server, more, sizeof more, &length), WSGI_OK);
+    CHECK_INT(length, strlen(more));
+    CHECK_CONTAINS(more, "\nwsgiserver_threads 1\n");
+    CHECK_CONTAINS(more, "\nwsgiserver_write_seconds_bucket{le=\"+Inf\"} 0\n");
     CHECK_INT(wsgi_server_stats_text(host.server, small, sizeof small, &again), WSGI_E_LENGTH);
     CHECK(again > sizeof small);
     CHECK_STR(small, "as it was");
     end_host(&host);
 }
 
+static void the_buckets_have_bounds(void) {
+    const size_t last = COUNT(((wsgi_histogram *)NULL)->buckets) - 1;
+    CHECK(wsgi_histogram_bound(0) == 1e-6 && wsgi_histogram_bound(1) == 1.5e-6);
+    CHECK(wsgi_histogram_bound(last - 1) == 100.0);
+    CHECK(isinf(wsgi_histogram_bound(last)) && isinf(wsgi_histogram_bound(SIZE_MAX)));
+    for (size_t i = 1; i <= last; i++) {
+        CHECK(wsgi_histogram_bound(i) > wsgi_histogram_bound(i - 1));
+    }
+}
+
 static void what_is_not_possible_has_a_status(void) {
+    wsgi_histogram histogram = {0};
     wsgi_stats stats = {0};
     wsgi_worker_stats worker = {0};
     wsgi_server *server = new_server(app, NULL);
@@ -120,6 +158,11 @@ static void what_is_not_possible_has_a_status(void) {
     CHECK_INT(wsgi_server_clear_stats(NULL), WSGI_E_NULL);
     CHECK_INT(wsgi_server_clear_stats(server), WSGI_OK);
     CHECK_INT(wsgi_server_stats_text(NULL, NULL, 0, NULL), WSGI_E_NULL);
+    CHECK_INT(wsgi_server_histogram(server, WSGI_WRITE, &histogram), WSGI_E_STATE);
+    histogram.struct_size = sizeof histogram;
+    CHECK_INT(wsgi_server_histogram(server, WSGI_WRITE, &histogram), WSGI_OK);
+    CHECK_INT(wsgi_server_histogram(server, WSGI_WRITE + 1, &histogram), WSGI_GONE);
+    CHECK_INT(wsgi_server_histogram(server, -1, &histogram), WSGI_GONE);
     CHECK_INT(stats_of(server).threads, 0);
     CHECK_INT(wsgi_server_free(server), WSGI_OK);
 }
@@ -127,6 +170,7 @@ static void what_is_not_possible_has_a_status(void) {
 int main(void) {
     static const test tests[] = {
         {"the figures are those of the clients", the_figures_are_those_of_the_clients},
+        {"the buckets have bounds", the_buckets_have_bounds},
         {"the text has the seed's names", the_text_has_the_seeds_names},
         {"what is not possible has a status", what_is_not_possible_has_a_status},
     };

@@ -309,6 +309,9 @@ void looking_in() {
     CHECK(server.worker_stats(0).has_value());
     CHECK(!server.worker_stats(1000).has_value());
     CHECK(contains(server.stats_text(), "Bytes Read: "));
+    CHECK(contains(server.stats_json(), "\"bytes_read\":"));
+    CHECK(contains(server.stats_prometheus(), "\nwsgiserver_read_bytes_total "));
+    CHECK(server.histogram(WSGI_APPLICATION).count == server.histogram(WSGI_QUEUE_WAIT).count);
     server.clear_stats();
     CHECK_EQUAL(server.stats().requests, 0U);
     CHECK_EQUAL(server.qsize(), 0U);

@@ -264,6 +264,26 @@ public:
         };
         return detail::written("wsgi_server_stats_text", write);
     }
+    std::string stats_json() const {
+        auto write = [&](char* to, std::size_t room, std::size_t* got) {
+            return wsgi_server_stats_json(handle_, to, room, got);
+        };
+        return detail::written("wsgi_server_stats_json", write);
+    }
+    // In the text format of Prometheus.
+    std::string stats_prometheus() const {
+        auto write = [&](char* to, std::size_t room, std::size_t* got) {
+            return wsgi_server_stats_prometheus(handle_, to, room, got);
+        };
+        return detail::written("wsgi_server_stats_prometheus", write);
+    }
+    // How long something took: WSGI_QUEUE_WAIT, WSGI_APPLICATION or WSGI_WRITE.
+    wsgi_histogram histogram(std::int32_t which) const {
+        wsgi_histogram histogram{};
+        histogram.struct_size = sizeof histogram;
+        detail::check(wsgi_server_histogram(handle_, which, &histogram), "wsgi_server_histogram");
+        return histogram;
+    }
 
     // ---- The pool; how many threads came, or go.
 
