@@ -125,6 +125,9 @@ enum { WSGI_LOG_HANDSHAKE = 23 };
 // A certificate was read again, or could not be.
 enum { WSGI_LOG_CERTIFICATE = 24 };
 
+// A header of the PROXY protocol was not in order, did not come, or came from nobody's proxy.
+enum { WSGI_LOG_PROXY_HEADER = 25 };
+
 // A worker thread could not be started, or its thread_start failed.
 enum { WSGI_LOG_THREAD = 30 };
 

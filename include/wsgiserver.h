@@ -132,6 +132,9 @@
 // A certificate was read again, or could not be.
 #define WSGI_LOG_CERTIFICATE 24
 
+// A header of the PROXY protocol was not in order, did not come, or came from nobody's proxy.
+#define WSGI_LOG_PROXY_HEADER 25
+
 // A worker thread could not be started, or its thread_start failed.
 #define WSGI_LOG_THREAD 30
 

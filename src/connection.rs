@@ -45,7 +45,7 @@ mod owned;
 mod pace;
 pub(crate) mod peercreds;
 mod pieces;
-#[cfg(any(test, fuzzing))]
+pub(crate) mod proxied;
 pub(crate) mod proxy_header;
 mod reading;
 pub(crate) mod responding;
@@ -60,6 +60,7 @@ pub(crate) mod watching;
 use exchange::Exchange;
 use extras::Extras;
 use pieces::Scan;
+use proxied::Proxied;
 use services::{Services, Settings};
 pub(crate) use timing::Expired;
 use traffic::Traffic;
@@ -77,6 +78,10 @@ pub(crate) struct HTTPConnection {
     pub(crate) remote: Option<SocketAddr>,
     /// Who is at the other end of a UNIX socket, once that was asked.
     peer: Option<Box<Pairs>>,
+    /// It comes from a proxy, which is asked whose it is.
+    is_from_proxy: bool,
+    /// What a proxy has said of it.
+    proxied: Option<Box<Proxied>>,
     /// The number of the listener that it came by.
     listener: u8,
     pub(crate) phase: Phase,
@@ -128,6 +133,8 @@ pub(crate) struct HTTPConnection {
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// The header of a proxy is to come. Who is one too `many` is told so later.
+    ProxyHeader { many: bool },
     /// TLS is being agreed on. Who is one too `many` is told so afterwards.
     Handshake { many: bool },
     /// Between requests, or part of a head has come.
@@ -169,6 +176,8 @@ impl HTTPConnection {
             token: Token { slot: 0, generation: 0 },
             remote: None,
             peer: None,
+            is_from_proxy: false,
+            proxied: None,
             listener: 0,
             phase: Phase::Head,
             exchange: None,
@@ -271,6 +280,7 @@ impl HTTPConnection {
                 }
             }
             let step = match self.phase {
+                Phase::ProxyHeader { .. } => self.read_proxy_header(services),
                 Phase::Handshake { .. } => self.shake_hands(services),
                 Phase::Head | Phase::Body { .. } | Phase::Ready => self.assemble(services, spare),
                 Phase::Draining { left } => self.drain(services, spare, left),
@@ -324,7 +334,7 @@ impl HTTPConnection {
     /// Whether nothing of a request has come: such a connection may be closed at any time.
     pub(crate) fn is_idle(&self) -> bool {
         let at_rest = match self.phase {
-            Phase::Head => true,
+            Phase::Head | Phase::ProxyHeader { .. } => true,
             Phase::Handshake { .. } => !self.has_begun_handshake(),
             _ => false,
         };
@@ -345,9 +355,10 @@ impl HTTPConnection {
         self.unsent.is_empty() && !self.channel.holds_back()
     }
 
-    /// The address that counts for `max_connections_per_ip`; none for a UNIX socket's client.
+    /// The address that counts for `max_connections_per_ip`; none for a UNIX socket's client, and for
+    /// a proxy, which has those of others.
     pub(crate) fn counted(&self) -> Option<IpAddr> {
-        self.remote.map(|remote| remote.ip())
+        self.remote.filter(|_| !self.is_from_proxy).map(|remote| remote.ip())
     }
 
     /// Whether the present request is the last that its connection may bring.
@@ -363,7 +374,7 @@ impl HTTPConnection {
 
     /// Builds the environ of the request that is out, unless that was done.
     pub(crate) fn build_environ(&mut self, services: &Services) {
-        let fd = self.fd();
+        let (fd, peer_is_client) = (self.fd(), self.peer_is_client());
         let Some(exchange) = self.exchange.as_mut() else { return };
         let settings = &services.settings;
         let Some(template) = settings.environ_template(self.listener) else { return };
@@ -372,10 +383,15 @@ impl HTTPConnection {
         }
         let Exchange { environ, input, head, remote_text, .. } = &mut **exchange;
         let mut remote = remote_text.of(self.remote);
-        if self.remote.is_none() {
+        if peer_is_client {
             remote.peer = settings.peercreds.of(fd, &mut self.peer);
         }
         remote.tls = self.channel.secured().and_then(|secured| secured.pairs());
+        if let Some(proxied) = &self.proxied {
+            remote.said = Some(proxied.said());
+            // What the server itself knows goes before.
+            remote.tls = remote.tls.or_else(|| proxied.tls());
+        }
         environ.build(template, &remote, input.request(), head);
     }
 

@@ -77,6 +77,8 @@ pub enum LogCode {
     Handshake = 23,
     /// A certificate was read again, or could not be.
     Certificate = 24,
+    /// The header of a proxy was not in order, or did not come.
+    ProxyHeader = 25,
     /// A system call failed that should not.
     System = 22,
     /// A worker thread could not be started, or its start hook failed.

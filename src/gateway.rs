@@ -29,6 +29,7 @@ mod view;
 
 pub use lines::{Lines, Trailers};
 pub use path_info_dispatcher::WSGIPathInfoDispatcher;
+pub(crate) use view::Client;
 pub use view::RequestView;
 
 /// What answers requests. Called on several worker threads at once; it may block.

@@ -13,6 +13,7 @@ mod current;
 mod inherited;
 mod life;
 mod listeners;
+pub(crate) mod networks;
 pub mod options;
 mod pool;
 mod pull_worker;
@@ -216,6 +217,7 @@ impl HTTPServer {
     fn set_up(&self, mut state: MutexGuard<'_, State>) -> Result<(Running, Vec<Address>), Error> {
         let (options, handlers) = (state.options.clone(), state.handlers.clone());
         let tls = state.tls.clone();
+        settings::check(&options)?;
         let listeners = std::mem::take(&mut state.listeners);
         drop(state);
         let ssl = tls.adapter(&options);

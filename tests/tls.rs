@@ -19,6 +19,8 @@ mod environ;
 mod handshakes;
 #[path = "tls/names.rs"]
 mod names;
+#[path = "tls/proxied.rs"]
+mod proxied;
 #[path = "tls/reload.rs"]
 mod reload;
 #[path = "tls/resumption.rs"]
@@ -53,6 +55,9 @@ behaviours! {
         stalled_handshakes_slow_nobody
         a_slow_handshake_comes_to_its_end
         a_handshake_that_takes_too_long_is_ended;
+    proxied:
+        a_proxy_header_goes_before
+        where_a_proxy_header_is_required_tls_alone_is_not_enough;
     names:
         the_chain_is_sent
         each_name_gets_its_certificate

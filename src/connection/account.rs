@@ -11,7 +11,7 @@ use super::services::Services;
 use crate::access_log::{AccessRecord, Ended};
 use crate::engine::handle::RequestId;
 use crate::error_log::LogCode;
-use crate::gateway::RequestView;
+use crate::gateway::{Client, RequestView};
 use crate::request::head::Refusal;
 use crate::sys::clock;
 use crate::threadpool::text_of;
@@ -61,7 +61,11 @@ impl Account {
         }
         let mut entry = Entry::new();
         if services.listeners.as_ref().is_some_and(|listeners| listeners.access.is_some()) {
-            entry.copy(&RequestView::new(exchange.input.request(), &exchange.head, None));
+            entry.copy(&RequestView::new(
+                exchange.input.request(),
+                &exchange.head,
+                Client::default(),
+            ));
         }
         self.current = Some(entry);
     }

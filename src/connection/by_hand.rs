@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::exchange::Exchange;
 use super::live::{Live, Values};
 use super::peercreds::PeerCreds;
+use super::proxied::ProxyProtocol;
 use super::services::{Services, Settings};
 use super::{Advance, HTTPConnection, INTEREST};
 use crate::engine::ownership::{Bits, Token};
@@ -41,6 +42,7 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         proxy_mode: policy.proxy_mode,
         keep_underscore_headers: policy.keep_underscore_headers,
         server_header: Vec::new(),
+        proxy_protocol: ProxyProtocol::Off,
         ssl: None,
         preread,
         log_level: LogLevel::Error,

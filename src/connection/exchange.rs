@@ -255,7 +255,7 @@ impl RemoteText {
             }
             decimal(remote.port().into(), &mut self.port);
         }
-        Remote { addr: &self.address, port: &self.port, peer: None, tls: None }
+        Remote { addr: &self.address, port: &self.port, ..Remote::default() }
     }
 }
 

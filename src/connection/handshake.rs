@@ -25,7 +25,8 @@ impl HTTPConnection {
     pub(crate) fn turn_away(&mut self, services: &Services) {
         match &mut self.phase {
             // Nothing can be said before the handshake.
-            Phase::Handshake { many } => *many = true,
+            Phase::Handshake { many } | Phase::ProxyHeader { many } => *many = true,
+            Phase::Closing => {}
             _ => {
                 self.refuse(services, UNAVAILABLE);
             }

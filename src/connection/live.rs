@@ -38,6 +38,7 @@ live! {
     body_timeout,
     write_timeout,
     handshake_timeout,
+    proxy_header_timeout,
     accepted_queue_timeout,
     /// A detached request has to be answered within so many milliseconds.
     detached_timeout,

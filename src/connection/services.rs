@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::exchange::Exchange;
 use super::live::Live;
 use super::peercreds::PeerCreds;
+use super::proxied::ProxyProtocol;
 use crate::access_log::Listeners;
 use crate::engine::deadlines::Deadlines;
 use crate::engine::watches::Watches;
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) keep_underscore_headers: bool,
     /// The value of `Server`; empty: the header is left out.
     pub(crate) server_header: Vec<u8>,
+    /// Who says first whose a connection is.
+    pub(crate) proxy_protocol: ProxyProtocol,
     /// Connections are under TLS.
     pub(crate) ssl: Option<Arc<dyn SSLAdapter>>,
     /// Bodies up to so many bytes are read before the application is called.

@@ -50,7 +50,7 @@ impl HTTPConnection {
         if exchange.head_length.is_none() {
             return String::new();
         }
-        let view = RequestView::new(exchange.input.request(), &exchange.head, self.remote);
+        let view = RequestView::new(exchange.input.request(), &exchange.head, self.client());
         let text = |bytes| String::from_utf8_lossy(bytes);
         format!("{} {}", text(view.method()), text(view.target()))
     }

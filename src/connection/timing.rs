@@ -144,6 +144,7 @@ impl Awaited {
 enum WaitsFor {
     #[default]
     Nothing,
+    ProxyHeader,
     Handshake,
     FirstByte,
     NextRequest,
@@ -183,6 +184,7 @@ impl HTTPConnection {
             WaitsFor::FirstByte | WaitsFor::Head | WaitsFor::Body => {
                 self.refuse(services, REQUEST_TIMEOUT);
             }
+            WaitsFor::ProxyHeader => self.proxy_header_timed_out(services),
             WaitsFor::Handshake => self.handshake_timed_out(services),
             WaitsFor::Worker if self.waiting => {
                 self.waiting = false;
@@ -216,6 +218,7 @@ impl HTTPConnection {
         let settings = &services.settings;
         let timeout = match waits {
             WaitsFor::Nothing => 0,
+            WaitsFor::ProxyHeader => settings.live.proxy_header_timeout(),
             WaitsFor::Handshake => settings.live.handshake_timeout(),
             WaitsFor::FirstByte | WaitsFor::Head => settings.live.header_timeout(),
             WaitsFor::NextRequest => settings.live.keep_alive_timeout(),
@@ -262,6 +265,7 @@ impl HTTPConnection {
 
     fn waits_for(&self) -> WaitsFor {
         match self.phase {
+            Phase::ProxyHeader { .. } => WaitsFor::ProxyHeader,
             Phase::Handshake { .. } => WaitsFor::Handshake,
             _ if !self.is_all_sent() => WaitsFor::Room,
             Phase::Head if !self.stored.is_empty() => WaitsFor::Head,

@@ -39,6 +39,7 @@ impl Engine {
         let connection = slot.connection.get(&mut own);
         let fd = socket.as_raw_fd();
         connection.open(socket, remote, listener, token);
+        connection.begin(&self.services);
         let too_many = connection.counted().map_or(0, |remote| self.per_address.enter(remote));
         if too_many > REFUSED_OF_ONE {
             self.close(own);
@@ -51,9 +52,6 @@ impl Engine {
             self.close(own);
             let text = format!("epoll_ctl: {error}: a connection is refused");
             return Err((LogCode::Connection, text));
-        }
-        if self.services.settings.ssl.is_some() {
-            connection.begin_handshake();
         }
         if crowded || too_many > 0 {
             connection.turn_away(&self.services);

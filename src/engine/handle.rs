@@ -164,7 +164,7 @@ impl Engine {
         self.with(id, |connection| {
             let exchange = connection.exchange.as_ref().ok_or(RequestError::Gone)?;
             let input = exchange.input.request();
-            Ok(look(&RequestView::new(input, &exchange.head, connection.remote)))
+            Ok(look(&RequestView::new(input, &exchange.head, connection.client())))
         })
     }
 

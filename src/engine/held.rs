@@ -16,7 +16,7 @@ use crate::connection::extras::{Data, Keep};
 use crate::errands::Foreign;
 use crate::error_log::LogCode;
 use crate::gateway::{RequestError, RequestView};
-use crate::sys::{clock, socket};
+use crate::sys::clock;
 
 /// A request that is in a call when its time is up is looked at again after so many milliseconds.
 const AGAIN: u64 = 32;
@@ -62,7 +62,7 @@ impl Engine {
         look: impl FnOnce(&T) -> R,
     ) -> Result<R, RequestError> {
         self.with(id, |connection| {
-            let remote = connection.remote;
+            let client = connection.client();
             let exchange = connection.exchange.as_mut().ok_or(RequestError::Gone)?;
             exchange.lent = true;
             let built = std::mem::replace(&mut exchange.raw_built, true);
@@ -70,7 +70,7 @@ impl Engine {
             let table = raw.get_or_insert_with(|| Box::new(T::default()));
             let table = table.downcast_mut::<T>().ok_or(RequestError::Gone)?;
             if !built {
-                fill(&RequestView::new(input.request(), head, remote), table);
+                fill(&RequestView::new(input.request(), head, client), table);
             }
             Ok(look(table))
         })
@@ -86,7 +86,7 @@ impl Engine {
         &self,
         id: RequestId,
     ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), RequestError> {
-        self.with(id, |connection| Ok((connection.remote, socket::local_address(connection.fd()))))
+        self.with(id, |connection| Ok((connection.client().remote, connection.local())))
     }
 
     /// The number of the connection in its server and that of the request in its connection.

@@ -41,6 +41,8 @@ pub const WSGI_LOG_SYSTEM: u32 = 22;
 pub const WSGI_LOG_HANDSHAKE: u32 = 23;
 /// A certificate was read again, or could not be.
 pub const WSGI_LOG_CERTIFICATE: u32 = 24;
+/// A header of the PROXY protocol was not in order, did not come, or came from nobody's proxy.
+pub const WSGI_LOG_PROXY_HEADER: u32 = 25;
 /// A worker thread could not be started, or its thread_start failed.
 pub const WSGI_LOG_THREAD: u32 = 30;
 /// Threads are still in the host's code after a stop.
@@ -93,6 +95,7 @@ pub(super) fn code_number(code: LogCode) -> u32 {
         LogCode::Accept => WSGI_LOG_ACCEPT,
         LogCode::Connection => WSGI_LOG_CONNECTION,
         LogCode::Handshake => WSGI_LOG_HANDSHAKE,
+        LogCode::ProxyHeader => WSGI_LOG_PROXY_HEADER,
         LogCode::Certificate => WSGI_LOG_CERTIFICATE,
         LogCode::System => WSGI_LOG_SYSTEM,
         LogCode::Thread => WSGI_LOG_THREAD,

@@ -77,6 +77,13 @@ impl EnvironTemplate {
         }
     }
 
+    /// What a proxy may say otherwise is not the same for the whole server.
+    pub fn let_vary(&mut self) {
+        let varies = |pair: &Pair| matches!(pair.key_id, URL_SCHEME | SERVER_PORT);
+        let first = self.pairs.pairs.iter().position(varies);
+        self.common = self.common.min(first.unwrap_or(self.common));
+    }
+
     /// Adds a pair of the host's own. It must not be one that a request brings.
     pub fn push(&mut self, key: &[u8], value: &[u8]) {
         self.pairs.push(key, value);
@@ -93,6 +100,18 @@ pub struct Remote<'a> {
     pub peer: Option<&'a Pairs>,
     /// The variables of TLS.
     pub tls: Option<&'a Pairs>,
+    /// What a proxy has said.
+    pub said: Option<Said<'a>>,
+}
+
+/// What a proxy has said of a connection, or of one request, in the place of what the listener has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'a> {
+    pub url_scheme: Option<&'a [u8]>,
+    pub server_port: Option<&'a [u8]>,
+    pub pairs: Option<&'a Pairs>,
+    /// It is of one request only.
+    pub of_request: bool,
 }
 
 /// Made once per connection, built again for each request.
@@ -145,15 +164,23 @@ impl Environ {
         self.all.arena.extend_from_slice(&template.pairs.arena);
         self.all.pairs.extend_from_slice(&template.pairs.pairs);
         self.server_count = template.common;
+        if let Some(said) = &remote.said {
+            self.put_said(said);
+        }
         self.all.known_with(REMOTE_ADDR, |arena| arena.extend_from_slice(remote.addr));
         self.all.known_with(REMOTE_PORT, |arena| arena.extend_from_slice(remote.port));
         if let Some(peer) = remote.peer {
             self.all.append(peer);
         }
+        if let Some(pairs) = remote.said.and_then(|said| said.pairs) {
+            self.all.append(pairs);
+        }
         if let Some(tls) = remote.tls {
             self.all.append(tls);
         }
-        self.connection_count = self.all.pairs.len() - self.server_count;
+        let of_connection = !remote.said.is_some_and(|said| said.of_request);
+        self.connection_count =
+            if of_connection { self.all.pairs.len() - self.server_count } else { 0 };
         self.request_line(template.unicode, input, head);
         let writer = Writer { input, head, unicode: template.unicode };
         if head.repeats() {
@@ -164,6 +191,19 @@ impl Environ {
         // A 1.0 client may name the host in the target alone.
         if let (Some(authority), false) = (head.authority, head.has(Known::Host)) {
             self.all.known(HTTP_HOST, input, authority);
+        }
+    }
+
+    #[cold]
+    fn put_said(&mut self, said: &Said<'_>) {
+        for (id, value) in [(URL_SCHEME, said.url_scheme), (SERVER_PORT, said.server_port)] {
+            let pair = self.all.pairs.iter_mut().find(|pair| pair.key_id == id);
+            if let (Some(pair), Some(value)) = (pair, value) {
+                let start = self.all.arena.len();
+                self.all.arena.extend_from_slice(value);
+                pair.value = Span::new(start, self.all.arena.len());
+                self.all.arena.push(0);
+            }
         }
     }
 
@@ -270,6 +310,8 @@ fn put(arena: &mut Vec<u8>, value: &[u8], unicode: bool) {
     }
 }
 
+const URL_SCHEME: u32 = id_of("wsgi.url_scheme");
+const SERVER_PORT: u32 = id_of("SERVER_PORT");
 const REMOTE_ADDR: u32 = id_of("REMOTE_ADDR");
 const REMOTE_PORT: u32 = id_of("REMOTE_PORT");
 const PATH_INFO: u32 = id_of("PATH_INFO");

@@ -10,12 +10,21 @@ use crate::request::headers::Field;
 pub struct RequestView<'a> {
     input: &'a [u8],
     head: &'a RequestHead,
-    remote: Option<SocketAddr>,
+    client: Client,
+}
+
+/// Who has sent a request, by whatever way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Client {
+    /// `None` for a UNIX socket.
+    pub(crate) remote: Option<SocketAddr>,
+    /// It speaks TLS, with this server or with a proxy.
+    pub(crate) is_https: bool,
 }
 
 impl<'a> RequestView<'a> {
-    pub(crate) fn new(input: &'a [u8], head: &'a RequestHead, remote: Option<SocketAddr>) -> Self {
-        Self { input, head, remote }
+    pub(crate) fn new(input: &'a [u8], head: &'a RequestHead, client: Client) -> Self {
+        Self { input, head, client }
     }
 
     /// Like `GET`; the case is the client's.
@@ -43,9 +52,9 @@ impl<'a> RequestView<'a> {
         self.head.version.of(self.input)
     }
 
-    /// The target's scheme as the server sees it; a client cannot choose it.
+    /// `https` if the client speaks TLS, else `http`; the target's own scheme does not matter.
     pub fn scheme(&self) -> &'static [u8] {
-        b"http"
+        if self.client.is_https { b"https" } else { b"http" }
     }
 
     /// The minor version by whose rules the client is answered: 0 or 1.
@@ -88,7 +97,7 @@ impl<'a> RequestView<'a> {
 
     /// The client's address; `None` for a UNIX socket.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.remote
+        self.client.remote
     }
 }
 
@@ -114,7 +123,8 @@ mod tests {
         let parsed = head.parse(input, &HeadPolicy::default());
         assert_eq!(parsed, Parsed::Complete { length: input.len() });
         let remote = "127.0.0.1:80".parse().ok();
-        let view = RequestView::new(input, &head, remote);
+        let view = RequestView::new(input, &head, Client { remote, is_https: true });
+        assert_eq!(view.scheme(), b"https");
         assert_eq!(view.method(), b"PUT");
         assert_eq!(view.target(), b"/a%20b%2Fc?d=%20");
         assert_eq!(view.path(), b"/a b%2Fc");

@@ -2,6 +2,7 @@
 //! functions, the bindings, the command lines and the documentation read this table.
 #![forbid(unsafe_code)]
 
+use super::networks::Networks;
 use crate::error::{Error, ErrorKind};
 
 /// One option.
@@ -44,6 +45,8 @@ pub enum OptionKind {
     Mode,
     /// A text that is not told again.
     Secret,
+    /// IP addresses and networks, and who comes by a UNIX socket.
+    Networks,
     /// One of these.
     Choice(&'static [&'static str]),
 }
@@ -58,6 +61,7 @@ impl OptionKind {
             Self::Text => "text",
             Self::Secret => "secret",
             Self::Mode => "mode",
+            Self::Networks => "networks",
             Self::Choice(_) => "choice",
         }
     }
@@ -71,6 +75,9 @@ impl OptionKind {
             Self::Flag => "1 or 0, true or false, yes or no, on or off".into(),
             Self::Text | Self::Secret => "text without control characters".into(),
             Self::Mode => "an octal mode from 0 to 777, or nothing".into(),
+            Self::Networks => {
+                "IP addresses, networks like 10.0.0.0/8, and unix, with commas between".into()
+            }
             Self::Choice(choices) => choices.join(" or "),
         }
     }
@@ -82,7 +89,12 @@ impl OptionKind {
             Self::Number(low, i64::MAX) => Some((low as f64, f64::INFINITY)),
             Self::Number(low, high) => Some((low as f64, high as f64)),
             Self::Seconds(low, high) => Some((low, high)),
-            Self::Flag | Self::Text | Self::Secret | Self::Mode | Self::Choice(_) => None,
+            Self::Flag
+            | Self::Text
+            | Self::Secret
+            | Self::Mode
+            | Self::Networks
+            | Self::Choice(_) => None,
         }
     }
 
@@ -97,6 +109,7 @@ impl OptionKind {
             Self::Flag => flag(value).is_some(),
             Self::Text | Self::Secret => !value.chars().any(char::is_control),
             Self::Mode => value.is_empty() || mode(value).is_some(),
+            Self::Networks => Networks::parse(value).is_some(),
             Self::Choice(choices) => choices.contains(&value),
         }
     }
@@ -123,6 +136,7 @@ pub(super) const WHILE_RUNNING: &[&str] = &[
     "min_write_rate",
     "nodelay",
     "protocol",
+    "proxy_header_timeout",
     "shutdown_timeout",
     "statistics",
     "timeout",
@@ -196,6 +210,12 @@ options! {
          in the queue. 0: any number.";
     "detached_timeout" OptionKind::Seconds(0.0, DAY), "0",
         "In what time a detached request has to be answered, else its client gets 503; 0: no limit.";
+    "proxy_protocol" OptionKind::Choice(&["off", "optional", "required"]), "off",
+        "Whether connections begin with a header of the PROXY protocol, version 1 or 2, that says whose they are.";
+    "proxy_protocol_from" OptionKind::Networks, "",
+        "The proxies whose headers count; others are clients, or turned away where they are required.";
+    "proxy_header_timeout" OptionKind::Seconds(0.0, DAY), "",
+        "For a whole header of the PROXY protocol, from the connection's first moment; 0: no limit.";
     "certificate" OptionKind::Text, "",
         "A PEM file with the server's certificate, maybe with its chain behind it: the server speaks TLS.";
     "private_key" OptionKind::Text, "",
@@ -321,6 +341,10 @@ impl Options {
 
     pub(crate) fn flag(&self, name: &str) -> bool {
         flag(&self.text(name)).unwrap_or_default()
+    }
+
+    pub(crate) fn networks(&self, name: &str) -> Networks {
+        Networks::parse(&self.text(name)).unwrap_or_default()
     }
 
     /// The permissions of a file; `None` if none were set.

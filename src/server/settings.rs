@@ -9,6 +9,7 @@ use super::address::Address;
 use super::options::Options;
 use crate::connection::live::{Live, Values};
 use crate::connection::peercreds::PeerCreds;
+use crate::connection::proxied::ProxyProtocol;
 use crate::connection::services::Settings;
 use crate::engine::{Engine, Tuning};
 use crate::error::{Error, ErrorKind};
@@ -40,6 +41,7 @@ pub(super) fn settings(
         },
         log_level: LogLevel::named(&options.text("log_level")),
         log_events: pull && options.flag("log_events"),
+        proxy_protocol: proxy_protocol(options),
         environs: [b"HTTP/1.1", b"HTTP/1.0"]
             .map(|protocol| environs(options, protocol, bound, ssl.is_some())),
         ssl,
@@ -57,6 +59,7 @@ pub(super) fn live(options: &Options) -> Values {
         body_timeout: options.milliseconds("body_timeout"),
         write_timeout: options.milliseconds("write_timeout"),
         handshake_timeout: options.milliseconds("handshake_timeout"),
+        proxy_header_timeout: options.milliseconds("proxy_header_timeout"),
         accepted_queue_timeout: options.milliseconds("accepted_queue_timeout"),
         detached_timeout: options.milliseconds("detached_timeout"),
         min_body_rate: size("min_body_rate"),
@@ -129,6 +132,25 @@ fn peercreds(options: &Options) -> PeerCreds {
     }
 }
 
+fn proxy_protocol(options: &Options) -> ProxyProtocol {
+    let from = options.networks("proxy_protocol_from");
+    match options.text("proxy_protocol").as_str() {
+        "required" => ProxyProtocol::Required(from),
+        "optional" => ProxyProtocol::Optional(from),
+        _ => ProxyProtocol::Off,
+    }
+}
+
+/// Whether the options fit together.
+pub(super) fn check(options: &Options) -> Result<(), Error> {
+    let nobody = options.networks("proxy_protocol_from").is_empty();
+    if nobody && proxy_protocol(options) != ProxyProtocol::Off {
+        let why = "option proxy_protocol is on, but proxy_protocol_from names no proxy";
+        return Err(Error::new(ErrorKind::Option, why));
+    }
+    Ok(())
+}
+
 /// One for each listener.
 fn environs(
     options: &Options,
@@ -154,5 +176,8 @@ fn environs(
     };
     let mut environs: Vec<_> = bound.iter().map(template).collect();
     EnvironTemplate::find_common(&mut environs);
+    if proxy_protocol(options) != ProxyProtocol::Off {
+        environs.iter_mut().for_each(EnvironTemplate::let_vary);
+    }
     environs
 }

@@ -32,6 +32,15 @@ pub(crate) fn receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     })
 }
 
+/// [`receive`] of what stays there to be read.
+pub(crate) fn peek(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
+    retried(|| {
+        // SAFETY: the buffer is writable for its length.
+        unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) }
+    })
+}
+
 /// [`receive`] into the room that a vector has behind its end.
 pub(crate) fn receive_into(fd: RawFd, buffer: &mut Vec<u8>) -> io::Result<usize> {
     let spare = buffer.spare_capacity_mut();

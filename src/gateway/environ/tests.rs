@@ -12,7 +12,8 @@ fn info() -> ServerInfo<'static> {
     }
 }
 
-const REMOTE: Remote = Remote { addr: b"127.0.0.1", port: b"1234", peer: None, tls: None };
+const REMOTE: Remote =
+    Remote { addr: b"127.0.0.1", port: b"1234", peer: None, tls: None, said: None };
 
 fn build_with(input: &[u8], info: &ServerInfo, remote: &Remote, policy: &HeadPolicy) -> Environ {
     let mut head = RequestHead::new();
