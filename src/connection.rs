@@ -60,7 +60,6 @@ pub(crate) mod watching;
 use exchange::Exchange;
 use extras::Extras;
 use pieces::Scan;
-use proxied::Proxied;
 use services::{Services, Settings};
 pub(crate) use timing::Expired;
 use traffic::Traffic;
@@ -78,10 +77,6 @@ pub(crate) struct HTTPConnection {
     pub(crate) remote: Option<SocketAddr>,
     /// Who is at the other end of a UNIX socket, once that was asked.
     peer: Option<Box<Pairs>>,
-    /// It comes from a proxy, which is asked whose it is.
-    is_from_proxy: bool,
-    /// What a proxy has said of it.
-    proxied: Option<Box<Proxied>>,
     /// The number of the listener that it came by.
     listener: u8,
     pub(crate) phase: Phase,
@@ -176,8 +171,6 @@ impl HTTPConnection {
             token: Token { slot: 0, generation: 0 },
             remote: None,
             peer: None,
-            is_from_proxy: false,
-            proxied: None,
             listener: 0,
             phase: Phase::Head,
             exchange: None,
@@ -358,7 +351,7 @@ impl HTTPConnection {
     /// The address that counts for `max_connections_per_ip`; none for a UNIX socket's client, and for
     /// a proxy, which has those of others.
     pub(crate) fn counted(&self) -> Option<IpAddr> {
-        self.remote.filter(|_| !self.is_from_proxy).map(|remote| remote.ip())
+        self.remote.filter(|_| self.proxied().is_none()).map(|remote| remote.ip())
     }
 
     /// Whether the present request is the last that its connection may bring.
@@ -387,7 +380,7 @@ impl HTTPConnection {
             remote.peer = settings.peercreds.of(fd, &mut self.peer);
         }
         remote.tls = self.channel.secured().and_then(|secured| secured.pairs());
-        if let Some(proxied) = &self.proxied {
+        if let Some(proxied) = self.extras.as_ref().and_then(|extras| extras.proxied.as_ref()) {
             remote.said = Some(proxied.said());
             // What the server itself knows goes before.
             remote.tls = remote.tls.or_else(|| proxied.tls());

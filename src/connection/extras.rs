@@ -5,6 +5,7 @@
 use std::any::Any;
 
 use super::account::Account;
+use super::proxied::Proxied;
 use super::services::Services;
 use super::timing::UNAVAILABLE;
 use super::{HTTPConnection, INTEREST, Phase};
@@ -35,6 +36,8 @@ pub(crate) struct Extras {
     watched: Option<RequestId>,
     /// Somebody wants to hear of requests that are done with.
     pub(super) account: Option<Box<Account>>,
+    /// It comes from a proxy; what that has said of it.
+    pub(super) proxied: Option<Proxied>,
 }
 
 impl HTTPConnection {
@@ -122,7 +125,8 @@ impl HTTPConnection {
         }
         extras.request_data = None;
         extras.expired = false;
-        if extras.connection_data.is_none() && extras.account.is_none() {
+        if extras.connection_data.is_none() && extras.account.is_none() && extras.proxied.is_none()
+        {
             self.extras = None;
         }
     }

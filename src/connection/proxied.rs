@@ -29,7 +29,8 @@ pub(crate) enum ProxyProtocol {
     Required(Networks),
 }
 
-/// What a proxy has said of a connection.
+/// What a proxy has said of a connection; nothing at first.
+#[derive(Default)]
 pub(crate) struct Proxied {
     /// Where the client has reached the proxy.
     local: Option<SocketAddr>,
@@ -53,7 +54,7 @@ impl HTTPConnection {
                 return;
             }
             ProxyProtocol::Optional(_) | ProxyProtocol::Required(_) => {
-                self.is_from_proxy = true;
+                self.extras.get_or_insert_default().proxied = Some(Proxied::default());
                 self.phase = Phase::ProxyHeader { many: false };
                 return;
             }
@@ -105,7 +106,7 @@ impl HTTPConnection {
                     _ => return self.proxy_header_is_over(services),
                 },
                 Found::Complete { length, header } => {
-                    self.proxied(&header);
+                    self.take_over(&header);
                     // What was peeked at is there.
                     if !matches!(socket::receive(self.fd(), &mut buffer[..length]), Ok(taken) if taken == length)
                     {
@@ -149,7 +150,7 @@ impl HTTPConnection {
     }
 
     /// Takes over what the header says.
-    fn proxied(&mut self, header: &ProxyHeader<'_>) {
+    fn take_over(&mut self, header: &ProxyHeader<'_>) {
         let (source, local) = match header.ends {
             Ends::Real if header.is_silent() => return,
             Ends::Real => (self.remote, None),
@@ -157,25 +158,30 @@ impl HTTPConnection {
             Ends::Unix => (None, None),
         };
         let port = |local: SocketAddr| local.port().to_string().into_bytes();
-        self.proxied = Some(Box::new(Proxied {
+        self.extras.get_or_insert_default().proxied = Some(Proxied {
             local,
             is_for_another: header.ends != Ends::Real,
             server_port: local.map(port).unwrap_or_default(),
             pairs: header.pairs(),
             tls: header.tls.map(|tls| tls.pairs(header.authority)),
-        }));
+        });
         self.remote = source;
+    }
+
+    /// What a proxy has said, if the connection comes from one.
+    pub(super) fn proxied(&self) -> Option<&Proxied> {
+        self.extras.as_ref()?.proxied.as_ref()
     }
 
     /// Who sends the requests.
     pub(crate) fn client(&self) -> Client {
-        let is_https = self.proxied.as_ref().is_some_and(|proxied| proxied.tls.is_some());
+        let is_https = self.proxied().is_some_and(|proxied| proxied.tls.is_some());
         Client { remote: self.remote, is_https: is_https || self.channel.is_secured() }
     }
 
     /// The address at which the client has reached the server, or the proxy in front of it.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
-        match &self.proxied {
+        match self.proxied() {
             Some(proxied) if proxied.is_for_another => proxied.local,
             _ => socket::local_address(self.fd()),
         }
@@ -183,8 +189,7 @@ impl HTTPConnection {
 
     /// Whether the process at the other end of a UNIX socket is the client.
     pub(super) fn peer_is_client(&self) -> bool {
-        self.remote.is_none()
-            && !self.proxied.as_ref().is_some_and(|proxied| proxied.is_for_another)
+        self.remote.is_none() && !self.proxied().is_some_and(|proxied| proxied.is_for_another)
     }
 }
 
