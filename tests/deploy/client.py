@@ -17,9 +17,10 @@ def check(condition, *seen):
 class Client(http.client.HTTPConnection):
     """A connection to a port or a UNIX socket's path, kept until it is closed."""
 
-    def __init__(self, address, context=None):
+    def __init__(self, address, context=None, source=None):
         is_port = isinstance(address, int)
-        super().__init__("127.0.0.1" if is_port else "localhost", address if is_port else 80, DEADLINE)
+        super().__init__("127.0.0.1" if is_port else "localhost", address if is_port else 80, DEADLINE,
+                         source_address=(source, 0) if source else None)
         self.path = None if is_port else str(address)
         self.context = context
 
