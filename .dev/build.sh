@@ -72,7 +72,7 @@ build_cpp_with_library() { # NAME
 # The programs behind `./dev serve`, one for each language: builds it and sets serve_program,
 # which takes APPLICATION PORT [--name VALUE ...]. A new language is one more line in each of the
 # two tables.
-serve_languages="c cpp rust go python $lua_languages"
+serve_languages="c cpp rust go python pypy $lua_languages"
 build_serve() { # LANGUAGE
     case $1 in
         c)
@@ -96,6 +96,10 @@ build_serve() { # LANGUAGE
         python)
             build_python
             serve_program=("$python" "$root/examples/python/serve.py")
+            ;;
+        pypy)
+            build_pypy
+            serve_program=("$pypy" "$root/examples/python/serve.py")
             ;;
         lua*)
             need_lua "$1"

@@ -17,6 +17,33 @@ build_python() {
     fi
 }
 
+# The same for PyPy, where the library is called through cffi.
+build_pypy() {
+    local home=$target/dev/pypy
+    pypy=$home/venv/bin/pypy3
+    need_pypy_environment
+    build_library
+    if ! is_built "$home/built" "$target/release/libwsgiserver.so" "$root/include/wsgiserver.ffi.h" \
+        "$root"/bindings/python/{setup.py,pyproject.toml} \
+        $(find "$root/bindings/python/wsgiserver" -name '*.py*' -not -name '*.pyc'); then
+        WSGISERVER_LIBRARY=$target/release/libwsgiserver.a "$pypy" -m pip -q install \
+            --no-build-isolation --no-deps --force-reinstall "$root/bindings/python" >&2
+        install -m 755 /dev/null "$home/built"
+        echo "dev: built the Python binding for PyPy" >&2
+    fi
+}
+
+need_pypy_environment() {
+    local home=$target/dev/pypy
+    [[ ! -x $home/venv/bin/pip || $root/.dev/pypy-tests.txt -nt $home/packages ]] || return 0
+    need_command pypy3 pypy3 pypy3-venv
+    mkdir -p "$home"
+    pypy3 -m venv "$home/venv" >&2 || { install_packages pypy3-venv && pypy3 -m venv "$home/venv" >&2; }
+    "$home/venv/bin/pip" -q install -r "$root/.dev/pypy-tests.txt" >&2 ||
+        fail 3 "could not install the packages of .dev/pypy-tests.txt"
+    touch "$home/packages"
+}
+
 # With what the tests need beside it.
 need_python_environment() {
     local home=$target/dev/python

@@ -14,6 +14,29 @@ test_python() {
     python_wheel
 }
 
+pypy_needs() {
+    need_command pypy3 pypy3 pypy3-venv
+    need_command python3 python3
+    need_command openssl openssl
+}
+
+# WSGISERVER_PYPY=whole: every test, and the vectors cut in every way.
+test_pypy() {
+    local start split splits=(whole) which=(application input stream files ssl statistics)
+    build_serve pypy
+    if [[ ${WSGISERVER_PYPY:-} = whole ]]; then
+        splits=(whole pieces bytes)
+        which=("*")
+    fi
+    which=("${which[@]/#/bindings/python/tests/test_}")
+    # shellcheck disable=SC2068  # "*" is for the shell
+    "$pypy" -m pytest -q -p no:cacheprovider ${which[@]/%/.py}
+    start=$(printf '%q ' "${serve_program[@]}" fixture)
+    for split in "${splits[@]}"; do
+        python3 tests/wire/run.py --start "$start" --split "$split"
+    done
+}
+
 python_wheel() {
     local home=$target/dev/python/in-wheel wheel body
     wheel=$(python_wheel_file)

@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust tls models c cpp go lua python examples docs wire headers deploy package demo"
+test_parts="lint rust tls models c cpp go lua python pypy examples docs wire headers deploy package demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
@@ -79,6 +79,7 @@ test_needs() { # PART
         cpp) need_rust && cpp_needs ;;
         go) need_rust && go_needs ;;
         python) need_rust && python_needs ;;
+        pypy) need_rust && pypy_needs ;;
         lua) need_rust && lua_needs ;;
         headers) need_rust && headers_needs ;;
         deploy) need_rust && deploy_needs ;;
@@ -175,6 +176,7 @@ test_docs() {
 test_wire() {
     local language split over start failed=0
     for language in ${serve_languages%"$lua_languages"}; do # these have a part of their own
+        [[ $language != pypy ]] || continue
         build_serve "$language"
         start=$(printf '%q ' "${serve_program[@]}" fixture)
         for split in whole pieces bytes; do

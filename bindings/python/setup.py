@@ -2,18 +2,26 @@
 
 The library is built by cargo from the project that this folder is part of; WSGISERVER_LIBRARY names
 a libwsgiserver.a that is there already, and WSGISERVER_INCLUDE the folder of its wsgiserver.h.
+
+Python other than CPython, PyPy above all, gets the shared library (libwsgiserver.so, beside that .a)
+and its declarations instead, for wsgiserver._cffi. So does CPython if WSGISERVER_CFFI is 1; cffi has
+to be installed then, also to build.
 """
 import os
 import pathlib
+import platform
 import re
+import shutil
 import subprocess
 import sys
 
-from setuptools import Extension, setup
+from setuptools import Distribution, Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
+BY_CFFI = platform.python_implementation() != "CPython" or os.environ.get("WSGISERVER_CFFI") == "1"
 
 
 def version():
@@ -23,42 +31,79 @@ def version():
     return re.search(r'^version = "(.*)"', manifest.read_text(), re.M)[1]
 
 
+def library():
+    """The static library, which cargo builds if none is named."""
+    return pathlib.Path(os.environ.get("WSGISERVER_LIBRARY") or build_library())
+
+
+def include():
+    """The folder of the headers."""
+    return pathlib.Path(os.environ.get("WSGISERVER_INCLUDE") or PROJECT / "include")
+
+
+def build_library():
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or PROJECT / "target")
+    command = ["cargo", "build", "--release", "--lib", "--locked"]
+    try:
+        subprocess.run(command, cwd=PROJECT, check=True)
+    except FileNotFoundError:
+        sys.exit("building libwsgiserver needs Rust (cargo); a wheel does not")
+    return target / "release" / "libwsgiserver.a"
+
+
 class BuildWithLibrary(build_ext):
     """Has cargo build the library before what links it."""
 
     def build_extension(self, extension):
-        library = os.environ.get("WSGISERVER_LIBRARY") or self.build_library()
-        include = os.environ.get("WSGISERVER_INCLUDE") or PROJECT / "include"
-        extension.extra_objects = [str(library)]
-        extension.include_dirs = [str(include)]
-        extension.depends = [*extension.depends, str(library), f"{include}/wsgiserver.h"]
+        static = library()
+        extension.extra_objects = [str(static)]
+        extension.include_dirs = [str(include())]
+        extension.depends = [*extension.depends, str(static), f"{include()}/wsgiserver.h"]
         super().build_extension(extension)
 
-    @staticmethod
-    def build_library():
-        target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or PROJECT / "target")
-        command = ["cargo", "build", "--release", "--lib", "--locked"]
-        try:
-            subprocess.run(command, cwd=PROJECT, check=True)
-        except FileNotFoundError:
-            sys.exit("building libwsgiserver needs Rust (cargo); a wheel does not")
-        return target / "release" / "libwsgiserver.a"
+
+class BuildForCffi(build_py):
+    """Puts the shared library and its declarations beside the modules that use them."""
+
+    def run(self):
+        super().run()
+        folder = pathlib.Path(self.build_lib) / "wsgiserver" / "_cffi"
+        # What a build of the other kind has left here.
+        stale = [folder / "libwsgiserver.so", folder / "declarations.py"]
+        for file in folder.parent.glob("_wsgiserver.*.so") if BY_CFFI else stale:
+            file.unlink(missing_ok=True)
+        if not BY_CFFI:
+            return
+        shutil.copy(library().with_suffix(".so"), folder / "libwsgiserver.so")
+        import cffi
+
+        declarations = cffi.FFI()
+        declarations.cdef((include() / "wsgiserver.ffi.h").read_text())
+        declarations.set_source("wsgiserver._cffi.declarations", None)
+        declarations.emit_python_code(str(folder / "declarations.py"))
+
+
+class ForOnePlatform(Distribution):
+    """A wheel of it is for one kind of machine, also where nothing is compiled."""
+
+    def has_ext_modules(self):
+        return True
 
 
 sources = sorted(path.relative_to(HERE).as_posix() for path in (HERE / "csrc").glob("*.c"))
+extension = Extension(
+    "wsgiserver._wsgiserver",
+    sources=sources,
+    depends=["csrc/host.h"],
+    extra_compile_args=["-std=c99", "-O2", "-fvisibility=hidden", "-fno-semantic-interposition"],
+    # The library's threads may be in it when the interpreter lets go of it.
+    extra_link_args=["-Wl,--exclude-libs,ALL", "-Wl,--gc-sections", "-Wl,--strip-debug",
+                     "-Wl,-z,nodelete"],
+    libraries=["pthread", "dl", "m"],
+)
 setup(
     version=version(),
-    ext_modules=[
-        Extension(
-            "wsgiserver._wsgiserver",
-            sources=sources,
-            depends=["csrc/host.h"],
-            extra_compile_args=["-std=c99", "-O2", "-fvisibility=hidden", "-fno-semantic-interposition"],
-            # The library's threads may be in it when the interpreter lets go of it.
-            extra_link_args=["-Wl,--exclude-libs,ALL", "-Wl,--gc-sections", "-Wl,--strip-debug",
-                             "-Wl,-z,nodelete"],
-            libraries=["pthread", "dl", "m"],
-        )
-    ],
-    cmdclass={"build_ext": BuildWithLibrary},
+    ext_modules=[] if BY_CFFI else [extension],
+    cmdclass={"build_ext": BuildWithLibrary, "build_py": BuildForCffi},
+    distclass=ForOnePlatform,
 )

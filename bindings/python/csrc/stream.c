@@ -12,14 +12,24 @@ typedef struct Stream {
     char closed;
 } Stream;
 
+/* TimeoutError itself from Python 3.10 on. */
+static void *fail_late(void) {
+    PyObject *module = PyImport_ImportModule("socket");
+    PyObject *timeout = module ? PyObject_GetAttrString(module, "timeout") : NULL;
+    if (timeout != NULL) PyErr_SetString(timeout, "timed out");
+    Py_XDECREF(timeout);
+    Py_XDECREF(module);
+    return NULL;
+}
+
 static void *fail(int64_t status) {
     static const struct { int64_t status; PyObject **type; const char *text; } failures[] = {
         {WSGI_AGAIN, &PyExc_BlockingIOError, "nothing now"},
-        {WSGI_E_TIMEOUT, &PyExc_TimeoutError, "timed out"},
         {WSGI_E_CLIENT, &PyExc_ConnectionResetError, "the client has left"},
         {WSGI_E_CANCELLED, &PyExc_ConnectionAbortedError, "the stream was closed"},
         {WSGI_E_STATE, &PyExc_BrokenPipeError, "this direction was shut down"},
     };
+    if (status == WSGI_E_TIMEOUT) return fail_late();
     for (size_t i = 0; i < Py_ARRAY_LENGTH(failures); i++)
         if (failures[i].status == status)
             return PyErr_SetString(*failures[i].type, failures[i].text), NULL;

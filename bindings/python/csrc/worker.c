@@ -229,7 +229,18 @@ static PyObject *run(PyObject *object, PyObject *arguments) {
 
 static PyObject *wake(PyObject *object, PyObject *unused) {
     (void)unused;
+    Py_BEGIN_CRITICAL_SECTION(object); /* nobody wakes what is being freed */
     wsgi_worker_wake(((Worker *)object)->worker);
+    Py_END_CRITICAL_SECTION();
+    Py_RETURN_NONE;
+}
+
+static PyObject *close_worker(PyObject *object, PyObject *unused) {
+    Worker *self = (Worker *)object;
+    (void)unused;
+    Py_BEGIN_CRITICAL_SECTION(object);
+    if (wsgi_worker_free(self->worker) != WSGI_BUSY) self->worker = NULL;
+    Py_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
 
@@ -238,6 +249,8 @@ static PyMethodDef worker_methods[] = {
      "run(timeout_ms=-1): serves until the server stops (STOPPED), or it is woken or has waited\n"
      "for so long without a request."},
     {"wake", wake, METH_NOARGS, "Makes run return soon, from any thread."},
+    {"close", close_worker, METH_NOARGS,
+     "Gives it back: what it has counted goes to the server's sums."},
     {NULL, NULL, 0, NULL}};
 
 PyTypeObject WorkerType = {

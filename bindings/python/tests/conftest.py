@@ -1,6 +1,7 @@
 """Servers for the tests, and a client that sends and reads bytes."""
 
 import contextlib
+import gc
 import signal
 import socket
 import threading
@@ -160,6 +161,12 @@ def wait_for(fact, what="the fact"):
     while not fact():
         assert time.monotonic() < until, f"{what} did not come"
         time.sleep(0.005)
+
+
+def all_gone(alive):
+    """Whether none of what is told is left, also where nothing counts references."""
+    gc.collect()
+    return not alive()
 
 
 def hello(environ, start_response):

@@ -7,7 +7,7 @@ import threading
 import weakref
 
 import pytest
-from conftest import wait_for
+from conftest import all_gone, wait_for
 
 OK = ("200 OK", [("Content-Type", "text/plain")])
 
@@ -69,7 +69,7 @@ def test_one_large_piece_is_given_back_when_it_was_sent(served, client):
     connection = client(served(app))
     for _ in range(3):
         assert connection.get().body == b"x" * 5_000_000
-    wait_for(lambda: not alive, "the end of the last body")
+    wait_for(lambda: all_gone(lambda: len(alive)), "the end of the last body")
 
 
 def test_what_yields_is_sent_as_it_yields(served, client):

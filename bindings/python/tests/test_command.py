@@ -383,7 +383,7 @@ def test_an_error_of_the_application_is_shown_without_ours(folder, app, parts, h
     (["site_one", "--private-key", "site.key"], "--private-key needs --certificate"),
     (["site_one", "--certificate", "no.crt", "--private-key", "no.key"], "no.crt"),
     (["site_one", "--header-timeout", "x"], "header_timeout"),
-    (["site_one", "--header-timeout", "x", "--workers", "2"], "header_timeout"),
+    (["site_one", "--header-timeout", "x", "--workers", "2", "--bind", "127.0.0.1:0"], "header_timeout"),
     (["site_one", "--bind", "here"], "--bind here: an address is HOST:PORT"),
     (["site_one", "--bind", "/no/such/folder"], "No such file or directory"),
     (["site_one", "--bind", "/no/such/folder", "--workers", "2"], "No such file or directory"),

@@ -101,6 +101,7 @@ def test_bases():
     assert wsgiserver.HTTPServer.ConnectionClass is wsgiserver.HTTPConnection
 
 
+@pytest.mark.skipif(_wsgiserver.__file__.endswith(".py"), reason="no extension was built")
 def test_the_extension_shows_nothing_but_itself():
     symbols = subprocess.run(
         ["nm", "-D", "--defined-only", _wsgiserver.__file__], capture_output=True, text=True, check=True

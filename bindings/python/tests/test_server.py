@@ -33,6 +33,12 @@ SEED = {
 }
 
 
+def echo_body(environ, start_response):
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [])
+    return [body]
+
+
 def test_attributes_have_the_seeds_defaults():
     server = CherryPyWSGIServer(("127.0.0.1", 8070), hello)
     for name, value in SEED.items():
@@ -198,6 +204,46 @@ def test_what_has_no_effect_says_so():
     for name in ("rbufsize", "wbufsize", "linger"):
         with pytest.warns(NoEffectWarning, match=name):
             setattr(type("Mine", (wsgiserver.HTTPConnection,), {}), name, 1)
+
+
+def test_limits_may_change_while_serving(served, client):
+    server = served(echo_body)
+    old = client(server)
+    assert old.get(method="POST", body=b"x" * 100).body == b"x" * 100
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        server.max_request_body_size = 10
+        server.max_request_header_size = 300
+        server.timeout = 0.2
+        server.nodelay = False
+        server.requests.accepted_queue_timeout = 3
+    assert old.get(method="POST", body=b"x" * 11).code == 413
+    assert client(server).get("/", "Long: " + 400 * "x").code == 431
+    assert client(server).send(b"GET / HT").answer().code == 408
+    assert server.core.get("nodelay") == "0" and server.core.get("accepted_queue_timeout") == "3"
+    server.max_request_body_size = 0
+    assert client(server).get(method="POST", body=b"x" * 11).body == b"x" * 11
+
+
+def test_the_protocol_may_change_while_serving(served, client):
+    def protocol(environ, start_response):
+        start_response("200 OK", [])
+        return [environ["ACTUAL_SERVER_PROTOCOL"].encode()]
+
+    server = served(protocol)
+    assert client(server).get().body == b"HTTP/1.1"
+    server.protocol = "HTTP/1.0"
+    wait_for(lambda: client(server).get().body == b"HTTP/1.0")
+
+
+def test_a_wrong_value_while_serving_changes_nothing(served):
+    server = served(hello)
+    before = server.timeout
+    with pytest.raises(ValueError, match="timeout"):
+        server.timeout = "soon"
+    assert server.timeout == before
+    with pytest.warns(NoEffectWarning, match="request_queue_size"):
+        server.request_queue_size = 3
 
 
 def test_shutdown_timeout_while_serving(served):

@@ -1,11 +1,11 @@
 """TLS: by the library, and by Python's ssl module over memory."""
 
+import pathlib
 import socket
 import ssl
 import subprocess
 
 import pytest
-import trustme
 from conftest import Client, Logged, hello, wait_for
 
 import wsgiserver
@@ -14,26 +14,42 @@ from wsgiserver.ssl_builtin import BuiltinSSLAdapter
 from wsgiserver.ssl_pyopenssl import SSL_fileobject, SSLConnection, pyOpenSSLAdapter
 
 
+NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout".split()
+
+
 class Files:
+    """An authority, and a server's certificate by it."""
+
     def __init__(self, folder):
-        self.authority = trustme.CA()
-        made = self.authority.issue_cert("localhost", "127.0.0.1")
-        self.certificate, self.key = str(folder / "server.crt"), str(folder / "server.key")
-        self.chain, self.ca = str(folder / "chain.crt"), str(folder / "ca.crt")
-        made.cert_chain_pems[0].write_to_path(self.certificate)
-        made.private_key_pem.write_to_path(self.key)
-        self.authority.cert_pem.write_to_path(self.chain)
-        self.authority.cert_pem.write_to_path(self.ca)
-        self.both = str(folder / "both.pem")
-        made.private_key_and_cert_chain_pem.write_to_path(self.both)
+        self.folder = folder
+        self.ca, authority_key = str(folder / "ca.crt"), str(folder / "ca.key")
+        self._openssl("req", "-x509", *NEW_KEY, authority_key, "-out", self.ca, "-subj", "/CN=CA")
+        self.certificate, self.key = self.issue("server", "DNS:localhost,IP:127.0.0.1")
+        self.chain, self.both = str(folder / "chain.crt"), str(folder / "both.pem")
+        for target, parts in ((self.chain, [self.ca]), (self.both, [self.key, self.certificate])):
+            with open(target, "w") as file:
+                file.writelines(pathlib.Path(part).read_text() for part in parts)
+
+    def issue(self, name, names):
+        """Files of a certificate for these names, and of its key."""
+        made = {end: str(self.folder / f"{name}.{end}") for end in ("crt", "key", "csr", "cnf")}
+        pathlib.Path(made["cnf"]).write_text(f"subjectAltName = {names}\n")
+        subject = ["-subj", f"/CN={name}"]
+        self._openssl("req", *NEW_KEY, made["key"], "-out", made["csr"], *subject)
+        signed = ["-CA", self.ca, "-CAkey", str(self.folder / "ca.key"), "-CAcreateserial"]
+        self._openssl("x509", "-req", "-in", made["csr"], "-out", made["crt"], *signed,
+                      "-extfile", made["cnf"], "-days", "2")
+        return made["crt"], made["key"]
+
+    @staticmethod
+    def _openssl(*arguments):
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
     def adapter(self, kind=BuiltinSSLAdapter, **named):
         return kind(self.certificate, self.key, **named)
 
     def client_context(self):
-        context = ssl.create_default_context()
-        self.authority.configure_trust(context)
-        return context
+        return ssl.create_default_context(cafile=self.ca)
 
 
 @pytest.fixture(scope="session")
@@ -233,7 +249,7 @@ def test_client_certificates(way, files, served):
 
     server = served(shows, options={"ssl_adapter": adapter})
     context = files.client_context()
-    files.authority.issue_cert("client@example.org").configure_cert(context)
+    context.load_cert_chain(*files.issue("client", "email:client@example.org"))
     with secure(server, files, context) as client:
         assert client.get().body == b"SUCCESS"
     # By TLS 1.3 a client only hears of it when it reads.

@@ -11,6 +11,9 @@ import pytest
 
 import wsgiserver
 
+# Signatures are told by CPython, and mypy is for it.
+pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="a matter of CPython")
+
 HERE = pathlib.Path(wsgiserver.__file__).parent
 STUBS = sorted(HERE.rglob("*.pyi"))
 
@@ -18,6 +21,9 @@ PROGRAM = """
 from typing import Any
 from wsgiserver import CherryPyWSGIServer, Gateway, WSGIPathInfoDispatcher, get_ssl_adapter_class
 from wsgiserver import wsgi
+from wsgiserver.cli import main
+from wsgiserver.frameworks.django.apps import WSGIServerConfig
+from wsgiserver.frameworks.django.management.commands.runwsgiserver import Command
 
 def hello(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -34,12 +40,17 @@ server.ssl_adapter = get_ssl_adapter_class("builtin")("server.crt", "server.key"
 server.header_timeout = 3
 second = wsgi.Server("/run/app.sock", hello, reuse_port=True)
 idle: int = second.requests.idle
+status: int = main(["site:app", "--threads", "5"])
+label: str = WSGIServerConfig.label
+Command().serve(("127.0.0.1", 8000), {"threads": 5}, static=False)
 """
 
 WRONG = """
 from wsgiserver import CherryPyWSGIServer, ThreadPool
+from wsgiserver.cli import main
 server = CherryPyWSGIServer(("127.0.0.1", 0), 5)
 ThreadPool(server, most=3)
+main(8)
 """
 
 
@@ -100,6 +111,8 @@ def test_the_stubs_are_installed():
     names = {stub.relative_to(HERE).as_posix() for stub in STUBS}
     assert {"__init__.pyi", "_wsgiserver.pyi", "wsgi.pyi", "server.pyi", "errors.pyi"} <= names
     assert {"ssl/builtin.pyi", "workers/threadpool.pyi", "frameworks/paste.pyi"} <= names
+    commands = "frameworks/django/management/commands/"
+    assert {"cli/__init__.pyi", "frameworks/django/apps.pyi", f"{commands}runwsgiserver.pyi"} <= names
     assert (HERE / "py.typed").exists()
 
 
@@ -141,5 +154,5 @@ def test_a_program_is_checked_by_mypy(tmp_path):
 
 def test_mypy_finds_what_is_wrong(tmp_path):
     done = mypy(tmp_path, WRONG)
-    assert done.stdout.count(": error:") == 2, done.stdout + done.stderr
+    assert done.stdout.count(": error:") == 3, done.stdout + done.stderr
     assert "most" in done.stdout

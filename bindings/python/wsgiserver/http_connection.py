@@ -1,35 +1,21 @@
 """HTTPConnection: the connection of a request as a Gateway sees it."""
 
-from .errors import NoEffectWarning
 from .http_request import HTTPRequest
+from .no_effect import Tells
 from .rfiles import DEFAULT_BUFFER_SIZE, CP_makefile
 from .ssl_adapter import Connection, overrides_environ
 
 __all__ = ["HTTPConnection"]
 
-# Details of a thread for each connection, which there is none of here.
-WITHOUT_EFFECT = frozenset(["linger", "rbufsize", "wbufsize"])
+# Of a thread for each connection, which there is none of here.
+_LIBRARY_READS = "the library reads and writes"
 
 
-class _SaysSo(type):
-    """Setting what has no effect is told, on the class as well as on an object."""
-
-    def __setattr__(cls, name, value):
-        _tell(name)
-        super().__setattr__(name, value)
-
-
-def _tell(name):
-    if name in WITHOUT_EFFECT:
-        import warnings
-
-        message = f"HTTPConnection.{name} has no effect: the library reads and writes"
-        warnings.warn(message, NoEffectWarning, stacklevel=3)
-
-
-class HTTPConnection(metaclass=_SaysSo):
+class HTTPConnection(Tells):
     """Made for each request that goes to a gateway of the program's own. Requests of one client may
     be served by different threads, so nothing is kept here from one to the next."""
+
+    _without_effect = dict.fromkeys(["linger", "rbufsize", "wbufsize"], _LIBRARY_READS)
 
     remote_addr = None
     """The client's address; '' for a UNIX socket."""
@@ -58,10 +44,6 @@ class HTTPConnection(metaclass=_SaysSo):
         self.remote_port = int(port) if port else ""
         if server.speaks_tls:
             self.ssl_env = self._ssl_environ()
-
-    def __setattr__(self, name, value):
-        _tell(name)
-        super().__setattr__(name, value)
 
     @property
     def socket(self):

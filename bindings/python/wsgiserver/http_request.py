@@ -6,6 +6,8 @@ The library has read and checked the request before this is made, and sends what
 import re
 from urllib.parse import urlsplit
 
+from .no_effect import Tells
+
 __all__ = ["HTTPRequest", "comma_separated_headers"]
 
 comma_separated_headers = [
@@ -19,8 +21,14 @@ comma_separated_headers = [
 _JOINED = {name.title() for name in comma_separated_headers}
 
 
-class HTTPRequest:
+class HTTPRequest(Tells):
     """One request of a connection. Names, targets and values are bytes, as in the seed."""
+
+    _without_effect = {
+        "header_reader": "the library reads the fields",
+        "proxy_mode": "it is an option of the server",
+        "strict_mode": "the library is strict",
+    }
 
     server = None
     """The HTTPServer."""
@@ -50,8 +58,7 @@ class HTTPRequest:
         self.server = server
         self.conn = conn
         self.exchange = conn.exchange
-        self.proxy_mode = proxy_mode
-        self.strict_mode = strict_mode
+        vars(self).update(proxy_mode=proxy_mode, strict_mode=strict_mode)
         self.ready = False
         self.started_request = False
         self.scheme = b"https" if conn.ssl_env else b"http"

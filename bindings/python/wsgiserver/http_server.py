@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import os
-import queue
 import socket
 import sys
 import threading
@@ -25,6 +24,9 @@ ERROR = 40
 # What a client did is answered by the library, and no news for the error log.
 OF_THE_CLIENT = (_wsgiserver.ClientGone, _wsgiserver.BadRequestBody, _wsgiserver.MaxSizeExceeded)
 
+# Of these the environ has it, whatever the library is told.
+IN_ENVIRON = ("server_name", "software", "version")
+
 _running = weakref.WeakSet()
 
 
@@ -37,9 +39,10 @@ def _stop_all():
 class HTTPServer:
     """An HTTP server that hands requests to a gateway.
 
-    Attributes may be set before the server is prepared; ``shutdown_timeout``, ``gateway``,
-    ``server_name``, ``software`` and ``version`` also while it serves. Each option of the library is
-    an attribute as well, like ``header_timeout``.
+    Attributes may be set before the server is prepared; while it serves also those that need no new
+    socket: ``gateway``, ``server_name``, ``software``, ``version``, and what the library takes then,
+    like ``timeout`` and ``max_request_body_size``. Each option of it is an attribute as well, like
+    ``header_timeout``.
     """
 
     protocol = settings.SEED_DEFAULTS["protocol"]
@@ -101,8 +104,10 @@ class HTTPServer:
         self._interrupt = None
         self._further = []
         self._lock = threading.RLock()
-        # May be put to in a signal handler, unlike an Event.
-        self._changed = queue.SimpleQueue()
+        # Held; released when something has happened. A signal handler may do that, unlike with an
+        # Event, or a SimpleQueue of PyPy.
+        self._changed = threading.Lock()
+        self._changed.acquire()
         self._start_time = None
         self._run_time = 0
         self.bind_addr = bind_addr
@@ -121,15 +126,15 @@ class HTTPServer:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setattr__(self, name, value):
+        if self.core is not None and settings.is_option(name):
+            self._set_while_running(name, value)  # refused, it stays as it was
         super().__setattr__(name, value)
         if self.core is None or name == "core":
             return
-        if name in ("server_name", "software", "version"):
+        if name in ("protocol", "server_name", "software", "version"):
             self.core.environ = environs.template(self)
         elif name in ("gateway", "ConnectionClass", "wsgi_app"):
             self._route()
-        elif settings.is_option(name):
-            self._set_while_running(name, value)
 
     @property
     def bind_addr(self):
@@ -194,7 +199,6 @@ class HTTPServer:
             if self.core is not None:
                 raise RuntimeError("the server runs already")
             self._interrupt = None
-            self._changed = queue.SimpleQueue()
             core = self._new_core()
             core.prepare()
             super().__setattr__("core", core)
@@ -216,8 +220,7 @@ class HTTPServer:
 
     def tick(self):
         """Waits a moment for the end. Connections are accepted by the threads."""
-        with contextlib.suppress(queue.Empty):
-            self._changed.get(timeout=1)
+        self._changed.acquire(timeout=1)
 
     def stop(self):
         """Stops: no new connections, ``shutdown_timeout`` seconds for the requests in work.
@@ -227,7 +230,7 @@ class HTTPServer:
         """
         if isinstance(threading.current_thread(), WorkerThread):
             self.ready = False
-            self._changed.put(None)
+            self._tell_change()
             if self.core is not None:
                 self.core.signal_stop()
         else:
@@ -239,11 +242,15 @@ class HTTPServer:
             if run is None or self.core is not run:
                 return
             self.ready = False
-            self._changed.put(None)
+            self._tell_change()
             until = time.monotonic() + float(self.shutdown_timeout)
             run.stop()
             stuck = self.requests.stop(max(until - time.monotonic(), 0.2))
             self._end(stuck)
+
+    def _tell_change(self):
+        with contextlib.suppress(RuntimeError):  # it was told already
+            self._changed.release()
 
     @property
     def interrupt(self):
@@ -260,7 +267,8 @@ class HTTPServer:
         """Writes to standard error. To be overridden."""
         text = f"{msg}\n"
         if traceback:
-            text += _traceback.format_exc()
+            error = sys.exc_info()[1]
+            text += "".join(_traceback.format_exception(type(error), error, error.__traceback__))
         sys.stderr.write(text)
         sys.stderr.flush()
 
@@ -357,7 +365,7 @@ class HTTPServer:
     def _set_while_running(self, name, value):
         if settings.LIBRARY[name]["while_running"]:
             self.core.set(name, settings.to_text(value))
-        else:
+        elif name not in IN_ENVIRON:
             import warnings
 
             message = f"{name} is taken at the next start: the server runs"

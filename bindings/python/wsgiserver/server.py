@@ -3,14 +3,14 @@
 import contextlib
 import sys
 import threading
-import warnings
 
 from . import http_server
-from .errors import MaxSizeExceeded, NoEffectWarning
+from .errors import MaxSizeExceeded
 from .gateways import Gateway
 from .header_readers import DropUnderscoreHeaderReader, HeaderReader
 from .http_connection import HTTPConnection
 from .http_request import HTTPRequest, comma_separated_headers
+from .no_effect import Tells
 from .rfiles import ChunkedRFile, KnownLengthRFile, SizeCheckWrapper
 from .ssl_adapter import get_ssl_adapter_class, ssl_adapters
 from .threadpool import ThreadPool
@@ -34,13 +34,14 @@ __all__ = [
 
 IS_UID_GID_RESOLVABLE = sys.platform != "win32"
 
-# Bounds of a thread that watches idle connections, of which there is none here: the library keeps
-# any number of them without a thread, each for `keep_alive_timeout`.
-WITHOUT_EFFECT = frozenset(["expiration_interval", "keep_alive_conn_limit"])
+# Idle connections are kept in any number without a thread, each for `keep_alive_timeout`.
+_NO_THREAD = "there is no thread for it"
 
 
-class HTTPServer(http_server.HTTPServer):
+class HTTPServer(Tells, http_server.HTTPServer):
     """The server with cheroot's further arguments and methods."""
+
+    _without_effect = dict.fromkeys(["expiration_interval", "keep_alive_conn_limit"], _NO_THREAD)
 
     expiration_interval = 0.5
     """Without effect: connections are closed when they have been idle for long enough."""
@@ -61,12 +62,6 @@ class HTTPServer(http_server.HTTPServer):
     ):
         super().__init__(bind_addr, gateway, minthreads, maxthreads, server_name)
         set_further(self, peercreds_enabled, peercreds_resolve_enabled, reuse_port)
-
-    def __setattr__(self, name, value):
-        if name in WITHOUT_EFFECT:
-            message = f"{type(self).__name__}.{name} has no effect: there is no thread for it"
-            warnings.warn(message, NoEffectWarning, stacklevel=2)
-        super().__setattr__(name, value)
 
     @contextlib.contextmanager
     def _run_in_thread(self):

@@ -51,7 +51,7 @@ class WorkerThread(threading.Thread):
             self._serve(pool)
         finally:
             self.ready = False
-            self.worker = None  # what it has counted goes to the server's sums
+            self.worker.close()
             pool.forget(self)
 
     def _serve(self, pool):
@@ -68,9 +68,7 @@ class WorkerThread(threading.Thread):
 
     def wake(self):
         """Makes it look whether it is still wanted."""
-        worker = self.worker
-        if worker is not None:
-            worker.wake()
+        self.worker.wake()
 
 
 class ThreadPool:
@@ -99,7 +97,7 @@ class ThreadPool:
         self.min = min
         self.max = max
         self.accepted_queue_size = accepted_queue_size
-        self.accepted_queue_timeout = accepted_queue_timeout
+        self._accepted_queue_timeout = accepted_queue_timeout
         self._threads = []
         self._leaving = 0
         self._lock = threading.Lock()
@@ -116,6 +114,18 @@ class ThreadPool:
         """How many requests wait for a thread."""
         core = self.server.core
         return core.qsize() if core is not None else 0
+
+    @property
+    def accepted_queue_timeout(self):
+        """How many seconds a request waits for a place in the queue; also while serving."""
+        return self._accepted_queue_timeout
+
+    @accepted_queue_timeout.setter
+    def accepted_queue_timeout(self, value):
+        core = self.server.core
+        if core is not None:
+            core.set("accepted_queue_timeout", str(value))
+        self._accepted_queue_timeout = value
 
     def start(self):
         """Starts ``min`` threads. The server does this."""
@@ -166,8 +176,12 @@ class ThreadPool:
         self.shrink(1)
 
     def get(self):
-        """Not possible: the threads take their requests from the library."""
-        raise NotImplementedError("requests are taken from the library by the worker threads")
+        """Raises NotImplementedError: there is no queue of connections to take one from. A thread of
+        a program's own serves by ``WorkerThread(server).start()``."""
+        raise NotImplementedError(
+            "there is no queue: each worker thread takes its requests from the library; "
+            "WorkerThread(server).start() is one more that does"
+        )
 
     def patience(self):
         """How many milliseconds a thread waits before it asks whether it is wanted; -1: for ever."""

@@ -9,6 +9,7 @@ from . import log
 
 # Their lines in a traceback say nothing of the application.
 _LOADERS = (os.path.dirname(__file__), importlib.__file__, "<frozen importlib")
+_LOADERS += ("<builtin>/frozen importlib",)  # PyPy's
 
 
 class StartError(Exception):

@@ -9,6 +9,8 @@ from django.utils import autoreload
 from wsgiserver import addresses
 from wsgiserver.frameworks import make_server
 
+__all__ = ["Command"]
+
 
 class Command(BaseCommand):
     """The command."""

@@ -1,0 +1,93 @@
+"""Status and headers of an answer, as start_response is given them. They are checked here, so that
+the application hears of a mistake where it makes it, and become one text for the library."""
+
+import re
+
+_HOP_BY_HOP = frozenset(
+    ["te", "upgrade", "trailers", "keep-alive", "proxy-connection", "transfer-encoding"]
+    + ["proxy-authenticate", "proxy-authorization"]
+)
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")  # RFC 9110
+_VALUE = re.compile(r"[\t -~\x80-\xff]*\Z")
+_STATUS = re.compile(r"[1-9][0-9]{2}( |\Z)")
+_LENGTH = re.compile(r"[0-9]{1,18}\Z")
+
+
+class Head:
+    """A head that can be sent. Its text has neither an empty line nor a Content-Length of its own."""
+
+    __slots__ = ("code", "content_length", "fields", "status")
+
+    def __init__(self, status, headers):
+        self.status = _checked_status(status)
+        self.code = status[:3]
+        self.content_length = None
+        self.fields = [self._field(pair) for pair in list(headers)]
+
+    @property
+    def text(self):
+        """It as wsgi_respond_flat takes it."""
+        lines = [self.status]
+        for name, value in self.fields:
+            lines.append(b"%s: %s" % (name, value))
+        return b"\r\n".join(lines)
+
+    @property
+    def is_bodiless(self):
+        """Whether no body can follow."""
+        return self.code in ("101", "204", "304")
+
+    @property
+    def is_interim(self):
+        """Whether another head follows."""
+        return self.code[0] == "1" and self.code != "101"
+
+    def _field(self, pair):
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(f"WSGI response header {pair!r} is not a tuple of name and value.")
+        name, value = pair
+        encoded = _latin1(name, "header key"), _latin1(value, "header value")
+        if not _TOKEN.match(name) or not _VALUE.match(value):
+            raise ValueError(
+                f"WSGI response header {pair!r}: a character that may not stand there."
+            )
+        lower = name.lower()
+        if self._is_hop_by_hop(lower, value):
+            raise ValueError(
+                f"WSGI response header {pair!r} is hop-by-hop, the server's to set."
+            )
+        if lower == "content-length":
+            self._take_length(value)
+        return encoded
+
+    def _is_hop_by_hop(self, name, value):
+        switches = self.code == "101"
+        if name == "connection":
+            return value.lower() != "close" and not (switches and value.lower() == "upgrade")
+        return name in _HOP_BY_HOP and not (switches and name == "upgrade")
+
+    def _take_length(self, value):
+        if self.content_length is not None or not _LENGTH.match(value):
+            raise ValueError(
+                f"WSGI response has a malformed or second Content-Length {value!r}."
+            )
+        self.content_length = int(value)
+
+
+def _checked_status(status):
+    if not isinstance(status, str):
+        raise TypeError("WSGI response status is not of type str.")
+    encoded = _latin1(status, "status")
+    if not _STATUS.match(status) or not _VALUE.match(status):
+        raise ValueError(f"WSGI response status {status!r} is not like '200 OK'.")
+    return encoded
+
+
+def _latin1(text, what):
+    if not isinstance(text, str):
+        raise TypeError(f"WSGI response {what} {text!r} is not of type str.")
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        pass
+    raise ValueError(f"WSGI response {what} {text!r} has characters beyond ISO-8859-1.")

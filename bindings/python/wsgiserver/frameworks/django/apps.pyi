@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+class WSGIServerConfig(AppConfig):
+    name: str
+    label: str
+    verbose_name: str
