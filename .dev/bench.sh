@@ -22,6 +22,7 @@ bench_main() {
     nginx=$daemon
     need_command valgrind valgrind
     need_command strace strace
+    need_command slowhttptest slowhttptest
     need_go
     need_venv
     bench_build

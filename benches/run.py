@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 
+import scenario_attacks
 import scenario_bodies
 import scenario_connections
 import scenario_go
@@ -34,6 +35,7 @@ SCENARIOS = {
     "echo": scenario_bodies.echo,
     "idle": scenario_connections.idle,
     "hostile": scenario_connections.hostile,
+    "attacks": scenario_attacks.attacks,
     "stop": scenario_connections.stop,
     "lowrate": scenario_connections.lowrate,
     "statistics": scenario_instructions.statistics,

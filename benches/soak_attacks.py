@@ -2,6 +2,7 @@
 that refuses it, the end of the connection, or both, within a minute: never a thread for itself."""
 import contextlib
 import socket
+import struct
 import time
 
 from soak_clients import WrongAnswer
@@ -83,6 +84,43 @@ def pipelining_flood(server, way, chance):
     with server.connect(way) as connection:
         connection.settimeout(2)
         send_what_is_taken(connection, b"GET /large/2000 HTTP/1.1\r\nHost: soak\r\n\r\n" * 2000)
+        time.sleep(chance.uniform(0, 5))
+    return 0
+
+
+def slow_upload(server, way, chance):
+    """More than is read ahead, so that the application waits for it, and then no more."""
+    head = b"POST /upload HTTP/1.1\r\nHost: soak\r\nContent-Length: 1000000\r\n\r\n"
+    with server.connect(way) as connection:
+        connection.sendall(head + b"x" * 100000)
+        drain_until_end(connection, time.monotonic() + PATIENCE)
+    return 0
+
+
+def knocking(server, way, chance):
+    """Half a head, which makes no room for others, and a new connection after each refusal."""
+    with server.connect(way) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX-Half: ")
+        drain_until_end(connection, time.monotonic() + PATIENCE)
+    return 0
+
+
+def resetting(server, way, chance):
+    """Leaves in the middle of a large answer, as one that crashes does."""
+    with server.connect(way) as connection:
+        connection.sendall(b"GET /large/1000000 HTTP/1.1\r\nHost: soak\r\n\r\n")
+        connection.recv(1000)
+        time.sleep(chance.uniform(0, 0.1))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return 0
+
+
+def half_closed(server, way, chance):
+    """Says that nothing more comes, and takes little of the answer."""
+    with server.connect("tcp" if way == "tls" else way) as connection:
+        connection.sendall(b"GET /large/1000000 HTTP/1.1\r\nHost: soak\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1000)
         time.sleep(chance.uniform(0, 5))
     return 0
 

@@ -138,8 +138,9 @@ impl HTTPServer {
         Ok(server)
     }
 
-    /// Sets an option by its name. Only before the server is prepared, except `shutdown_timeout` and
-    /// `statistics`.
+    /// Sets an option by its name, before the server is prepared. Those that docs/options.md marks may
+    /// be set while it runs, by any thread: a time-out counts from the next wait on, a limit from the
+    /// next head, all else from the next answer or connection.
     pub fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         let mut state = self.lock();
         if !matches!(state.stage, Stage::Idle | Stage::Stopped)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use support::{App, Client, Gate, eventually, ok, path, serve};
+use support::{App, Client, DEADLINE, Gate, eventually, ok, path, serve};
 use wsgiserver::{ErrorKind, HTTPServer, Request};
 
 const MOST: usize = 4;
@@ -84,17 +84,41 @@ fn one_address_has_its_share_and_others_are_served() {
     }
     let mut late = Client::connect(address);
     assert!(late.get("/").head().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
-    // Another address of the loopback network is another client.
-    let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    other.bind(&"127.0.0.2:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-    other.connect(&address.into()).unwrap();
-    let mut other = Client(TcpStream::from(other));
+    let mut other = from_another(address);
     assert_eq!(other.get("/").answer(), (200, "done".into()));
     clients.pop();
     drop(late);
     eventually("the place is free", || Client::connect(address).get("/").answer().0 == 200);
     let error = server.set("max_connections_per_ip", "3").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::State);
+}
+
+/// Whoever has their share already makes nobody else go.
+#[test]
+fn one_address_with_its_share_takes_no_place_from_others() {
+    let options = [("max_connections", "2"), ("max_connections_per_ip", "1")];
+    let gate = Arc::new(Gate::default());
+    let (server, address) = serve_held(&gate, &options);
+    let mut idle = Client::connect(address);
+    assert_eq!(idle.get("/").answer(), (200, "done".into()));
+    let mut other = from_another(address);
+    assert_eq!(other.get("/").answer(), (200, "done".into()));
+    eventually("both are idle", || server.stats().threads_idle == server.stats().threads);
+    for _ in 0..3 {
+        assert!(from_another(address).get("/").head().starts_with("HTTP/1.1 503 "));
+    }
+    for client in [&mut idle, &mut other] {
+        assert_eq!(client.get("/").answer(), (200, "done".into()));
+    }
+}
+
+/// Another address of the loopback network is another client.
+fn from_another(address: SocketAddr) -> Client {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&"127.0.0.2:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    Client(TcpStream::from(socket))
 }
 
 #[test]

@@ -4,61 +4,14 @@
 mod support;
 
 use std::io::{ErrorKind, Read};
-use std::net::{Shutdown, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::net::Shutdown;
+use std::sync::{Arc, Mutex};
 
-use support::{App, Client, Gate, eventually, ok, path, serve};
-use wsgiserver::{HTTPServer, Outcome, Request};
+use support::site::{Site, alone, reset};
+use support::{Client, Gate, ok, path};
+use wsgiserver::{Outcome, Request};
 
 const LARGE: usize = 8 << 20;
-
-/// One test at a time: they count the descriptors of this process.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-/// A server, and how many descriptors the process had once it was running.
-struct Site {
-    _server: Arc<HTTPServer>,
-    address: SocketAddr,
-    before: usize,
-}
-
-impl Site {
-    fn new(
-        app: impl Fn(&Request<'_>) -> Outcome + Send + Sync + 'static,
-        options: &[(&str, &str)],
-    ) -> Self {
-        let (server, address) = serve(App(app), options);
-        let site = Self { _server: server, address, before: descriptors() };
-        // What is opened only once is open from here on.
-        site.is_well();
-        Self { before: descriptors().max(site.before), ..site }
-    }
-
-    /// The server answers, and all descriptors but those of the test's own clients have gone.
-    fn is_well(&self) {
-        let mut client = Client::connect(self.address);
-        assert_eq!(client.get("/").answer(), (200, "done".into()));
-        drop(client);
-        eventually("every descriptor is closed", || descriptors() <= self.before);
-    }
-
-    fn connect(&self) -> Client {
-        Client::connect(self.address)
-    }
-}
-
-/// Ends the connection as a client that crashes does.
-fn reset(client: Client) {
-    socket2::SockRef::from(&client.0).set_linger(Some(Duration::ZERO)).unwrap();
-}
 
 /// Sends a request together with our FIN.
 fn send_with_fin(client: &mut Client, request: &str) {

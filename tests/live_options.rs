@@ -6,7 +6,7 @@ use std::io::Read;
 use std::time::Instant;
 
 use socket2::SockRef;
-use support::{App, Client, DEADLINE, ok, serve};
+use support::{App, Client, DEADLINE, eventually, ok, serve};
 use wsgiserver::{ErrorKind, HTTPServer, Outcome, Request};
 
 fn answers(request: &Request<'_>) -> Outcome {
@@ -90,6 +90,23 @@ fn the_protocol_of_answers() {
 }
 
 #[test]
+fn the_server_header_of_answers() {
+    let (server, address) = serve(App(answers), &[("server_header", "one")]);
+    let mut client = Client::connect(address);
+    for (text, line) in [("one", "Server: one\r\n"), ("two/2.0", "Server: two/2.0\r\n")] {
+        server.set("server_header", text).unwrap();
+        let head = client.get("/").head();
+        assert!(head.contains(line), "{head}");
+        client.0.read_exact(&mut [0; 4]).unwrap();
+    }
+    server.set("server_header", "").unwrap();
+    let head = client.get("/").head();
+    assert!(!head.contains("Server:"), "{head}");
+    let error = server.set("server_header", "a\r\nb: c").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Option);
+}
+
+#[test]
 fn nodelay_of_connections_to_come() {
     let sees = |nodelay: &str| {
         let (server, address) = serve(App(answers), &[("nodelay", nodelay)]);
@@ -128,6 +145,8 @@ fn how_many_connections_and_requests() {
     let mut one = Client::connect(address);
     assert_eq!(one.get("/").answer().0, 200);
     server.set("max_connections", "1").unwrap();
+    // It has its answer, but is not idle before its worker is done with it.
+    eventually("it is idle", || server.stats().threads_idle == server.stats().threads);
     let mut two = Client::connect(address);
     assert_eq!(two.get("/").answer().0, 200);
     assert_eq!(one.rest(), b"", "the idle one made room");

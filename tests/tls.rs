@@ -53,6 +53,8 @@ behaviours! {
         http_1_1_is_agreed_upon
         a_client_that_wants_another_protocol_is_refused
         stalled_handshakes_slow_nobody
+        garbage_slows_nobody
+        one_connection_too_many_is_told_after_its_handshake
         a_slow_handshake_comes_to_its_end
         a_handshake_that_takes_too_long_is_ended;
     proxied:

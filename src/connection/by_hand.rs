@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use super::exchange::Exchange;
-use super::live::{Live, Values};
+use super::live::{Live, LiveText, Values};
 use super::peercreds::PeerCreds;
 use super::proxied::ProxyProtocol;
 use super::services::{Services, Settings};
@@ -41,7 +41,7 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         live: Live::new(&live),
         proxy_mode: policy.proxy_mode,
         keep_underscore_headers: policy.keep_underscore_headers,
-        server_header: Vec::new(),
+        server_header: LiveText::new(Vec::new()),
         proxy_protocol: ProxyProtocol::Off,
         ssl: None,
         preread,

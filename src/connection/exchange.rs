@@ -9,6 +9,7 @@ use std::any::Any;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::live::TextCopy;
 use crate::date::imf_fixdate;
 use crate::gateway::environ::{Environ, Remote};
 use crate::request::head::RequestHead;
@@ -45,6 +46,8 @@ pub(crate) struct Exchange {
     /// Bytes for the client that were not sent yet.
     pub(crate) output: Vec<u8>,
     pub(crate) date: CachedDate,
+    /// The option `server_header`.
+    pub(crate) server_header: TextCopy,
     /// What is lent to the application beside the environ, until the request ends.
     pub(crate) kept: Vec<Kept>,
     /// A place where the gateway keeps its own view of the request, reused like the rest.
@@ -71,6 +74,7 @@ impl Default for Exchange {
             framing: None,
             output: Vec::with_capacity(1024),
             date: CachedDate::default(),
+            server_header: TextCopy::default(),
             kept: Vec::new(),
             extension: None,
             raw: None,

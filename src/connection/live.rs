@@ -1,10 +1,12 @@
 //! The settings that may change while the server runs. Each is one number that is read where it is
 //! needed, so that a request costs no lock and no count of references for it; a change is seen from
-//! the next wait or the next head on.
+//! the next wait or the next head on. Of a text everybody has a copy of their own, and one number
+//! tells whether it is still the right one.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::{Mutex, PoisonError};
 
 macro_rules! live {
     ($($(#[$about:meta])* $name:ident),* $(,)?) => {
@@ -62,5 +64,66 @@ impl Live {
         let live = Self::default();
         live.set(values);
         live
+    }
+}
+
+/// A text that may change.
+#[derive(Debug)]
+pub(crate) struct LiveText {
+    /// Grows by one with each change. It is never 0, which is what no copy has yet.
+    version: AtomicU64,
+    text: Mutex<Vec<u8>>,
+}
+
+/// What one reader knows of it.
+#[derive(Debug, Default)]
+pub(crate) struct TextCopy {
+    version: u64,
+    text: Vec<u8>,
+}
+
+impl LiveText {
+    pub(crate) fn new(text: Vec<u8>) -> Self {
+        Self { version: AtomicU64::new(1), text: Mutex::new(text) }
+    }
+
+    pub(crate) fn set(&self, text: Vec<u8>) {
+        let mut held = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = text;
+        self.version.fetch_add(1, Release);
+    }
+}
+
+impl TextCopy {
+    /// The text at the moment.
+    #[inline]
+    pub(crate) fn of(&mut self, live: &LiveText) -> &[u8] {
+        if live.version.load(Acquire) != self.version {
+            self.renew(live);
+        }
+        &self.text
+    }
+
+    #[cold]
+    fn renew(&mut self, live: &LiveText) {
+        let text = live.text.lock().unwrap_or_else(PoisonError::into_inner);
+        self.version = live.version.load(Relaxed);
+        self.text.clone_from(&text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_follows_its_text() {
+        let (live, mut copy) = (LiveText::new(b"one".to_vec()), TextCopy::default());
+        assert_eq!(copy.of(&live), b"one");
+        live.set(b"two".to_vec());
+        assert_eq!(copy.of(&live), b"two");
+        live.set(Vec::new());
+        assert_eq!(copy.of(&live), b"");
+        assert_eq!(TextCopy::default().of(&live), b"");
     }
 }

@@ -368,7 +368,7 @@ impl HTTPConnection {
             keep_alive,
             keep_alive_timeout: (settings.live.keep_alive_timeout() / 1000) as u32,
             date: &date,
-            server: &settings.server_header,
+            server: exchange.server_header.of(&settings.server_header),
             http10,
         };
         let sent = exchange.response.write_head(&mut exchange.output, &context, known_length)?;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::exchange::Exchange;
-use super::live::Live;
+use super::live::{Live, LiveText};
 use super::peercreds::PeerCreds;
 use super::proxied::ProxyProtocol;
 use crate::access_log::Listeners;
@@ -33,7 +33,7 @@ pub(crate) struct Settings {
     pub(crate) proxy_mode: bool,
     pub(crate) keep_underscore_headers: bool,
     /// The value of `Server`; empty: the header is left out.
-    pub(crate) server_header: Vec<u8>,
+    pub(crate) server_header: LiveText,
     /// Who says first whose a connection is.
     pub(crate) proxy_protocol: ProxyProtocol,
     /// Connections are under TLS.

@@ -25,10 +25,6 @@ impl Engine {
         now: u64,
     ) -> Result<(), Complaint> {
         self.services.statistics.accepted();
-        let Some(crowded) = self.is_crowded(now) else {
-            // It is closed without a word: a flood is not answered one by one.
-            return Ok(());
-        };
         let Some(mut own) = self.slots.open() else {
             let text = "no more than two million connections at a time";
             return Err((LogCode::Connection, text.into()));
@@ -41,10 +37,14 @@ impl Engine {
         connection.open(socket, remote, listener, token);
         connection.begin(&self.services);
         let too_many = connection.counted().map_or(0, |remote| self.per_address.enter(remote));
-        if too_many > REFUSED_OF_ONE {
-            self.close(own);
-            return Ok(());
-        }
+        let refused = match self.find_room(too_many, now) {
+            Room::Found => false,
+            Room::ToRefuse => true,
+            Room::None => {
+                self.close(own);
+                return Ok(());
+            }
+        };
         if self.services.listeners.is_some() {
             connection.open_account();
         }
@@ -53,7 +53,7 @@ impl Engine {
             let text = format!("epoll_ctl: {error}: a connection is refused");
             return Err((LogCode::Connection, text));
         }
-        if crowded || too_many > 0 {
+        if refused {
             connection.turn_away(&self.services);
         }
         if let TurnEnd::Request(own) = self.run_turn(own, &mut None, now) {
@@ -63,17 +63,29 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether one more connection is one too many, which it is told; `None`: it is not even told.
-    /// Whoever has been idle longest makes room first.
-    fn is_crowded(&self, now: u64) -> Option<bool> {
+    /// Whether there is room for the connection that was opened just now, of whose address there are
+    /// `too_many`. Whoever has been idle longest makes room; but for nobody who has their share.
+    fn find_room(&self, too_many: usize, now: u64) -> Room {
         let most = match self.services.settings.live.max_connections() as usize {
-            0 => return Some(false),
+            0 => usize::MAX,
             most => most,
         };
-        let beyond = (self.slots.open_count() + 1).saturating_sub(most);
-        if beyond == 0 || (beyond <= REFUSED_AT_A_TIME && self.close_oldest_idle(now)) {
-            return Some(false);
+        let beyond = self.slots.open_count().saturating_sub(most);
+        if too_many > REFUSED_OF_ONE || beyond > REFUSED_AT_A_TIME {
+            Room::None
+        } else if too_many > 0 || (beyond > 0 && !self.close_oldest_idle(now)) {
+            Room::ToRefuse
+        } else {
+            Room::Found
         }
-        (beyond <= REFUSED_AT_A_TIME).then_some(true)
     }
+}
+
+/// What there is for one more connection.
+enum Room {
+    Found,
+    /// As much as it takes to be told that there is none.
+    ToRefuse,
+    /// It is closed without a word: a flood is not answered one by one.
+    None,
 }

@@ -137,6 +137,7 @@ pub(super) const WHILE_RUNNING: &[&str] = &[
     "nodelay",
     "protocol",
     "proxy_header_timeout",
+    "server_header",
     "shutdown_timeout",
     "statistics",
     "timeout",

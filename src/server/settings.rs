@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use super::address::Address;
 use super::options::Options;
-use crate::connection::live::{Live, Values};
+use crate::connection::live::{Live, LiveText, Values};
 use crate::connection::peercreds::PeerCreds;
 use crate::connection::proxied::ProxyProtocol;
 use crate::connection::services::Settings;
@@ -32,7 +32,7 @@ pub(super) fn settings(
         live: Live::new(&live(options)),
         proxy_mode: options.flag("proxy_mode"),
         keep_underscore_headers: options.flag("underscore_headers"),
-        server_header: options.text("server_header").into_bytes(),
+        server_header: LiveText::new(options.text("server_header").into_bytes()),
         // What is not read ahead is there to be read, or refused.
         preread: if options.flag("deliver_at_head") {
             0
@@ -116,7 +116,11 @@ pub(super) fn set_shutdown_timeout(engine: &Engine, options: &Options) {
 
 /// Takes over what may change while the server runs; `name` is what has changed.
 pub(super) fn set_live(engine: &Engine, name: &str, options: &Options) -> Result<(), Error> {
-    engine.services.settings.live.set(&live(options));
+    let settings = &engine.services.settings;
+    settings.live.set(&live(options));
+    if name == "server_header" {
+        settings.server_header.set(options.text(name).into_bytes());
+    }
     if name == "nodelay" {
         let set = engine.set_nodelay(options.flag("nodelay"));
         set.map_err(|error| Error::new(ErrorKind::System, format!("option nodelay: {error}")))?;

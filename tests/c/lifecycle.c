@@ -181,6 +181,42 @@ static void signal_stop_before_the_start_is_not_lost(void) {
     CHECK_INT(wsgi_server_free(server), WSGI_OK);
 }
 
+/* By the application too, which serves just then. */
+static int32_t changes_options(void *user_data, wsgi_request request, const wsgi_environ *environ,
+                               const wsgi_responder *responder) {
+    (void)user_data, (void)responder;
+    set(environ->server, "server_header", "changed");
+    set(environ->server, "max_request_header_size", "200");
+    return say(environ->server, request, "done");
+}
+
+static void options_are_set_while_it_serves(void) {
+    host host = new_host(changes_options, NULL, "1");
+    wsgi_option_info info = {.struct_size = sizeof info};
+    for (size_t i = 0; i < wsgi_server_option_count(); i++) {
+        wsgi_error *error = NULL;
+        CHECK_INT(wsgi_server_option_info(i, &info), WSGI_OK);
+        wsgi_status expected = info.while_running ? WSGI_OK : WSGI_E_STATE;
+        CHECK_INT(wsgi_server_set(host.server, info.name, info.default_value, &error), expected);
+        CHECK(info.while_running || strstr(wsgi_error_message(error), info.name) != NULL);
+        wsgi_error_free(error);
+    }
+    client client = client_open(host.address);
+    client_get(&client, "/");
+    reply reply = client_reply(&client, 0);
+    CHECK_INT(reply.status, 200);
+    CHECK(reply_has(&reply, "Server", "changed"));
+    reply_free(&reply);
+    char head[400] = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+    memset(head + strlen(head), 'x', 300);
+    client_send(&client, head, strlen(head));
+    reply = client_reply(&client, 0);
+    CHECK_INT(reply.status, 431);
+    reply_free(&reply);
+    client_close(&client);
+    end_host(&host);
+}
+
 int main(void) {
     static const test tests[] = {
         {"a thousand servers leave nothing", a_thousand_servers_leave_nothing},
@@ -192,6 +228,7 @@ int main(void) {
         {"stop from a handler returns and the server ends",
          stop_from_a_handler_returns_and_the_server_ends},
         {"stop closes idle connections", stop_closes_idle_connections},
+        {"options are set while it serves", options_are_set_while_it_serves},
         {"signal_stop ends start", signal_stop_ends_start},
         {"signal_stop before the start is not lost", signal_stop_before_the_start_is_not_lost},
     };

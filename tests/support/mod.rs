@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod listening;
+pub mod site;
 
 use std::fs::File;
 use std::io::{Read, Write};

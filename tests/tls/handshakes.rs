@@ -1,6 +1,6 @@
 //! What is agreed upon, and how long that may take.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -153,4 +153,49 @@ pub fn client_hello() -> Vec<u8> {
     let mut hello = Vec::new();
     tls.write_tls(&mut hello).unwrap();
     hello
+}
+
+/// What is no TLS, some of it like the beginning of a record that does not come.
+pub fn garbage_slows_nobody(adapter: &str) {
+    let options = [("numthreads", "2"), ("handshake_timeout", "1")];
+    let (server, address) = serve(adapter, &options);
+    let garbage: [&[u8]; 6] = [
+        b"\x16\x03\x01\xff\xff and so on",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        &[0x16; 3000],
+        &[0; 100],
+        b"\x17\x03\x03\x00\x05hello",
+        b"\x80\x2e\x01\x00\x02",
+    ];
+    let mut bad: Vec<_> = (0..60)
+        .map(|index| {
+            let mut client = Client::connect(address);
+            client.send(garbage[index % garbage.len()]);
+            client
+        })
+        .collect();
+    let config = Arc::new(config(BOTH, None));
+    for _ in 0..10 {
+        assert_eq!(get(address, &config, "server.test", "/"), "hello");
+    }
+    // An alert, if anything, and then the end; a reset where not all was read.
+    for client in &mut bad {
+        let _alert_or_reset = client.0.read_to_end(&mut Vec::new());
+    }
+    eventually("nothing is left of them", || server.stats().connections == 0);
+}
+
+/// It could not be told before.
+pub fn one_connection_too_many_is_told_after_its_handshake(adapter: &str) {
+    let (_server, address) = serve(adapter, &[("max_connections", "1")]);
+    let mut first = connect(address);
+    let expecting = "Host: test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    first.send(format!("POST /echo HTTP/1.1\r\n{expecting}"));
+    assert!(first.head().starts_with("HTTP/1.1 100 "));
+    let mut late = connect(address);
+    let head = late.get("/").head();
+    assert!(head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{head}");
+    assert!(head.contains("\r\nRetry-After: 1\r\n"), "{head}");
+    assert_eq!(late.rest(), b"");
+    assert_eq!(first.send("hello").answer(), (200, "hello".into()));
 }

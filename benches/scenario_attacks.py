@@ -1,0 +1,170 @@
+"""Attacks, each by ten times as many clients as the server has threads, and a probe beside them."""
+import contextlib
+import csv
+import dataclasses
+import pathlib
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+from client import ask, head_of
+from scenario_tls import make_certificate
+from server import ServerFailed, read_line
+
+THREADS = 10
+ATTACKERS = 10 * THREADS
+SECONDS = 4
+BETWEEN_PROBES = 0.02
+# What a probe's answer may take, in milliseconds.
+MOST = 100
+# The flood's own address has its share, and the others keep theirs.
+FLOOD = {"max_connections": 80, "max_connections_per_ip": 60}
+SHORT = {"timeout": 2}
+# Name, kind (a function of soak_attacks.py), whether over TLS, the attackers' address, options.
+ATTACKS = (
+    ("slow heads", "slow_head", False, None, {}),
+    ("slow heads that are cut off", "slow_head", False, None, SHORT),
+    ("slow bodies", "slow_body", False, None, {}),
+    ("slow bodies read by the application", "slow_upload", False, None, {}),
+    ("slow readers", "slow_reader", False, None, {}),
+    ("silent connections", "silent", False, None, {}),
+    ("silent TLS connections", "silent", True, None, {}),
+    ("TLS garbage", "garbage", True, None, {}),
+    ("slow heads in TLS", "slow_head", True, None, {}),
+    ("a flood over max_connections", "knocking", False, "127.0.0.2", FLOOD),
+    ("a pipelining flood", "pipelining_flood", False, None, {}),
+    ("a flood of header fields", "header_flood", False, None, {}),
+    ("a flood of chunk extensions", "chunk_flood", False, None, {}),
+    ("resets in mid-answer", "resetting", False, None, {}),
+    ("half-closed clients", "half_closed", False, None, {}),
+)
+# slowhttptest: few connections and short times; its own probe must be answered in a second.
+SLOW = ["-c", "100", "-r", "100", "-l", str(SECONDS), "-i", "1", "-n", "1", "-p", "1"]
+SLOW_MODES = {
+    "-H": ("slow heads", "/"),
+    "-B": ("slow bodies", "/upload"),
+    "-X": ("slow reading", "/large/1000000"),
+    "-R": ("many ranges", "/"),
+}
+
+
+def attacks(sitting):
+    """100 attackers of each kind against 10 threads: a probe's longest answer; slowhttptest."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        certificate = dict(zip(("certificate", "private_key"), make_certificate(folder)))
+        for attack in ATTACKS:
+            _, _, tls, _, options = attack
+            options = options | (certificate if tls else {})
+            words = [word for key, value in options.items() for word in (f"--{key}", value)]
+            with sitting.app("--numthreads", THREADS, *words) as server:
+                under_attack(sitting, server, *attack[:4])
+        for mode, (about, path) in SLOW_MODES.items():
+            with sitting.app("--numthreads", THREADS) as server:
+                slowhttptest(sitting, server, folder, mode, about, path)
+
+
+def under_attack(sitting, server, name, kind, tls, own):
+    with hostile(server, kind, tls, own) as attack:
+        probe = Probe(server, tls)
+        probe.run(time.monotonic() + SECONDS)
+        if attack.poll() is not None:
+            raise ServerFailed(f"the attackers ended early: {name}")
+    note = f"kept connections {probe.kept:.1f}, new ones {probe.new:.1f}; {probe.count} answers"
+    if probe.wrong:
+        note = f"{probe.wrong} went wrong, the first: {probe.first}"
+    # What is not answered counts as longer than anything that may be.
+    longest = max(probe.kept, probe.new) if not probe.wrong else 1000 * Probe.PATIENCE
+    sitting.hand_in(f"{name}: longest answer", longest, "ms", limit=MOST, note=note)
+
+
+@contextlib.contextmanager
+def hostile(server, kind, tls, own):
+    """The attackers, for as long as the block takes."""
+    program = pathlib.Path(__file__).with_name("attackers.py")
+    command = [sys.executable, program, kind, "--port", server.port, "--count", ATTACKERS]
+    command += ["--seconds", 10 * SECONDS] + ["--tls"] * tls + (["--own", own] if own else [])
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE)
+    try:
+        if read_line(process.stdout, 60) != b"ready\n":
+            raise ServerFailed(f"the attackers did not start: {kind}")
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
+
+
+@dataclasses.dataclass
+class Probe:
+    """A client that asks again and again, on one connection and on new ones."""
+
+    PATIENCE = 10
+
+    server: object
+    tls: bool
+    kept: float = 0
+    new: float = 0
+    count: int = 0
+    wrong: int = 0
+    first: str = ""
+
+    def __post_init__(self):
+        self.context = ssl.create_default_context()
+        self.context.check_hostname = False
+        self.context.verify_mode = ssl.CERT_NONE
+
+    def connect(self):
+        plain = socket.create_connection(("127.0.0.1", self.server.port), self.PATIENCE)
+        return self.context.wrap_socket(plain) if self.tls else plain
+
+    def run(self, until):
+        with self.connect() as kept:
+            while time.monotonic() < until:
+                self.kept = max(self.kept, self.milliseconds(lambda: asked(kept)))
+                self.new = max(self.new, self.milliseconds(self.ask_anew))
+                time.sleep(BETWEEN_PROBES)
+
+    def ask_anew(self):
+        with self.connect() as connection:
+            return asked(connection)
+
+    def milliseconds(self, ask_once):
+        """How long one answer took; 0 if there was none, which is counted."""
+        begun = time.monotonic()
+        try:
+            answer = ask_once()
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                raise OSError(f"answered {answer[:40]!r}")
+        except OSError as error:
+            self.wrong += 1
+            self.first = self.first or str(error)
+            return 0
+        self.count += 1
+        return (time.monotonic() - begun) * 1000
+
+
+def asked(connection):
+    ask(connection, "/")
+    return head_of(connection)
+
+
+def slowhttptest(sitting, server, folder, mode, about, path):
+    """One of its four modes; what it says of each second, whether the service was available."""
+    prefix = folder / "slow"
+    url = f"http://127.0.0.1:{server.port}{path}"
+    subprocess.run(
+        ["slowhttptest", mode, *SLOW, "-g", "-o", prefix, "-v", "1", "-u", url],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, timeout=60,
+    )
+    with open(f"{prefix}.csv", newline="") as lines:
+        seconds = list(csv.DictReader(lines))
+    if len(seconds) < SECONDS:
+        raise ServerFailed(f"slowhttptest {mode}: only {len(seconds)} lines of figures")
+    away = sum(second["Service Available"] == "0" for second in seconds)
+    most = max(int(second["Connected"]) for second in seconds)
+    sitting.hand_in(f"slowhttptest {mode}, {about}: seconds without service", away, limit=0,
+                    note=f"of {len(seconds)}; up to {most} connections")
