@@ -1676,14 +1676,16 @@ wsgi_status wsgi_server_stats_text(const struct wsgi_server *server,
 // bind_addr. queue_wait, application and write are histograms: count, sum, p50, p90, p99, p999, and
 // buckets, pairs of a bound (null: any time) and how many times lay between the one before and it;
 // only those that are not 0. workers has what wsgi_server_worker_stats tells of each. Times are in
-// seconds. The rest as for wsgi_server_stats_text.
+// seconds. The rest, and the errors, as for
+// wsgi_server_stats_text. From any thread.
 wsgi_status wsgi_server_stats_json(const struct wsgi_server *server,
                                    char *buffer,
                                    size_t capacity,
                                    size_t *length);
 
 // Writes the statistics in the text format of Prometheus, to be sent as text/plain; version=0.0.4.
-// The rest as for wsgi_server_stats_text.
+// The rest, and the errors, as for
+// wsgi_server_stats_text. From any thread.
 wsgi_status wsgi_server_stats_prometheus(const struct wsgi_server *server,
                                          char *buffer,
                                          size_t capacity,

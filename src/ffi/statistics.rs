@@ -270,7 +270,8 @@ pub unsafe extern "C" fn wsgi_server_stats_text(
 /// bind_addr. queue_wait, application and write are histograms: count, sum, p50, p90, p99, p999, and
 /// buckets, pairs of a bound (null: any time) and how many times lay between the one before and it;
 /// only those that are not 0. workers has what wsgi_server_worker_stats tells of each. Times are in
-/// seconds. The rest as for wsgi_server_stats_text.
+/// seconds. The rest, and the errors, as for
+/// wsgi_server_stats_text. From any thread.
 ///
 /// # Safety
 /// As for wsgi_server_stats_text.
@@ -289,7 +290,8 @@ pub unsafe extern "C" fn wsgi_server_stats_json(
 }
 
 /// Writes the statistics in the text format of Prometheus, to be sent as text/plain; version=0.0.4.
-/// The rest as for wsgi_server_stats_text.
+/// The rest, and the errors, as for
+/// wsgi_server_stats_text. From any thread.
 ///
 /// # Safety
 /// As for wsgi_server_stats_text.
