@@ -2,12 +2,14 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust tls models c cpp go lua python pypy examples docs wire headers deploy package demo"
+test_parts="lint rust tls models c cpp go lua python pypy examples docs wire headers deploy package faults demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
 # shellcheck source=.dev/test-deploy.sh
 . "$root/.dev/test-deploy.sh"
+# shellcheck source=.dev/test-faults.sh
+. "$root/.dev/test-faults.sh"
 # shellcheck source=.dev/test-go.sh
 . "$root/.dev/test-go.sh"
 # shellcheck source=.dev/test-headers.sh
@@ -84,6 +86,7 @@ test_needs() { # PART
         headers) need_rust && headers_needs ;;
         deploy) need_rust && deploy_needs ;;
         package) need_rust && package_needs ;;
+        faults) need_rust && faults_needs ;;
         sanitize) need_rust && sanitize_needs ;;
         *) need_rust ;;
     esac

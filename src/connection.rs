@@ -23,7 +23,7 @@ use std::os::fd::{OwnedFd, RawFd};
 
 use crate::channel::Channel;
 use crate::engine::ownership::{Bits, Token};
-use crate::error_log::LogCode;
+use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::environ::Pairs;
 use crate::request::head::Refusal;
 use crate::sys::epoll;
@@ -61,7 +61,6 @@ use exchange::Exchange;
 use extras::Extras;
 use pieces::Scan;
 use services::{Services, Settings};
-pub(crate) use timing::Expired;
 use traffic::Traffic;
 use unsent::Unsent;
 use watching::Watch;
@@ -393,7 +392,7 @@ impl HTTPConnection {
             self.interest = interest;
             if let Err(error) = services.epoll.modify(self.fd(), interest, self.token.pack()) {
                 let text = format_args!("epoll_ctl: {error}: a connection is closed");
-                services.log.error(LogCode::Connection, text);
+                services.log.repeated(LogLevel::Error, LogCode::Connection, text);
                 self.close = true;
                 self.hung_up = true;
             }

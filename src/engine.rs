@@ -61,13 +61,13 @@ use roles::Roles;
 use share::Share;
 use slots::Slots;
 
+use crate::connection::Advance;
 use crate::connection::exchange::Exchange;
 use crate::connection::services::{Services, Settings};
-use crate::connection::{Advance, Expired};
 use crate::handlers::Handlers;
 use crate::statistics::counters::Ledger;
 use crate::sys::event::EventFd;
-use crate::sys::{clock, epoll};
+use crate::sys::{clock, epoll, named};
 
 /// What the numbers below [`slots::RESERVED`] mean in epoll's data.
 const STOP: u32 = 0;
@@ -207,10 +207,11 @@ impl Engine {
         };
         let data = |slot| Token { slot, generation: 0 }.pack();
         let edge = epoll::IN | epoll::EDGE;
-        let set = &engine.services.epoll;
-        set.add(engine.leave.as_raw_fd(), epoll::IN, data(STOP))?;
-        set.add(engine.wake.as_raw_fd(), edge, data(WAKE))?;
-        set.add(engine.services.deadlines.as_raw_fd(), edge, data(TIMER))?;
+        let add =
+            |fd, mask, slot| named("epoll_ctl", engine.services.epoll.add(fd, mask, data(slot)));
+        add(engine.leave.as_raw_fd(), epoll::IN, STOP)?;
+        add(engine.wake.as_raw_fd(), edge, WAKE)?;
+        add(engine.services.deadlines.as_raw_fd(), edge, TIMER)?;
         let engine = Arc::new(engine);
         engine.services.log.announce_by(&engine);
         Ok(engine)
@@ -249,8 +250,11 @@ impl Engine {
             let bits = slot.word.take_bits(&own);
             let connection = slot.connection.get(&mut own);
             connection.note(bits);
-            let _acted = connection.check_deadline(&self.services, bits, now) == Expired::Yes;
-            let advance = connection.advance(&self.services, spare);
+            let due = connection.is_due(bits, now);
+            let mut advance = connection.advance(&self.services, spare);
+            if due && advance == Advance::Wait && connection.expire_if_late(&self.services, now) {
+                advance = connection.advance(&self.services, spare);
+            }
             if connection.watch.is_some() {
                 self.tell_released(connection, None);
             }
@@ -352,7 +356,7 @@ impl Engine {
         }
         for token in due.connections {
             if let Some(listener) = self.listener(token) {
-                listener.resume(self);
+                listener.resume(self, now);
             } else if let Some(own) = self.post(token, Bits::TIMER)
                 && let Some(slot) = self.slots.get(token.slot)
             {

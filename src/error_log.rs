@@ -8,11 +8,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 
 use crate::engine::Engine;
+use crate::sys::clock;
 
 mod queue;
+mod repeats;
 
 pub use queue::LogMessage;
 use queue::LogQueue;
+use repeats::Repeats;
 
 /// The name under which the `log` crate gets the messages.
 pub const LOG_TARGET: &str = "wsgiserver";
@@ -116,11 +119,12 @@ pub(crate) struct ErrorLog {
     engine: OnceLock<Weak<Engine>>,
     /// What matters less goes to neither.
     least: LogLevel,
+    repeats: Repeats,
 }
 
 impl ErrorLog {
     pub(crate) fn new(handler: Option<Arc<dyn LogHandler>>, least: LogLevel) -> Self {
-        Self { handler, queue: None, engine: OnceLock::new(), least }
+        Self { handler, queue: None, engine: OnceLock::new(), least, repeats: Repeats::default() }
     }
 
     /// The same, and messages are kept for [`take`](Self::take) as well.
@@ -168,6 +172,24 @@ impl ErrorLog {
 
     pub(crate) fn error(&self, code: LogCode, text: fmt::Arguments<'_>) {
         self.write(LogLevel::Error, code, text);
+    }
+
+    /// Something that may come again and again: the same words are told at most every ten seconds,
+    /// and then with how often they were not.
+    #[cold]
+    pub(crate) fn repeated(&self, level: LogLevel, code: LogCode, text: fmt::Arguments<'_>) {
+        if !self.wants(level) {
+            return;
+        }
+        let text = text.to_string();
+        match self.repeats.tell(&text, clock::monotonic_ms()) {
+            Some(0) => self.write(level, code, format_args!("{text}")),
+            Some(again) => {
+                let text = format_args!("{text} (and {again} times more since this was last said)");
+                self.write(level, code, text);
+            }
+            None => {}
+        }
     }
 
     #[cold]

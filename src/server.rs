@@ -124,7 +124,8 @@ impl HTTPServer {
         bind_addr: &str,
         gateway: Option<Arc<dyn Gateway>>,
     ) -> Result<Self, Error> {
-        let stopper = Stopper::new().map_err(|error| Error::system("eventfd", &error))?;
+        let stopper =
+            Stopper::new().map_err(|error| Error::system("the server cannot be made", &error))?;
         let server = Self {
             gateway,
             stopper,
@@ -382,12 +383,14 @@ impl HTTPServer {
                 if running.has_no_threads() && workers == Workers::Threads {
                     return Err(without_threads());
                 }
-                running
-                    .engine
-                    .open_listeners()
-                    .map_err(|error| Error::system("the listener", &error))?;
+                let opened = running.engine.open_listeners();
                 state.stage = Stage::Serving;
-                Ok(running)
+                drop(state);
+                let Err(error) = opened else { return Ok(running) };
+                // What was prepared is of no use, and goes as after a stop.
+                running.engine.service.ask_to_stop();
+                let _nobody_was_served = self.serve_to_the_end(running);
+                Err(Error::system("the listener", &error))
             }
             (Stage::Serving, _) => Err(Error::new(ErrorKind::State, "the server serves already")),
             _ => Err(Error::new(ErrorKind::State, "the server was not prepared")),

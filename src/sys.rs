@@ -19,6 +19,11 @@ fn checked(value: libc::c_int) -> std::io::Result<libc::c_int> {
     if value < 0 { Err(std::io::Error::last_os_error()) } else { Ok(value) }
 }
 
+/// An error that begins with the name of the call, for people: its number is gone.
+pub(crate) fn named<T>(call: &str, result: std::io::Result<T>) -> std::io::Result<T> {
+    result.map_err(|error| std::io::Error::new(error.kind(), format!("{call}: {error}")))
+}
+
 /// The host's name; empty if it has none that is text.
 pub(crate) fn host_name() -> String {
     let mut buffer = [0u8; 256];

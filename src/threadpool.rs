@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::engine::headcount::Reason;
 use crate::engine::worker::Worker;
 use crate::error::{Error, ErrorKind};
-use crate::error_log::LogCode;
+use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::Gateway;
 use crate::handlers::ThreadHooks;
 use crate::sys::thread;
@@ -107,7 +107,8 @@ impl ThreadPool {
         match self.start_some(1, Reason::Load, None) {
             Ok(started) => started > 0,
             Err(error) => {
-                self.engine.services.log.warning(LogCode::Thread, format_args!("{error}"));
+                let text = format_args!("{error}");
+                self.engine.services.log.repeated(LogLevel::Warning, LogCode::Thread, text);
                 false
             }
         }

@@ -60,7 +60,7 @@ impl HTTPConnection {
                 Err(error) => return Err(self.body_refused(error)),
             }
             self.offer_to_continue(services, wait)?;
-            if let Some(count) = self.fetch_body(output, line)? {
+            if let Some(count) = self.fetch_body(services, output, line)? {
                 if count > 0 {
                     return Ok(count);
                 }
@@ -112,7 +112,12 @@ impl HTTPConnection {
 
     /// Reads from the socket: a body of known length straight to where the application wants it,
     /// unless it wants a `line`. `None`: nothing is there.
-    fn fetch_body(&mut self, output: &mut [u8], line: bool) -> Result<Option<usize>, RequestError> {
+    fn fetch_body(
+        &mut self,
+        services: &Services,
+        output: &mut [u8],
+        line: bool,
+    ) -> Result<Option<usize>, RequestError> {
         let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         let head = exchange.head_length.unwrap_or(0);
         let known = exchange.rfile.remaining().filter(|_| !line);
@@ -128,7 +133,7 @@ impl HTTPConnection {
                 self.channel.receive(exchange.input.space())
             }
         };
-        self.traffic.note_read(&result);
+        self.traffic.note_read(&result, &services.log);
         self.timing.received(*result.as_ref().unwrap_or(&0));
         match result {
             Ok(0) => {

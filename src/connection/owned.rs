@@ -89,7 +89,7 @@ impl HTTPConnection {
             true => send_list(&mut self.channel, &exchange.output, [bytes, end].into_iter()),
             false => Ok(0),
         };
-        self.traffic.note_written(&sent);
+        self.traffic.note_written(&sent, &services.log);
         let sent = match sent {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,

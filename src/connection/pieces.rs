@@ -103,7 +103,7 @@ impl HTTPConnection {
         let space = lent.input.space();
         let asked = space.len();
         let result = self.channel.receive(space);
-        self.traffic.note_read(&result);
+        self.traffic.note_read(&result, &services.log);
         if let Ok(count) = &result {
             lent.input.filled_more(*count);
             self.stored.extend_from_slice(lent.input.request());

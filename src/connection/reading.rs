@@ -162,7 +162,7 @@ impl HTTPConnection {
         }
         let asked = space.len();
         let result = self.channel.receive(space);
-        self.traffic.note_read(&result);
+        self.traffic.note_read(&result, &services.log);
         if let Ok(count) = &result {
             exchange.input.filled_more(*count);
         }
@@ -248,7 +248,7 @@ impl HTTPConnection {
         let space = exchange.input.space();
         let asked = space.len().min(usize::try_from(most).unwrap_or(usize::MAX));
         let result = self.channel.receive(&mut space[..asked]);
-        self.traffic.note_read(&result);
+        self.traffic.note_read(&result, &services.log);
         // Of no request any more.
         if let (Some(account), Ok(count)) =
             (self.extras.as_mut().and_then(|extras| extras.account.as_mut()), &result)

@@ -314,7 +314,7 @@ impl HTTPConnection {
             return false;
         }
         let result = self.channel.send(&exchange.output);
-        self.traffic.note_written(&result);
+        self.traffic.note_written(&result, &services.log);
         let sent = match result {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
@@ -409,7 +409,7 @@ impl HTTPConnection {
         let head = exchange.output.len();
         let pieces = [IoSlice::new(&exchange.output), IoSlice::new(body)];
         let result = self.channel.send_vectored(&pieces);
-        self.traffic.note_written(&result);
+        self.traffic.note_written(&result, &services.log);
         let sent = match result {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,

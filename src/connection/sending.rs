@@ -120,7 +120,7 @@ impl HTTPConnection {
                 None => self.channel.send(ahead),
                 Some(_) => send_list(&mut self.channel, ahead, rest),
             };
-            self.traffic.note_written(&sent);
+            self.traffic.note_written(&sent, &services.log);
             match sent {
                 Ok(sent) => {
                     self.timing.sent(sent);

@@ -102,6 +102,18 @@ impl Timing {
         pace.limit(rate, timeout)
     }
 
+    /// Whether the deadline was set for this.
+    fn goes_on(&self, waits: WaitsFor, request: u32) -> bool {
+        // The head of a new connection counts from its first moment.
+        self.waits == waits && self.request == request
+            || (self.waits == WaitsFor::FirstByte && waits == WaitsFor::Head)
+    }
+
+    /// Whether bytes have moved where that is what counts.
+    fn moves(&self, waits: WaitsFor) -> bool {
+        self.progress && matches!(waits, WaitsFor::Body | WaitsFor::Room)
+    }
+
     fn pace(&mut self, awaited: Awaited) -> Option<&mut Pace> {
         self.paces.as_mut().map(|paces| match awaited {
             Awaited::Body => &mut paces.body,
@@ -155,29 +167,31 @@ enum WaitsFor {
     Goodbye,
 }
 
-/// What a deadline that has passed asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expired {
-    No,
-    Yes,
-}
-
 impl HTTPConnection {
-    /// Looks at the deadline after a timer event, and acts if it has passed.
+    /// Whether the deadline has passed, to be asked after every event. Then the connection is to look
+    /// at its socket once more before it expires: where this process was stopped, or got no processor,
+    /// what came in time has not been read.
     #[inline]
-    pub(crate) fn check_deadline(&mut self, services: &Services, bits: Bits, now: u64) -> Expired {
-        if bits.intersects(Bits::TIMER) {
-            self.deadline_due(services, bits, now)
-        } else {
-            Expired::No
-        }
+    pub(crate) fn is_due(&mut self, bits: Bits, now: u64) -> bool {
+        bits.intersects(Bits::TIMER) && self.looks_once_more(bits, now)
     }
 
     #[cold]
-    fn deadline_due(&mut self, services: &Services, bits: Bits, now: u64) -> Expired {
+    fn looks_once_more(&mut self, bits: Bits, now: u64) -> bool {
         self.timer_came(bits, now);
-        if self.timing.deadline == 0 || self.timing.deadline > now {
-            return Expired::No;
+        let due = self.timing.deadline != 0 && self.timing.deadline <= now;
+        self.readable |= due;
+        due
+    }
+
+    /// Acts on a deadline that has passed, unless what it bounds has come after all. False if it has.
+    #[cold]
+    pub(crate) fn expire_if_late(&mut self, services: &Services, now: u64) -> bool {
+        let waits = self.waits_for();
+        let moved = self.timing.moves(waits)
+            && self.timing.pace_limit(waits, &services.settings, now).is_none_or(|at| at > now);
+        if self.timing.deadline == 0 || !self.timing.goes_on(waits, self.requests_seen) || moved {
+            return false;
         }
         self.timing.deadline = 0;
         match self.timing.waits {
@@ -203,7 +217,7 @@ impl HTTPConnection {
                 self.phase = Phase::Closing;
             }
         }
-        Expired::Yes
+        true
     }
 
     /// Answers 503 because no worker will have time.
@@ -227,11 +241,7 @@ impl HTTPConnection {
             WaitsFor::Worker => settings.live.accepted_queue_timeout(),
             WaitsFor::Goodbye => LINGER,
         };
-        // The head of a new connection counts from its first moment.
-        let goes_on = timing.waits == waits && timing.request == self.requests_seen
-            || (timing.waits == WaitsFor::FirstByte && waits == WaitsFor::Head);
-        let moves = timing.progress && matches!(waits, WaitsFor::Body | WaitsFor::Room);
-        if !goes_on || moves {
+        if !timing.goes_on(waits, self.requests_seen) || timing.moves(waits) {
             timing.deadline = if timeout == 0 { 0 } else { now + timeout };
         }
         if let Some(limit) = timing.pace_limit(waits, settings, now) {
@@ -268,7 +278,7 @@ impl HTTPConnection {
             Phase::ProxyHeader { .. } => WaitsFor::ProxyHeader,
             Phase::Handshake { .. } => WaitsFor::Handshake,
             _ if !self.is_all_sent() => WaitsFor::Room,
-            Phase::Head if !self.stored.is_empty() => WaitsFor::Head,
+            Phase::Head if !self.stored.is_empty() || self.has_unread() => WaitsFor::Head,
             Phase::Head if self.requests_seen == 0 => WaitsFor::FirstByte,
             Phase::Head => WaitsFor::NextRequest,
             Phase::Body { .. } | Phase::Draining { .. } => WaitsFor::Body,

@@ -8,6 +8,7 @@ use std::io;
 
 use super::HTTPConnection;
 use super::services::Services;
+use crate::error_log::{ErrorLog, LogCode, LogLevel};
 use crate::statistics::counters::Tally;
 use crate::sys::clock;
 
@@ -79,25 +80,52 @@ impl Traffic {
     }
 
     /// Takes note of what a read gave.
-    pub(super) fn note_read(&mut self, result: &io::Result<usize>) {
+    pub(super) fn note_read(&mut self, result: &io::Result<usize>, log: &ErrorLog) {
         match result {
             Ok(count) => self.read += *count as u64,
-            Err(error) => self.note_error(error),
+            Err(error) => self.note_error("recv", error, log),
         }
     }
 
     /// Takes note of what a write took.
-    pub(super) fn note_written(&mut self, result: &io::Result<usize>) {
+    pub(super) fn note_written(&mut self, result: &io::Result<usize>, log: &ErrorLog) {
         match result {
             Ok(count) => self.written += *count as u64,
-            Err(error) => self.note_error(error),
+            Err(error) => self.note_error("send", error, log),
         }
     }
 
     #[cold]
-    fn note_error(&mut self, error: &io::Error) {
-        if error.kind() != io::ErrorKind::WouldBlock {
-            self.errors = self.errors.saturating_add(1);
+    fn note_error(&mut self, call: &str, error: &io::Error, log: &ErrorLog) {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return;
+        }
+        self.errors = self.errors.saturating_add(1);
+        if is_ours(error) {
+            let text = format_args!("{call}: {error}: a connection is closed");
+            log.repeated(LogLevel::Error, LogCode::Connection, text);
         }
     }
+}
+
+/// Whether it is this machine that fails, and not the client or the way to it (tcp(7), ip(7)). What
+/// TLS has to say of a client has no number.
+fn is_ours(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|number| {
+        !matches!(
+            number,
+            libc::ECONNRESET
+                | libc::EPIPE
+                | libc::ETIMEDOUT
+                | libc::ECONNABORTED
+                | libc::ECONNREFUSED
+                | libc::ENOTCONN
+                | libc::EHOSTUNREACH
+                | libc::EHOSTDOWN
+                | libc::ENETUNREACH
+                | libc::ENETDOWN
+                | libc::ENETRESET
+                | libc::EPROTO
+        )
+    })
 }

@@ -8,7 +8,7 @@ use super::owned::OwnedPart;
 use super::services::Services;
 use super::{HTTPConnection, Step};
 use crate::channel::Channel;
-use crate::error_log::{ErrorLog, LogCode};
+use crate::error_log::{ErrorLog, LogCode, LogLevel};
 use crate::sys::epoll;
 use crate::sys::file::{self, SendFile};
 
@@ -134,7 +134,7 @@ impl HTTPConnection {
                     Some(_) => self.channel.send_more(rest),
                     None => self.channel.send(rest),
                 };
-                self.traffic.note_written(&result);
+                self.traffic.note_written(&result, &services.log);
                 match result {
                     Ok(sent) => {
                         self.timing.progress = true;
@@ -227,7 +227,8 @@ impl FilePart {
                 Err(error) if !self.by_reading && is_unsupported(&error) => self.by_reading = true,
                 Err(error) => {
                     if !is_clients_doing(&error) {
-                        log.error(LogCode::File, format_args!("a file could not be sent: {error}"));
+                        let text = format_args!("a file could not be sent: {error}");
+                        log.repeated(LogLevel::Error, LogCode::File, text);
                     }
                     return Sent::Broken;
                 }
@@ -274,7 +275,6 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::error_log::LogLevel;
 
     fn part(bytes: &[u8], by_reading: bool) -> (FilePart, File) {
         let path = std::env::temp_dir().join(format!(

@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 
 use super::ownership::Token;
 use super::{Engine, LISTENER};
-use crate::error_log::LogCode;
+use crate::error_log::{LogCode, LogLevel};
 use crate::sys::listening::ListeningSocket;
-use crate::sys::{epoll, socket};
+use crate::sys::{epoll, named, socket};
 
 /// Connections taken in one go before others get a turn.
 const AT_ONCE: usize = 16;
@@ -29,8 +29,6 @@ struct State {
     socket: Option<ListeningSocket>,
     /// Given up to take in and close a connection when there are no descriptors left.
     spare: Option<OwnedFd>,
-    /// Out of descriptors, and said so.
-    resting: bool,
     /// To be told when the lock is free, as the host may be listening.
     complaints: Vec<Complaint>,
 }
@@ -42,7 +40,7 @@ impl Listener {
     /// `socket` listens and is non-blocking; `index` is its place among the server's.
     pub(crate) fn new(socket: ListeningSocket, index: u8) -> io::Result<Self> {
         let spare = Some(socket::spare_descriptor(&socket)?);
-        let state = State { socket: Some(socket), spare, resting: false, complaints: Vec::new() };
+        let state = State { socket: Some(socket), spare, complaints: Vec::new() };
         Ok(Self {
             number: LISTENER + u32::from(index),
             state: Mutex::new(state),
@@ -59,7 +57,7 @@ impl Listener {
         };
         drop(state);
         self.look_again(engine);
-        added
+        named("epoll_ctl", added)
     }
 
     /// Stops listening.
@@ -99,7 +97,7 @@ impl Listener {
             let complaints = std::mem::take(&mut state.complaints);
             drop(state);
             for (code, text) in complaints {
-                engine.services.log.error(code, format_args!("{text}"));
+                engine.services.log.repeated(LogLevel::Error, code, format_args!("{text}"));
             }
             if !exhausted {
                 engine.push_ready(token);
@@ -108,18 +106,18 @@ impl Listener {
         }
     }
 
-    /// The rest of a listener without descriptors is over.
-    pub(crate) fn resume(&self, engine: &Engine) {
-        let mut state = self.lock();
-        state.resting = false;
+    /// The rest of a listener is over.
+    pub(crate) fn resume(&self, engine: &Engine, now: u64) {
+        let state = self.lock();
         let opened = match &state.socket {
             Some(socket) => engine.services.epoll.modify(socket.as_raw_fd(), EVENTS, self.data()),
             None => Ok(()),
         };
         drop(state);
         if let Err(error) = opened {
-            let text = format_args!("epoll_ctl: {error}: no more connections are accepted");
-            engine.services.log.error(LogCode::Accept, text);
+            let text = format_args!("epoll_ctl: {error}: no connections are accepted for a moment");
+            engine.services.log.repeated(LogLevel::Error, LogCode::Accept, text);
+            engine.services.deadlines.insert(self.token(), now + REST);
         }
         self.look_again(engine);
     }
@@ -127,12 +125,16 @@ impl Listener {
     /// The event that registering gives may have come to a thread while this one had the state.
     fn look_again(&self, engine: &Engine) {
         if self.again.load(Ordering::SeqCst) {
-            engine.push_ready(Token { slot: self.number, generation: 0 });
+            engine.push_ready(self.token());
         }
     }
 
+    fn token(&self) -> Token {
+        Token { slot: self.number, generation: 0 }
+    }
+
     fn data(&self) -> u64 {
-        Token { slot: self.number, generation: 0 }.pack()
+        self.token().pack()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -146,6 +148,7 @@ impl State {
     /// False if there may be more.
     fn accept_some(&mut self, engine: &Engine, number: u32, now: u64) -> bool {
         let index = number.saturating_sub(LISTENER) as u8;
+        let mut failed = 0;
         for _ in 0..AT_ONCE {
             let Some(listener) = self.socket.as_ref().map(AsRawFd::as_raw_fd) else { return true };
             match socket::accept(listener) {
@@ -155,6 +158,16 @@ impl State {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                 Err(error) if is_the_clients(&error) => {
                     engine.services.statistics.socket_error();
+                    failed += 1;
+                    if failed == AT_ONCE {
+                        self.fails(engine, listener, number, now, &error);
+                        return true;
+                    }
+                }
+                Err(error) if !is_shortage(&error) => {
+                    engine.services.statistics.socket_error();
+                    self.fails(engine, listener, number, now, &error);
+                    return true;
                 }
                 Err(error) => {
                     engine.services.statistics.socket_error();
@@ -176,10 +189,8 @@ impl State {
         now: u64,
         error: &io::Error,
     ) {
-        if !std::mem::replace(&mut self.resting, true) {
-            let text = format!("accept: {error}: the oldest idle connection is closed");
-            self.complaints.push((LogCode::Accept, text));
-        }
+        let text = format!("accept: {error}: the oldest idle connection is closed");
+        self.complaints.push((LogCode::Accept, text));
         let closed = engine.close_oldest_idle(now);
         if !closed && self.spare.take().is_some() {
             let _closed_at_once = socket::accept(listener);
@@ -189,12 +200,36 @@ impl State {
         {
             self.spare = socket::spare_descriptor(socket).ok();
         }
+        self.rest(engine, listener, number, now);
+    }
+
+    /// Nothing is known that would help.
+    fn fails(
+        &mut self,
+        engine: &Engine,
+        listener: RawFd,
+        number: u32,
+        now: u64,
+        error: &io::Error,
+    ) {
+        let text = format!("accept: {error}: no connections are accepted for a moment");
+        self.complaints.push((LogCode::Accept, text));
+        self.rest(engine, listener, number, now);
+    }
+
+    fn rest(&mut self, engine: &Engine, listener: RawFd, number: u32, now: u64) {
         let token = Token { slot: number, generation: 0 };
         if let Err(error) = engine.services.epoll.modify(listener, 0, token.pack()) {
             self.complaints.push((LogCode::Accept, format!("epoll_ctl: {error}")));
         }
         engine.services.deadlines.insert(token, now + REST);
     }
+}
+
+/// No descriptors or no memory left.
+fn is_shortage(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    matches!(number, Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS))
 }
 
 /// Errors of accept that are about the one connection, not about us (accept(2)).

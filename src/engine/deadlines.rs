@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::handle::RequestId;
 use super::ownership::Token;
-use crate::error_log::{ErrorLog, LogCode};
+use crate::error_log::{ErrorLog, LogCode, LogLevel};
+use crate::sys::clock;
 use crate::sys::event::TimerFd;
 
 /// Entries are gathered in steps of so many milliseconds.
@@ -100,8 +101,10 @@ impl Deadlines {
         let Some(first) = connections.into_iter().chain(requests).min() else { return Ok(()) };
         let first = first * STEP;
         if entries.armed.is_none_or(|armed| first < armed) {
+            // Not armed unless it succeeds: then the next entry is the next try.
+            entries.armed = None;
+            self.timer.set(first.saturating_sub(clock::monotonic_ms()))?;
             entries.armed = Some(first);
-            self.timer.set(Some(first))?;
         }
         Ok(())
     }
@@ -110,7 +113,7 @@ impl Deadlines {
     fn tell(&self, armed: io::Result<()>) {
         if let Err(error) = armed {
             let text = format_args!("timerfd_settime: {error}: deadlines may be late");
-            self.log.error(LogCode::System, text);
+            self.log.repeated(LogLevel::Error, LogCode::System, text);
         }
     }
 }

@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use super::events::EVENT;
 use super::ownership::{Ownership, Token};
 use super::share::Share;
-use super::worker::waiting::BUSY_INTERVAL;
+use super::worker::waiting::{BUSY_INTERVAL, PAUSE};
 use super::{Engine, TurnEnd};
 use crate::connection::exchange::Exchange;
-use crate::error_log::LogCode;
+use crate::error_log::{LogCode, LogLevel};
 use crate::sys::clock;
 use crate::sys::epoll::Events;
 use crate::sys::event::EventFd;
@@ -228,7 +228,9 @@ impl Watch {
                 }
             }
             Err(error) => {
-                engine.services.log.error(LogCode::System, format_args!("poll: {error}"));
+                let text = format_args!("poll: {error}");
+                engine.services.log.repeated(LogLevel::Error, LogCode::System, text);
+                std::thread::sleep(PAUSE);
             }
         }
         self.look(grow);
@@ -253,7 +255,7 @@ impl Watch {
     fn look(&mut self, grow: &mut dyn FnMut() -> bool) {
         let engine = self.engine.clone();
         let now = clock::monotonic_ns();
-        if now.saturating_sub(self.last_tick) >= engine.tuning.takeover_after * 9 / 10 {
+        if now.abs_diff(self.last_tick) >= engine.tuning.takeover_after * 9 / 10 {
             self.last_tick = now;
             self.rob_the_stuck();
         }
@@ -375,7 +377,9 @@ impl Watch {
                 }
             }
             Err(error) => {
-                engine.services.log.error(LogCode::System, format_args!("epoll_wait: {error}"));
+                let text = format_args!("epoll_wait: {error}");
+                engine.services.log.repeated(LogLevel::Error, LogCode::System, text);
+                std::thread::sleep(PAUSE);
             }
         }
         for entry in &entries[..count] {

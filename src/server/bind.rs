@@ -12,6 +12,7 @@ use super::options::Options;
 use super::unix_socket;
 use crate::error::{Error, ErrorKind};
 use crate::sys::listening::ListeningSocket;
+use crate::sys::named;
 
 /// A socket that listens, and where.
 pub(super) struct Bound {
@@ -63,25 +64,29 @@ fn first_that_works(
 }
 
 fn listen_on(address: SocketAddr, options: &Options) -> io::Result<(OwnedFd, SocketAddr)> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM.nonblocking().cloexec(),
-        Some(Protocol::TCP),
+    let socket = named(
+        "socket",
+        Socket::new(
+            Domain::for_address(address),
+            Type::STREAM.nonblocking().cloexec(),
+            Some(Protocol::TCP),
+        ),
     )?;
     // A free port must not be one that somebody else's closing connections still have.
-    socket.set_reuse_address(address.port() != 0)?;
+    let reuse = |yes| named("setsockopt SO_REUSEADDR", socket.set_reuse_address(yes));
+    reuse(address.port() != 0)?;
     if options.flag("reuse_port") {
-        socket.set_reuse_port(true)?;
+        named("setsockopt SO_REUSEPORT", socket.set_reuse_port(true))?;
     }
     // Accepted sockets inherit it.
-    socket.set_tcp_nodelay(options.flag("nodelay"))?;
+    named("setsockopt TCP_NODELAY", socket.set_tcp_nodelay(options.flag("nodelay")))?;
     if address.is_ipv6() && address.ip().is_unspecified() {
-        socket.set_only_v6(false)?;
+        named("setsockopt IPV6_V6ONLY", socket.set_only_v6(false))?;
     }
-    socket.bind(&SockAddr::from(address))?;
+    named("bind", socket.bind(&SockAddr::from(address)))?;
     // Whatever port it is, a restart on the same one must be possible.
-    socket.set_reuse_address(true)?;
-    socket.listen(options.number("request_queue_size") as i32)?;
-    let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+    reuse(true)?;
+    named("listen", socket.listen(options.number("request_queue_size") as i32))?;
+    let bound = named("getsockname", socket.local_addr())?.as_socket().unwrap_or(address);
     Ok((socket.into(), bound))
 }

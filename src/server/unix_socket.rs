@@ -14,6 +14,7 @@ use super::bind::Bound;
 use super::options::Options;
 use crate::sys::folder_lock;
 use crate::sys::listening::{self, ListeningSocket, SocketPath};
+use crate::sys::named;
 
 /// Listens on a path. The error says what is in the way.
 pub(super) fn bind_path(path: &str, options: &Options) -> Result<Bound, String> {
@@ -34,18 +35,18 @@ pub(super) fn bind_name(name: &str, options: &Options) -> Result<Bound, String> 
     let text = |error: io::Error| error.to_string();
     let address = SockAddr::unix(format!("\0{name}")).map_err(text)?;
     let socket = new_socket().map_err(text)?;
-    socket.bind(&address).map_err(text)?;
+    named("bind", socket.bind(&address)).map_err(text)?;
     let listening = listen(socket, options).map_err(text)?;
     let address = Address::Abstract(name.into());
     Ok(Bound { socket: ListeningSocket::new(listening, None), address })
 }
 
 fn new_socket() -> io::Result<Socket> {
-    Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)
+    named("socket", Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None))
 }
 
 fn listen(socket: Socket, options: &Options) -> io::Result<OwnedFd> {
-    socket.listen(options.number("request_queue_size") as i32)?;
+    named("listen", socket.listen(options.number("request_queue_size") as i32))?;
     Ok(socket.into())
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use super::checked;
+use super::{checked, named};
 
 /// A counter that wakes whoever polls it.
 pub(crate) struct EventFd {
@@ -13,7 +13,8 @@ pub(crate) struct EventFd {
 impl EventFd {
     pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: no pointers are passed.
-        let fd = checked(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        let fd = named("eventfd", checked(fd))?;
         // SAFETY: the descriptor was just made and nobody else owns it.
         Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
@@ -61,30 +62,27 @@ impl TimerFd {
     pub(crate) fn new() -> io::Result<Self> {
         let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
         // SAFETY: no pointers are passed.
-        let fd = checked(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })?;
+        let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) };
+        let fd = named("timerfd_create", checked(fd))?;
         // SAFETY: the descriptor was just made and nobody else owns it.
         Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
 
-    /// Fires once at `when` (milliseconds of the monotonic clock), or never for `None`.
-    pub(crate) fn set(&self, when: Option<u64>) -> io::Result<()> {
-        let when = when.map_or(0, |when| when.max(1));
+    /// Fires once, `after` so many milliseconds. That is not said as a time of the clock: where tests
+    /// let a clock run differently for us (libfaketime), the kernel's stays as it is, and a time that is
+    /// past there would make the timer fire for ever.
+    pub(crate) fn set(&self, after: u64) -> io::Result<()> {
+        let after = after.max(1);
         let spec = libc::itimerspec {
             it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
             it_value: libc::timespec {
-                tv_sec: (when / 1000) as libc::time_t,
-                tv_nsec: (when % 1000 * 1_000_000) as libc::c_long,
+                tv_sec: (after / 1000) as libc::time_t,
+                tv_nsec: (after % 1000 * 1_000_000) as libc::c_long,
             },
         };
         // SAFETY: `spec` lives through the call; no old value is asked for.
-        let result = unsafe {
-            libc::timerfd_settime(
-                self.fd.as_raw_fd(),
-                libc::TFD_TIMER_ABSTIME,
-                &spec,
-                std::ptr::null_mut(),
-            )
-        };
+        let result =
+            unsafe { libc::timerfd_settime(self.fd.as_raw_fd(), 0, &spec, std::ptr::null_mut()) };
         checked(result).map(drop)
     }
 }

@@ -34,7 +34,7 @@ impl ForkMark {
             )
         };
         if page == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
+            return super::named("mmap", Err(io::Error::last_os_error()));
         }
         let mark = Self { page, size, running: AtomicBool::new(false) };
         // SAFETY: the mapping is ours. A kernel before 4.14 refuses the advice; then a child is

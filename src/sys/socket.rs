@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use super::checked;
+use super::{checked, named};
 
 /// Takes one connection off a listener: non-blocking and close-on-exec from the start.
 /// The address is `None` for a UNIX socket.
@@ -109,7 +109,8 @@ pub(crate) fn shutdown_both(fd: RawFd) {
 /// A descriptor kept in reserve, to be given up when there are none left.
 pub(crate) fn spare_descriptor(like: &impl AsRawFd) -> io::Result<OwnedFd> {
     // SAFETY: no pointers are passed.
-    let fd = checked(unsafe { libc::fcntl(like.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) })?;
+    let fd = unsafe { libc::fcntl(like.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) };
+    let fd = named("fcntl", checked(fd))?;
     // SAFETY: the descriptor was just made and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Worker;
 use crate::engine::Engine;
 use crate::engine::parking::Parked;
-use crate::error_log::LogCode;
+use crate::error_log::{LogCode, LogLevel};
 use crate::sys::clock;
 use crate::sys::epoll::Events;
 
@@ -17,6 +17,8 @@ const BATCH_WORTH: u64 = 100_000;
 const WAITED: u64 = 10_000;
 /// Waits that follow each other faster than this, in nanoseconds, are those of a busy server.
 pub(in crate::engine) const BUSY_INTERVAL: u64 = 200_000;
+/// When waiting itself fails, so much time passes before the next try.
+pub(in crate::engine) const PAUSE: Duration = Duration::from_millis(10);
 /// A batch of fewer than so many events is not worth a second poller on a busy server.
 const FEW: usize = 4;
 /// So many slow calls in a row, and no other, are those of an application that is slow.
@@ -88,7 +90,9 @@ impl Worker {
                 }
             }
             Err(error) => {
-                engine.services.log.error(LogCode::System, format_args!("epoll_wait: {error}"));
+                let text = format_args!("epoll_wait: {error}");
+                engine.services.log.repeated(LogLevel::Error, LogCode::System, text);
+                std::thread::sleep(PAUSE);
             }
         }
         let others = engine.roles.leave();

@@ -1,0 +1,41 @@
+"""Threads that cannot be made while the server runs: those that are there do the work, it is told, and
+when the system gives threads again the pool grows."""
+
+import contextlib
+import time
+
+import clients
+import strace
+from host import Failure, until
+
+
+def cases(_):
+    for error in ("EAGAIN", "ENOMEM"):
+        yield f"threads growth {error}", check_growth, (error,)
+
+
+def check_growth(context, error):
+    with context.host_program("--numthreads", "2", "--max", "8") as host:
+        before = host.threads()
+        kinds = (clients.sleeping,)
+        injections = [f"{call}:error={error}:when=1+" for call in ("clone", "clone3")]
+        load = clients.Load(context, host.port, clients=12, kinds=kinds)
+        with contextlib.ExitStack() as end:
+            with strace.Attached(host.pid, *injections) as attached:
+                end.enter_context(load)
+                until(lambda: attached.calls > 0, "the pool tries to grow")
+                answered = load.answered
+                time.sleep(2.5)
+                if host.threads() > before:
+                    raise Failure("it grew after all")
+                if load.answered < answered + 20:
+                    raise Failure(f"{load.answered - answered} answers while no thread could be made")
+                if attached.calls > 8:
+                    raise Failure(f"{attached.calls} tries to make a thread")
+            told = [line for line in host.log() if "no worker thread could be started" in line]
+            if len(told) != 1:
+                raise Failure(f"told {len(told)} times")
+            until(lambda: host.threads() > before, "the pool grows afterwards")
+        if load.cut:
+            raise Failure(f"{load.cut} connections were cut")
+        host.stop()
