@@ -140,6 +140,9 @@ enum { WSGI_LOG_PANIC = 32 };
 // The life of the server.
 enum { WSGI_LOG_SERVER = 40 };
 
+// The access log (option access_log) cannot be written, or lines of it are dropped.
+enum { WSGI_LOG_ACCESS_LOG = 41 };
+
 // The key ACTUAL_SERVER_PROTOCOL.
 enum { WSGI_KEY_ACTUAL_SERVER_PROTOCOL = 1 };
 
@@ -752,6 +755,8 @@ typedef struct wsgi_stats {
     size_t connections;
     // Requests that are at the application, detached ones among them.
     size_t requests_in_work;
+    // Lines that the access log (the option access_log) has lost; counted in any case.
+    uint64_t access_log_dropped;
 } wsgi_stats;
 
 // What wsgi_server_worker_stats tells of one worker. What is read and written while no worker has

@@ -147,6 +147,9 @@
 // The life of the server.
 #define WSGI_LOG_SERVER 40
 
+// The access log (option access_log) cannot be written, or lines of it are dropped.
+#define WSGI_LOG_ACCESS_LOG 41
+
 // The key ACTUAL_SERVER_PROTOCOL.
 #define WSGI_KEY_ACTUAL_SERVER_PROTOCOL 1
 
@@ -759,6 +762,8 @@ typedef struct wsgi_stats {
     size_t connections;
     // Requests that are at the application, detached ones among them.
     size_t requests_in_work;
+    // Lines that the access log (the option access_log) has lost; counted in any case.
+    uint64_t access_log_dropped;
 } wsgi_stats;
 
 // What wsgi_server_worker_stats tells of one worker. What is read and written while no worker has

@@ -7,6 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::handle::RequestId;
+use crate::handlers::Handlers;
+
+pub(crate) mod destination;
+mod escape;
+pub(crate) mod format;
+pub(crate) mod lines;
+pub(crate) mod writer;
+
+use format::Format;
+use lines::Lines;
 
 /// How the answer to a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +80,31 @@ pub trait AccessLog: Send + Sync + 'static {
     fn access(&self, record: &AccessRecord<'_>);
 }
 
+impl Listeners {
+    pub(crate) fn new(handlers: &Handlers) -> Option<Self> {
+        let Handlers { access_log, lines, request_done, .. } = handlers;
+        let is_json = lines.as_ref().is_some_and(|lines| lines.format == Format::Json);
+        let any = access_log.is_some() || lines.is_some() || request_done.is_some();
+        any.then(|| Self {
+            access: access_log.clone(),
+            times: access_log.is_some() || is_json,
+            lines: lines.clone(),
+            done: request_done.clone(),
+        })
+    }
+
+    /// Whether functions of the host's are to be called.
+    #[inline]
+    pub(crate) fn call_the_host(&self) -> bool {
+        self.access.is_some() || self.done.is_some()
+    }
+
+    /// Whether somebody wants a record of each request.
+    pub(crate) fn want_records(&self) -> bool {
+        self.access.is_some() || self.lines.is_some()
+    }
+}
+
 impl<F: Fn(&AccessRecord<'_>) + Send + Sync + 'static> AccessLog for F {
     fn access(&self, record: &AccessRecord<'_>) {
         self(record);
@@ -94,5 +129,9 @@ impl<F: Fn(RequestId, Ended) + Send + Sync + 'static> RequestDone for F {
 /// Who wants to hear of requests that are done with.
 pub(crate) struct Listeners {
     pub(crate) access: Option<Arc<dyn AccessLog>>,
+    /// Somebody wants to know when a request came, and how long it took.
+    pub(crate) times: bool,
+    /// The option `access_log`.
+    pub(crate) lines: Option<Arc<Lines>>,
     pub(crate) done: Option<Arc<dyn RequestDone>>,
 }

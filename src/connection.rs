@@ -57,6 +57,7 @@ pub(crate) mod traffic;
 mod unsent;
 pub(crate) mod watching;
 
+use account::Account;
 use exchange::Exchange;
 use extras::Extras;
 use pieces::Scan;
@@ -116,6 +117,8 @@ pub(crate) struct HTTPConnection {
     pub(crate) waiting: bool,
     /// Threads wait for this client by themselves: epoll is told to be quiet until the answer.
     muted: bool,
+    /// Somebody wants to hear of requests that are done with.
+    account: Option<Box<Account>>,
     /// What only some connections have.
     pub(crate) extras: Option<Box<Extras>>,
     /// It is counted among those that are out at the host.
@@ -193,6 +196,7 @@ impl HTTPConnection {
             refusal: None,
             waiting: false,
             muted: false,
+            account: None,
             extras: None,
             in_flight: false,
             watch: None,
@@ -293,6 +297,9 @@ impl HTTPConnection {
         spare: &mut Option<Box<Exchange>>,
         now: u64,
     ) {
+        if self.exchange.is_some() && self.has_account() {
+            self.account_keep(services);
+        }
         if let Some(mut exchange) = self.exchange.take() {
             self.stored = exchange.input.request().to_vec();
             exchange.trim();

@@ -1,4 +1,4 @@
-//! The date of HTTP: IMF-fixdate, RFC 9110 section 5.6.7.
+//! Dates: that of HTTP (IMF-fixdate, RFC 9110 section 5.6.7) and those of the access log.
 #![forbid(unsafe_code)]
 
 const DAYS: &[u8; 21] = b"ThuFriSatSunMonTueWed";
@@ -20,9 +20,36 @@ pub fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
     text[8..11].copy_from_slice(&MONTHS[name..name + 3]);
     two_digits(&mut text, 12, year / 100);
     two_digits(&mut text, 14, year % 100);
-    two_digits(&mut text, 17, second / 3600);
-    two_digits(&mut text, 20, second / 60 % 60);
-    two_digits(&mut text, 23, second % 60);
+    time_of_day(&mut text, 17, second);
+    text
+}
+
+/// `06/Nov/1994:08:49:37 +0000`, as access logs have it.
+pub fn common_log(unix_seconds: u64) -> [u8; 26] {
+    let seconds = unix_seconds.min(LAST_SECOND);
+    let (days, second) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY);
+    let (year, month, day) = civil(days);
+    let mut text = *b"01/Jan/1970:00:00:00 +0000";
+    two_digits(&mut text, 0, day);
+    let name = (month as usize - 1) * 3;
+    text[3..6].copy_from_slice(&MONTHS[name..name + 3]);
+    two_digits(&mut text, 7, year / 100);
+    two_digits(&mut text, 9, year % 100);
+    time_of_day(&mut text, 12, second);
+    text
+}
+
+/// `1994-11-06T08:49:37` (RFC 3339), without the zone, which is UTC.
+pub fn rfc3339(unix_seconds: u64) -> [u8; 19] {
+    let seconds = unix_seconds.min(LAST_SECOND);
+    let (days, second) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY);
+    let (year, month, day) = civil(days);
+    let mut text = *b"1970-01-01T00:00:00";
+    two_digits(&mut text, 0, year / 100);
+    two_digits(&mut text, 2, year % 100);
+    two_digits(&mut text, 5, month);
+    two_digits(&mut text, 8, day);
+    time_of_day(&mut text, 11, second);
     text
 }
 
@@ -41,14 +68,21 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_in_era + u64::from(month <= 2), month, day)
 }
 
-fn two_digits(text: &mut [u8; 29], at: usize, value: u64) {
+/// `08:49:37`.
+fn time_of_day(text: &mut [u8], at: usize, second: u64) {
+    two_digits(text, at, second / 3600);
+    two_digits(text, at + 3, second / 60 % 60);
+    two_digits(text, at + 6, second % 60);
+}
+
+fn two_digits(text: &mut [u8], at: usize, value: u64) {
     text[at] = b'0' + (value / 10 % 10) as u8;
     text[at + 1] = b'0' + (value % 10) as u8;
 }
 
 #[cfg(test)]
 mod tests {
-    use super::imf_fixdate;
+    use super::{common_log, imf_fixdate, rfc3339};
 
     fn text(seconds: u64) -> String {
         String::from_utf8(imf_fixdate(seconds).to_vec()).unwrap()
@@ -63,6 +97,14 @@ mod tests {
         assert_eq!(text(951_868_800), "Wed, 01 Mar 2000 00:00:00 GMT");
         assert_eq!(text(4_107_542_400), "Mon, 01 Mar 2100 00:00:00 GMT");
         assert_eq!(text(253_402_300_799), "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+
+    #[test]
+    fn the_dates_of_logs() {
+        assert_eq!(&common_log(784_111_777), b"06/Nov/1994:08:49:37 +0000");
+        assert_eq!(&rfc3339(784_111_777), b"1994-11-06T08:49:37");
+        assert_eq!(&common_log(u64::MAX), b"31/Dec/9999:23:59:59 +0000");
+        assert_eq!(&rfc3339(951_782_400), b"2000-02-29T00:00:00");
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub enum LogCode {
     Panic = 32,
     /// The life of the server.
     Server = 40,
+    /// The access log (option `access_log`) cannot be written, or lines of it are dropped.
+    AccessLog = 41,
 }
 
 /// Takes the messages of one server.

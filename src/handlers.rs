@@ -5,6 +5,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::access_log::lines::Lines;
 use crate::access_log::{AccessLog, RequestDone};
 use crate::error_log::LogHandler;
 use crate::gateway::Gateway;
@@ -19,6 +20,8 @@ pub struct Handlers {
     pub(crate) error_log: Option<Arc<dyn LogHandler>>,
     pub(crate) access_log: Option<Arc<dyn AccessLog>>,
     pub(crate) request_done: Option<Arc<dyn RequestDone>>,
+    /// Not a handler of the host's: the option `access_log`.
+    pub(crate) lines: Option<Arc<Lines>>,
     /// Lives as long as these handlers are set.
     pub(crate) owner: Option<Arc<dyn Any + Send + Sync>>,
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+mod access_log;
 mod address;
 mod bind;
 mod current;
@@ -23,6 +24,7 @@ mod ticking;
 mod tls;
 mod unix_socket;
 
+use access_log::LogWriter;
 pub use address::Address;
 use bind::Bound;
 use current::CurrentEngine;
@@ -102,6 +104,7 @@ enum Workers {
 struct Running {
     engine: Arc<Engine>,
     pool: Option<ThreadPool>,
+    access_log: LogWriter,
     /// The worker of the thread that calls `tick`.
     ticker: Mutex<Option<Worker>>,
 }
@@ -217,18 +220,19 @@ impl HTTPServer {
 
     /// Makes what a run needs. Without the lock while names are resolved and hooks are called.
     fn set_up(&self, mut state: MutexGuard<'_, State>) -> Result<(Running, Vec<Address>), Error> {
-        let (options, handlers) = (state.options.clone(), state.handlers.clone());
+        let (options, mut handlers) = (state.options.clone(), state.handlers.clone());
         let tls = state.tls.clone();
         settings::check(&options)?;
         let listeners = std::mem::take(&mut state.listeners);
         drop(state);
         let ssl = tls.adapter(&options);
-        let bound = match &ssl {
-            Ok(_) => listeners.bind_all(&options),
-            Err(error) => Err(error.clone()),
+        let log = access_log::open(&options, &mut handlers);
+        let bound = match (&ssl, &log) {
+            (Ok(_), Ok(_)) => listeners.bind_all(&options),
+            (Err(error), _) | (_, Err(error)) => Err(error.clone()),
         };
         self.lock().listeners = listeners;
-        let (bound, ssl) = (bound?, ssl?);
+        let (bound, ssl, log) = (bound?, ssl?, log?);
         let addresses: Vec<_> = bound.iter().map(|bound| bound.address.clone()).collect();
         let gateway = handlers.gateway.clone().or_else(|| self.gateway.clone());
         let failed = |error: std::io::Error| Error::system("the server cannot be set up", &error);
@@ -248,10 +252,15 @@ impl HTTPServer {
         let pool = gateway.map(|gateway| ThreadPool::new(engine.clone(), gateway, stack, hooks));
         self.lock().roll = pool.as_ref().map(ThreadPool::roll);
         self.stopper.begin().map_err(failed)?;
-        if let Some(pool) = &pool {
-            pool.start(engine.tuning.threads)?;
+        let access_log = LogWriter::start(log, &engine, &self.statistics)?;
+        let running = Running { engine, pool, access_log, ticker: Mutex::default() };
+        if let Some(pool) = &running.pool
+            && let Err(error) = pool.start(running.engine.tuning.threads)
+        {
+            running.access_log.end();
+            return Err(error);
         }
-        Ok((Running { engine, pool, ticker: Mutex::default() }, addresses))
+        Ok((running, addresses))
     }
 
     /// Accepts connections and serves until the server is stopped. This thread is the seed's
@@ -414,6 +423,7 @@ impl HTTPServer {
         let interrupted = engine.service.interruption();
         self.current.set(None);
         engine.run_errands();
+        running.access_log.end();
         self.stopper.reset();
         let roll = running.pool.as_ref().map(ThreadPool::roll);
         // Whoever waits for the end finds the engine's descriptors closed.

@@ -54,6 +54,8 @@ pub struct Stats {
     /// last byte, or the connection ended. Zero for those that it took at once, which are most; more
     /// than that is the client's time. One for each answer.
     pub write: Histogram,
+    /// Lines that the access log (the option `access_log`) has lost; counted in any case.
+    pub access_log_dropped: u64,
     /// Complete requests that wait for a worker.
     pub queue: usize,
     /// Worker threads; of a pull server, workers.

@@ -51,6 +51,24 @@ fn every_function_and_option_that_a_document_names_exists() {
     }
 }
 
+/// The codes are promised: a number that changes in the source is no longer the one that was told.
+#[test]
+fn the_codes_of_the_error_log_are_those_of_the_table() {
+    let header = read("include/wsgiserver.h");
+    let mut codes: Vec<_> = header
+        .lines()
+        .filter_map(|line| line.strip_prefix("#define WSGI_LOG_")?.split_once(' '))
+        .map(|(name, number)| (number.trim().parse::<u32>().unwrap(), format!("WSGI_LOG_{name}")))
+        .collect();
+    codes.sort();
+    let text = read("docs/operations.md");
+    let rows = text.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        Some((cells.next()?.parse::<u32>().ok()?, cells.next()?.trim_matches('`').to_owned()))
+    });
+    assert_eq!(rows.collect::<Vec<_>>(), codes);
+}
+
 #[test]
 fn every_function_says_which_thread_may_call_it_and_its_errors() {
     let header = read("include/wsgiserver.h");

@@ -226,6 +226,11 @@ pub(crate) struct CachedDate {
 }
 
 impl CachedDate {
+    /// The second of the last call of [`now`](Self::now).
+    pub(super) fn second(&self) -> u64 {
+        self.second
+    }
+
     pub(crate) fn now(&mut self) -> [u8; 29] {
         let second = clock::unix_seconds();
         match self.text {
@@ -252,14 +257,19 @@ impl RemoteText {
         self.address.clear();
         self.port.clear();
         if let Some(remote) = remote {
-            match remote.ip() {
-                IpAddr::V4(address) => put_ipv4(address, &mut self.address),
-                // Writing to memory does not fail.
-                IpAddr::V6(address) => drop(write!(self.address, "{address}")),
-            }
+            put_address(remote.ip(), &mut self.address);
             decimal(remote.port().into(), &mut self.port);
         }
         Remote { addr: &self.address, port: &self.port, ..Remote::default() }
+    }
+}
+
+/// The text of an address.
+pub(crate) fn put_address(address: IpAddr, text: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(address) => put_ipv4(address, text),
+        // Writing to memory does not fail.
+        IpAddr::V6(address) => drop(write!(text, "{address}")),
     }
 }
 

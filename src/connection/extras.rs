@@ -4,7 +4,6 @@
 
 use std::any::Any;
 
-use super::account::Account;
 use super::proxied::Proxied;
 use super::services::Services;
 use super::timing::UNAVAILABLE;
@@ -34,8 +33,6 @@ pub(crate) struct Extras {
     expired: bool,
     /// Somebody wants to hear that the client has left.
     watched: Option<RequestId>,
-    /// Somebody wants to hear of requests that are done with.
-    pub(super) account: Option<Box<Account>>,
     /// It comes from a proxy; what that has said of it.
     pub(super) proxied: Option<Proxied>,
 }
@@ -125,8 +122,7 @@ impl HTTPConnection {
         }
         extras.request_data = None;
         extras.expired = false;
-        if extras.connection_data.is_none() && extras.account.is_none() && extras.proxied.is_none()
-        {
+        if extras.connection_data.is_none() && extras.proxied.is_none() {
             self.extras = None;
         }
     }

@@ -49,7 +49,7 @@ impl HTTPConnection {
         let ahead = exchange.input.unread().to_vec();
         let _not_registered = services.epoll.delete(self.fd());
         let (socket, secured) = self.channel.take().ok_or(RequestError::Gone)?;
-        self.conclude(Some(Ended::HandedOver));
+        self.conclude(services, Some(Ended::HandedOver));
         Ok(HandedOver { socket, secured, ahead })
     }
 

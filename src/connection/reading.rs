@@ -62,11 +62,7 @@ impl HTTPConnection {
                     exchange.begin_request(length, &policy);
                     self.timing.begin_request(settings);
                     if services.listeners.is_some() {
-                        self.extras
-                            .get_or_insert_default()
-                            .account
-                            .get_or_insert_default()
-                            .arrival(services, exchange);
+                        self.account.get_or_insert_default().arrival(services);
                     }
                 }
                 Parsed::Refused(refusal) => return self.refuse(services, refusal),
@@ -250,9 +246,7 @@ impl HTTPConnection {
         let result = self.channel.receive(&mut space[..asked]);
         self.traffic.note_read(&result, &services.log);
         // Of no request any more.
-        if let (Some(account), Ok(count)) =
-            (self.extras.as_mut().and_then(|extras| extras.account.as_mut()), &result)
-        {
+        if let (Some(account), Ok(count)) = (self.account.as_mut(), &result) {
             account.forget_read(*count as u64);
         }
         self.received(result, asked)

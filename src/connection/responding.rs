@@ -228,6 +228,9 @@ impl HTTPConnection {
     /// The server's own answer; the connection ends after it.
     fn answer_and_end(&mut self, services: &Services, refusal: Refusal) -> Step {
         self.borrow_exchange(services, &mut None);
+        if services.listeners.is_some() {
+            self.account_keep(services);
+        }
         let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
         let date = exchange.date.now();
         simple_response(
@@ -242,7 +245,7 @@ impl HTTPConnection {
         self.close = true;
         self.phase = Phase::Lingering { left: LINGER_LIMIT };
         if services.listeners.is_some() {
-            self.account_refusal(&refusal);
+            self.account_refusal(services, &refusal);
         }
         self.flush(services);
         Step::Again
@@ -263,19 +266,23 @@ impl HTTPConnection {
         if self.phase == Phase::Request {
             self.choose_next_phase();
         }
+        let Some(exchange) = self.exchange.as_mut() else { return self.conclude(services, None) };
+        let more = !exchange.input.unread().is_empty() && self.phase == Phase::Head;
+        if !(gather && more && exchange.output.len() < GATHER) {
+            self.flush(services);
+        }
         if self.has_account() {
-            self.conclude(None);
+            // While its head is here.
+            self.conclude(services, None);
         }
         let Some(exchange) = self.exchange.as_mut() else { return };
         exchange.head_length = None;
         exchange.expand();
-        exchange.input.next_request();
-        let more = !exchange.input.request().is_empty() && self.phase == Phase::Head;
-        if !(gather && more && exchange.output.len() < GATHER) {
-            self.flush(services);
+        match self.phase {
+            Phase::Head | Phase::Draining { .. } => exchange.input.next_request(),
+            _ => exchange.input.clear(),
         }
         self.note_answer(services);
-        self.report(services);
     }
 
     fn choose_next_phase(&mut self) {
@@ -296,7 +303,6 @@ impl HTTPConnection {
         };
         if self.phase != Phase::Head && !matches!(self.phase, Phase::Draining { .. }) {
             self.close = true;
-            exchange.input.clear();
         }
     }
 

@@ -118,11 +118,9 @@ impl Services {
     ) -> io::Result<Self> {
         let log = ErrorLog::new(handlers.error_log.clone(), settings.log_level);
         let log = Arc::new(if settings.log_events { log.with_queue() } else { log });
-        let (access, done) = (handlers.access_log.clone(), handlers.request_done.clone());
-        let listens = access.is_some() || done.is_some();
         Ok(Self {
             settings,
-            listeners: listens.then_some(Listeners { access, done }),
+            listeners: Listeners::new(handlers),
             epoll: Epoll::new()?,
             deadlines: Deadlines::new(log.clone())?,
             log,

@@ -26,7 +26,7 @@ pub(crate) struct Traffic {
 impl HTTPConnection {
     /// Hands over what was counted.
     pub(crate) fn take_traffic(&mut self) -> Traffic {
-        if let Some(account) = self.extras.as_mut().and_then(|extras| extras.account.as_mut()) {
+        if let Some(account) = self.account.as_mut() {
             account.note_read(self.traffic.read);
         }
         std::mem::take(&mut self.traffic)

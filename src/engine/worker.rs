@@ -14,6 +14,7 @@ use super::handle::RequestId;
 use super::ownership::{Ownership, Token};
 use super::share::Share;
 use super::{Engine, TurnEnd};
+use crate::access_log::Listeners;
 use crate::connection::exchange::Exchange;
 use crate::gateway::Outcome;
 use crate::sys::epoll::Events;
@@ -297,7 +298,7 @@ impl Worker {
         }
         let serial = slot.serial.load(Ordering::Relaxed);
         let id = RequestId::new(own.token().slot, serial);
-        if engine.services.listeners.is_some() {
+        if engine.services.listeners.as_ref().is_some_and(Listeners::call_the_host) {
             slot.connection.get(&mut own).account_request(id);
         }
         slot.word.hold(own, serial);

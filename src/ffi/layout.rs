@@ -153,7 +153,8 @@ fn layouts() -> String {
             threads,
             threads_idle,
             connections,
-            requests_in_work
+            requests_in_work,
+            access_log_dropped
         }
     );
     layout!(text, wsgi_histogram { struct_size, count, sum, p50, p90, p99, p999, buckets });

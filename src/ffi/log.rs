@@ -51,6 +51,8 @@ pub const WSGI_LOG_STUCK: u32 = 31;
 pub const WSGI_LOG_PANIC: u32 = 32;
 /// The life of the server.
 pub const WSGI_LOG_SERVER: u32 = 40;
+/// The access log (option access_log) cannot be written, or lines of it are dropped.
+pub const WSGI_LOG_ACCESS_LOG: u32 = 41;
 
 /// WSGI's wsgi.errors: says something in the server's error log, with the code WSGI_LOG_APPLICATION
 /// and a WSGI_LEVEL_... . What is no UTF-8 in it is replaced. Any thread. Errors: WSGI_E_NULL,
@@ -102,6 +104,7 @@ pub(super) fn code_number(code: LogCode) -> u32 {
         LogCode::Stuck => WSGI_LOG_STUCK,
         LogCode::Panic => WSGI_LOG_PANIC,
         LogCode::Server => WSGI_LOG_SERVER,
+        LogCode::AccessLog => WSGI_LOG_ACCESS_LOG,
     }
 }
 

@@ -50,6 +50,8 @@ pub struct wsgi_stats {
     pub connections: usize,
     /// Requests that are at the application, detached ones among them.
     pub requests_in_work: usize,
+    /// Lines that the access log (the option access_log) has lost; counted in any case.
+    pub access_log_dropped: u64,
 }
 
 /// What wsgi_server_worker_stats tells of one worker. What is read and written while no worker has
@@ -145,6 +147,7 @@ pub unsafe extern "C" fn wsgi_server_stats(
             threads_idle: told.threads_idle,
             connections: told.connections,
             requests_in_work: told.requests_in_work,
+            access_log_dropped: told.access_log_dropped,
         };
         Ok(())
     })

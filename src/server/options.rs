@@ -272,6 +272,10 @@ options! {
         "Bytes of stack of a worker thread; 0: the default.";
     "log_level" OptionKind::Choice(&["debug", "info", "warning", "error"]), "info",
         "What matters less is not told to the error_log handler.";
+    "access_log" OptionKind::Text, "",
+        "Where a line for each request goes: a file's path, or fd:N; empty: nowhere.";
+    "access_log_format" OptionKind::Choice(&["common", "combined", "json"]), "combined",
+        "How that line is written.";
     "log_events" OptionKind::Flag, "0",
         "For a pull server: messages of the error log are events too.";
 }

@@ -21,6 +21,7 @@ impl HTTPServer {
                 false => bound.join(", "),
             },
             run_time: self.statistics.run_time(),
+            access_log_dropped: self.statistics.lines_dropped(),
             ..Stats::default()
         };
         let engine = self.engine();

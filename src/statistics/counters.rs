@@ -152,6 +152,8 @@ pub(crate) struct Ledger {
     /// What no worker counted, and what those counted that have left.
     shared: Counters,
     accepts: AtomicU64,
+    /// Lines that the access log has lost.
+    lines_dropped: AtomicU64,
     /// What had been counted when the statistics were cleared.
     cleared: Mutex<Sum>,
     run: Mutex<Run>,
@@ -206,6 +208,15 @@ impl Ledger {
         }
     }
 
+    /// Counted in any case: a log that is not whole should be known.
+    pub(crate) fn access_log_dropped(&self, lines: u64) {
+        self.lines_dropped.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    pub(crate) fn lines_dropped(&self) -> u64 {
+        self.lines_dropped.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn socket_error(&self) {
         self.add(Tally { errors: 1, ..Tally::default() });
     }
@@ -226,6 +237,7 @@ impl Ledger {
     /// what they say now is taken off.
     pub(crate) fn clear(&self, living: Sum) {
         *lock(&self.cleared) = self.all(living);
+        self.lines_dropped.store(0, Ordering::Relaxed);
         let mut run = lock(&self.run);
         run.before = Duration::ZERO;
         run.since = run.since.map(|_| Instant::now());

@@ -41,6 +41,7 @@ impl Json {
         self.member("threads_idle", stats.threads_idle)?;
         self.member("connections", stats.connections)?;
         self.member("requests_in_work", stats.requests_in_work)?;
+        self.member("access_log_dropped", stats.access_log_dropped)?;
         for (name, _, histogram) in stats.histograms() {
             self.name(name)?;
             self.histogram(histogram)?;

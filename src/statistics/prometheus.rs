@@ -48,6 +48,8 @@ fn write_all(text: &mut String, stats: &Stats) -> fmt::Result {
     gauge(text, "connections", "Open connections.", stats.connections)?;
     let help = "Requests that are at the application.";
     gauge(text, "requests_in_work", help, stats.requests_in_work)?;
+    let help = "Lines that the access log has lost.";
+    counter(text, "access_log_dropped_total", help, stats.access_log_dropped)?;
     for (name, help, times) in stats.histograms() {
         histogram(text, name, help, times)?;
     }

@@ -29,6 +29,7 @@ impl fmt::Display for Stats {
         writeln!(f, "Write Throughput: {}", counted(rate(self.write_throughput())))?;
         writeln!(f, "Connections: {}", self.connections)?;
         writeln!(f, "Requests In Work: {}", self.requests_in_work)?;
+        writeln!(f, "Access Log Dropped: {}", self.access_log_dropped)?;
         for (name, histogram) in [
             ("Queue Wait", &self.queue_wait),
             ("Application", &self.application),

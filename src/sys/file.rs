@@ -1,7 +1,10 @@
-//! Files on their way into sockets.
+//! Files on their way into sockets, and those that a log goes to.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use super::checked;
 use super::socket::retried;
@@ -12,6 +15,24 @@ pub(crate) fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     let fd = checked(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) })?;
     // SAFETY: the descriptor was just made and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A second descriptor for what `fd` stands for, which has to be open for writing.
+pub(crate) fn duplicate_for_writing(fd: RawFd) -> io::Result<File> {
+    let file = duplicate(fd)?;
+    // SAFETY: no pointers are passed.
+    let flags = checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) })?;
+    if flags & libc::O_ACCMODE == libc::O_RDONLY || flags & libc::O_PATH != 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    Ok(file.into())
+}
+
+/// Opens a file for writing behind its end, and makes it if it is not there. A FIFO that nobody
+/// reads is an error, not waited for.
+pub(crate) fn open_for_appending(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    File::options().append(true).create(true).mode(0o644).custom_flags(flags).open(path)
 }
 
 /// Whether `read` may be called on it.
@@ -108,7 +129,6 @@ fn offset_of(offset: u64) -> io::Result<libc::off_t> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
     use std::os::unix::net::UnixStream;
 
     use super::*;

@@ -159,7 +159,7 @@ impl Gate {
 }
 
 /// Waits for a fact.
-pub fn eventually(what: &str, fact: impl Fn() -> bool) {
+pub fn eventually(what: &str, mut fact: impl FnMut() -> bool) {
     let until = Instant::now() + DEADLINE;
     while !fact() {
         assert!(Instant::now() < until, "{what}");

@@ -66,9 +66,6 @@ typedef struct Server {
 } Server;
 extern PyTypeObject ServerType;
 
-/* access_log.c: a method of Server. */
-PyObject *server_log_access(PyObject *server, PyObject *file);
-
 /* head.c: status and headers, checked, as the library takes them. */
 typedef struct head {
     PyObject *status;

@@ -287,8 +287,6 @@ static PyMethodDef server_methods[] = {
     {"use_ssl_context", use_ssl_context, METH_O,
      "use_ssl_context(new_session): speaks TLS by sessions of Python's."},
     {"reload_ssl", reload_ssl, METH_NOARGS, "Reads the certificates again."},
-    {"log_access", server_log_access, METH_O,
-     "log_access(file): a line for each answer goes to its descriptor."},
     {"prepare", prepare, METH_NOARGS, "Binds and serves; requests wait for workers."},
     {"stop", stop, METH_NOARGS, "Stops: how many requests were cut."},
     {"signal_stop", signal_stop, METH_NOARGS, "Asks for the stop."},

@@ -317,8 +317,8 @@ def test_the_access_log_has_a_line_for_each_answer(command, folder, how):
     time = r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
     assert re.fullmatch(
         rf'127\.0\.0\.1 - - {time} "GET /a\\x22b\\x5C HTTP/1\.1" 200 \d+ "http://from\.test/" '
-        r'"a \\x22quoted\\x22 one" \d\.\d{6}', first)
-    assert re.fullmatch(rf'127\.0\.0\.1 - - {time} "-" 400 \d+ "-" "-" \d\.\d{{6}}', second)
+        r'"a \\x22quoted\\x22 one"', first)
+    assert re.fullmatch(rf'127\.0\.0\.1 - - {time} "-" 400 \d+ "-" "-"', second)
 
 
 def test_the_access_log_may_go_to_standard_output(command):

@@ -82,7 +82,7 @@ class HTTPServer:
     """What a gateway of the program's own finds as ``req.conn``; ``req`` is of its class."""
 
     access_log = None
-    """A file, or a descriptor, that a line for each answer is written to; None: there is no log."""
+    """Where a line for each answer goes: a path, a file, or a descriptor; None: nowhere."""
 
     minthreads = None
     maxthreads = None
@@ -303,8 +303,6 @@ class HTTPServer:
         core.set("accepted_queue_timeout", str(pool.accepted_queue_timeout))
         for name, text in settings.given(self):
             core.set(name, text)
-        if self.access_log is not None:
-            core.log_access(self.access_log)
         for further in self._further:
             if isinstance(further, socket.socket):
                 inherited.append(further.fileno())

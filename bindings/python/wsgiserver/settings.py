@@ -5,6 +5,8 @@ the library, whose own default may be another: a backlog of 1024 instead of 5, r
 most 64 KiB instead of any size. One that was set, to whatever value, is handed over.
 """
 
+import os
+
 from . import _wsgiserver
 
 LIBRARY = _wsgiserver.options()
@@ -73,10 +75,20 @@ def to_text(value):
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def log_to_text(log):
+    """Where the access log goes, as the library takes it: a path, a descriptor, or a file that has one."""
+    if log is None or isinstance(log, (str, bytes, os.PathLike)):
+        return os.fsdecode(log or "")
+    return f"fd:{log if isinstance(log, int) else log.fileno()}"
+
+
 def given(server):
     """Name and text of each option that was set on this server or its class."""
     for name in LIBRARY:
         if name in ELSEWHERE:
+            continue
+        if name == "access_log":
+            yield name, log_to_text(server.access_log)
             continue
         if name in vars(server):
             yield name, to_text(vars(server)[name])

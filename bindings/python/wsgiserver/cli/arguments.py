@@ -10,6 +10,7 @@ EPILOG = "See also: docs/options.md of libwsgiserver, which describes the option
 
 # Options of the library that have an argument of the command's own.
 OWN = {"bind_addr", "numthreads", "minthreads", "max", "maxthreads", "log_events", "version"}
+OWN |= {"access_log"}
 
 
 def parse(argv=None):

@@ -4,7 +4,6 @@ import contextlib
 import os
 import queue
 import signal
-import sys
 import threading
 
 from .. import addresses
@@ -31,9 +30,9 @@ def serve(options):
 
 def prepare(options, app, listeners):
     """A server that has begun to serve, on addresses or on sockets."""
-    with starting(), open_access_log(options) as access_log:
+    with starting():
         server = make_server(options, app)
-        server.access_log = access_log
+        server.access_log = 1 if options.access_log == "-" else options.access_log
         for listener in listeners:
             server.listen(address_of(listener) if isinstance(listener, str) else listener)
         server.prepare()
@@ -57,22 +56,6 @@ def address_of(text):
     if addresses.is_host_and_port(text) or text.startswith(("@", "/", "unix:")) or "/" in text:
         return text
     raise ValueError(f"--bind {text}: an address is HOST:PORT, [IPV6]:PORT, a path with a /, or @NAME")
-
-
-@contextlib.contextmanager
-def open_access_log(options):
-    """What the server is to write its access log to."""
-    if options.access_log is None:
-        yield None
-    elif options.access_log == "-":
-        yield sys.stdout.fileno()
-    else:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        log_file = os.open(options.access_log, flags, 0o644)
-        try:
-            yield log_file
-        finally:
-            os.close(log_file)
 
 
 class Stops:
