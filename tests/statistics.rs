@@ -496,6 +496,7 @@ fn the_text_has_the_seeds_names() {
         "Write Throughput",
         "Connections",
         "Requests In Work",
+        "Access Log Dropped",
         "Queue Wait 50%",
         "Queue Wait 99%",
         "Application 50%",
