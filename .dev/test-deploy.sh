@@ -13,15 +13,14 @@ deploy_needs() {
     deploy_haproxy=$daemon
     need_daemon logrotate logrotate libacl1 libpopt0 libselinux1
     deploy_logrotate=$daemon
+    websocket_needs
     need_venv
 }
 
 test_deploy() {
-    local name
     build_serve c
-    for name in events websocket_echo; do
-        build_c_with_library "$name" examples/c/"$name"*.c
-    done
+    build_c_with_library events examples/c/events.c
+    build_websocket_echo
     build_python
     deploy_environment
     "$target/dev/deploy/bin/python" tests/deploy/run.py --programs "$target/dev/c" --python "$python" \

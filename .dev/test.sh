@@ -26,7 +26,7 @@ test_parts="lint rust tls models c cpp go lua python pypy examples docs wire hea
 . "$root/.dev/test-tls.sh"
 
 # Only when it is asked for.
-test_extra_parts="sanitize"
+test_extra_parts="browser sanitize"
 
 test_main() {
     local parts=$test_parts part passed=0 failed=0 code started
@@ -68,7 +68,9 @@ test_needs() { # PART
         rust) need_rust && need_command openssl openssl ;;
         tls) need_rust clippy && tls_needs ;;
         examples) need_rust && need_command python3 python3 && need_command openssl openssl &&
-            need_command curl curl ;;
+            need_command curl curl && websocket_needs ;;
+        browser) need_rust && need_command python3 python3 && need_command openssl openssl &&
+            need_command chromium chromium && websocket_needs ;;
         docs) need_rust && need_command python3 python3 ;;
         wire)
             need_rust &&
@@ -160,10 +162,33 @@ test_examples() {
             [[ ! -e $source ]] || sources+=("$source")
         done
         echo "$name"
-        build_c_with_library "$name" "${sources[@]}"
+        if [[ $name = websocket_echo ]]; then
+            build_websocket_echo
+        else
+            build_c_with_library "$name" "${sources[@]}"
+        fi
         timeout 120 python3 "$script" "$target/dev/c/$name" || failed=1
     done
     return $failed
+}
+
+# The one example that needs libraries beside ours.
+websocket_needs() {
+    need_header wslay/wslay.h libwslay-dev
+    need_header openssl/evp.h libssl-dev
+}
+
+build_websocket_echo() {
+    local flags
+    build_library
+    mapfile -t flags < <(library_flags)
+    build_c websocket_echo "$root"/examples/c/websocket_echo{,_*}.c -- "${flags[@]}" -lwslay -lcrypto
+}
+
+# A browser talks to the WebSocket example, over TCP and TLS.
+test_browser() {
+    build_websocket_echo
+    timeout 300 python3 tests/browser/websocket.py "$target/dev/c/websocket_echo"
 }
 
 # The programs in the documents are as good as those in examples/.

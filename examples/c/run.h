@@ -9,6 +9,9 @@
 
 static wsgi_server *running;
 
+/* Files; with them it is HTTPS. */
+static const char *certificate, *private_key;
+
 /* The library installs no signal handlers. This one call is safe inside a handler. */
 static void stop_running(int signal_number) {
     (void)signal_number;
@@ -30,12 +33,14 @@ static inline int run(const char *program, const char *port, wsgi_app_fn app, vo
     char address[64];
     snprintf(address, sizeof address, "127.0.0.1:%s", port);
     if (wsgi_server_new(address, app, user_data, free_user_data, &running, &error) < 0 ||
+        (certificate && wsgi_server_set(running, "certificate", certificate, &error) < 0) ||
+        (private_key && wsgi_server_set(running, "private_key", private_key, &error) < 0) ||
         wsgi_server_prepare(running, &error) < 0)
         return give_up(program, error);
     signal(SIGINT, stop_running);
     signal(SIGTERM, stop_running);
     wsgi_server_bound_addr(running, address, sizeof address, NULL);
-    printf("Serving on http://%s/\n", address);
+    printf("Serving on http%s://%s/\n", certificate ? "s" : "", address);
     fflush(stdout);
     if (wsgi_server_serve(running, &error) < 0) return give_up(program, error);
     return wsgi_server_free(running) < 0;

@@ -1,9 +1,9 @@
-/* WebSocket on a hijacked connection: says back what it hears (RFC 6455, without the check that text
- * is UTF-8).
+/* WebSocket on a hijacked connection: says back what it hears (RFC 6455). The frames are wslay's
+ * (libwslay-dev), the hash of the handshake is OpenSSL's (libssl-dev).
  *
- *     websocket_echo [--port N]
+ *     websocket_echo [--port N] [--certificate FILE --private-key FILE]
  *
- * http://127.0.0.1:8070/ has a page that talks to it. The application answers the handshake, takes
+ * http://127.0.0.1:8070/, or https:// with a certificate, has a page that talks to it. The application answers the handshake, takes
  * the connection out of the server, and gives it to a thread of this program: none of the server's
  * workers is held by a conversation, and none ends because the server stops.
  */
@@ -15,12 +15,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { SESSIONS_MOST = 1000, STACK = 128 * 1024, IDLE_MS = 300 * 1000 };
-enum { WRITE_MS = 10 * 1000, GOODBYE_MS = 2 * 1000 };
+enum { SESSIONS_MOST = 1000, STACK = 128 * 1024, IDLE_MS = 300 * 1000, GOODBYE_MS = 2 * 1000 };
 
 static const char page[] =
     "<!doctype html><title>Echo</title><input id=say autofocus placeholder=Say><pre id=heard></pre>"
-    "<script>const socket = new WebSocket(`ws://${location.host}/echo`);"
+    "<script>const socket = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/echo`);"
     "socket.onmessage = event => heard.textContent += event.data + '\\n';"
     "say.onchange = () => { socket.send(say.value); say.value = ''; };</script>\n";
 
@@ -83,49 +82,16 @@ static void end_all(void) {
 }
 
 /* Each deadline counts from the call, and replaces the one before. */
-static void may_idle(session *session) {
+static void may_idle(void *one) {
+    session *session = one;
     pthread_mutex_lock(&lock);
     if (!ending) wsgi_stream_set_deadline(session->stream, WSGI_STREAM_READ, IDLE_MS);
     pthread_mutex_unlock(&lock);
 }
 
-/* Says goodbye if the other side did not leave without a word: its close is answered with the same
- * code, a mistake with ours. Then everything that it still sends is read, so that it gets to read
- * ours. */
-static void say_goodbye(wsgi_stream *stream, int status, const message *message) {
-    unsigned char rest[1024];
-    int code = status <= -NORMAL           ? -status
-               : status == WSGI_E_TIMEOUT ? GOING_AWAY
-               : status == CLOSE          ? NORMAL
-                                          : 0;
-    if (code == 0) return;
-    wsgi_stream_set_deadline(stream, WSGI_STREAM_BOTH, GOODBYE_MS);
-    if (status == CLOSE && message->control_length >= 2)
-        send_frame(stream, CLOSE, message->control, 2);
-    else
-        send_close(stream, code);
-    wsgi_stream_shutdown(stream, WSGI_STREAM_WRITE);
-    while (wsgi_stream_read(stream, rest, sizeof rest, 0) > 0) {
-    }
-}
-
-static void *converse(void *argument) {
-    session *session = argument;
-    wsgi_stream *stream = session->stream;
-    message message = {0};
-    int status;
-    do {
-        may_idle(session);
-        status = read_message(stream, &message);
-        wsgi_stream_set_deadline(stream, WSGI_STREAM_WRITE, WRITE_MS);
-        if (status == PING && send_frame(stream, PONG, message.control, message.control_length) < 0)
-            break;
-        if ((status == TEXT || status == BINARY) &&
-            send_frame(stream, status, message.data, message.length) < 0)
-            break;
-    } while (status > 0 && status != CLOSE);
-    say_goodbye(stream, status, &message);
-    free(message.data);
+static void *run_session(void *one) {
+    session *session = one;
+    converse(session->stream, may_idle, session);
     end(session);
     return NULL;
 }
@@ -136,7 +102,7 @@ static int start_thread(session *session) {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    int failed = pthread_create(&thread, &attributes, converse, session);
+    int failed = pthread_create(&thread, &attributes, run_session, session);
     pthread_attr_destroy(&attributes);
     return !failed;
 }
@@ -188,12 +154,14 @@ static int32_t echo(void *user_data, wsgi_request request, const wsgi_environ *e
 }
 
 int main(int argc, char **argv) {
-    int port_given = argc == 3 && strcmp(argv[1], "--port") == 0;
-    if (argc != 1 && !port_given) {
-        fprintf(stderr, "usage: websocket_echo [--port N]\n");
-        return 2;
+    const char *port = "8070";
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 < argc && strcmp(argv[i], "--port") == 0) port = argv[i + 1];
+        else if (i + 1 < argc && strcmp(argv[i], "--certificate") == 0) certificate = argv[i + 1];
+        else if (i + 1 < argc && strcmp(argv[i], "--private-key") == 0) private_key = argv[i + 1];
+        else return fprintf(stderr, "usage: websocket_echo [--port N] [--certificate FILE --private-key FILE]\n"), 2;
     }
-    int code = run("websocket_echo", port_given ? argv[2] : "8070", echo, NULL, NULL);
+    int code = run("websocket_echo", port, echo, NULL, NULL);
     end_all(); /* the server is gone, the conversations are still there */
     return code;
 }

@@ -3,6 +3,7 @@ usage: events.py PROGRAM"""
 import http.client
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -10,16 +11,26 @@ import sys
 import time
 
 DEADLINE = 20
-MANY = 200
+MANY = 1000
+MEMORY = 4096  # bytes that each may take
 
 
 def main():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * MANY)), hard))
     process = subprocess.Popen([sys.argv[1], "--port", "0"], stdout=subprocess.PIPE, text=True)
     try:
         port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
-        print("  everybody hears what is said, in order")
+        print("  everybody hears what is said, in order, and costs no thread and little memory")
+        warm = [Listener(port) for _ in range(10)]
+        before = memory(process.pid)
         listeners = [Listener(port) for _ in range(MANY)]
-        assert len(os.listdir(f"/proc/{process.pid}/task")) < 12
+        each = (memory(process.pid) - before) / MANY
+        print(f"    {each:.0f} bytes for each stream that waits")
+        assert each <= MEMORY, each
+        for listener in warm:
+            listener.socket.close()
+        assert len(os.listdir(f"/proc/{process.pid}/task")) < 13  # ten workers, two more, and main
         for line in ("one", "two", "three"):
             assert request(port, "POST", "/say", line)[0] == 204
         for listener in listeners:
@@ -74,6 +85,12 @@ class Listener:
         for event in events:
             assert int(self.until(b"\r\n"), 16) == len(event)
             assert self.until(b"\r\n").decode() == event
+
+
+def memory(pid):
+    """Bytes of memory that are there; those of the kernel's sockets are not among them."""
+    with open(f"/proc/{pid}/smaps_rollup") as lines:
+        return 1024 * int(re.search(r"^Anonymous: +(\d+) kB", lines.read(), re.MULTILINE)[1])
 
 
 def descriptors(pid):
