@@ -137,6 +137,10 @@ enum { WSGI_LOG_STUCK = 31 };
 // The library panicked; what it was about was given up.
 enum { WSGI_LOG_PANIC = 32 };
 
+// A request has held a thread for longer than slow_request_after: a warning, again as it goes on, and
+// an info when the thread is back.
+enum { WSGI_LOG_SLOW_REQUEST = 33 };
+
 // The life of the server.
 enum { WSGI_LOG_SERVER = 40 };
 
@@ -780,6 +784,20 @@ typedef struct wsgi_worker_stats {
     double read_throughput;
     // Bytes written per second of work time.
     double write_throughput;
+    // The number of its thread to the system.
+    int64_t thread;
+    // How long it has been in the application's call that it is in; below 0: in none.
+    double busy;
+    // 1 if that call has waited for its client for more than a second.
+    int32_t waits_for_client;
+    // The request's method and target as they were sent, and the client's address and port, each with a
+    // NUL behind it; what is too long is cut. Empty if they cannot be told: the request is over and its
+    // call goes on, or the call is in another one of the library just now.
+    char method[32];
+    // See method.
+    char target[512];
+    // Empty for a UNIX socket too.
+    char remote[64];
 } wsgi_worker_stats;
 
 // What wsgi_server_histogram tells. Times are in seconds; the quantiles are as exact as the
@@ -1647,7 +1665,7 @@ wsgi_status wsgi_server_qsize(const struct wsgi_server *server, size_t *count);
 // struct is too small).
 wsgi_status wsgi_server_stats(const struct wsgi_server *server, struct wsgi_stats *stats);
 
-// Tells what the worker with this index has counted, from 0 on; which worker has which index may
+// Tells what the worker with this index has counted and is doing, from 0 on; which worker has which index may
 // change when one leaves. stats->struct_size is to be set before. From any thread. Errors:
 // WSGI_E_NULL, WSGI_E_STATE (the struct is too small), WSGI_GONE (no worker has this index).
 wsgi_status wsgi_server_worker_stats(const struct wsgi_server *server,

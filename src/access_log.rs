@@ -10,7 +10,7 @@ use crate::engine::handle::RequestId;
 use crate::handlers::Handlers;
 
 pub(crate) mod destination;
-mod escape;
+pub(crate) mod escape;
 pub(crate) mod format;
 pub(crate) mod lines;
 pub(crate) mod writer;

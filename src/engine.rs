@@ -26,6 +26,7 @@ mod admission;
 mod attending;
 pub(crate) mod averages;
 pub(crate) mod batch;
+pub(crate) mod calls;
 pub(crate) mod deadlines;
 pub(crate) mod events;
 mod flight;
@@ -88,6 +89,8 @@ pub(crate) struct Tuning {
     pub(crate) eager_after: u64,
     /// Between two looks at a worker that may be stuck; 0: never looked.
     pub(crate) takeover_after: u64,
+    /// Calls that take longer are reported; `u64::MAX`: none.
+    pub(crate) slow_after: u64,
     /// Workers to begin with, and at least.
     pub(crate) threads: usize,
     /// Workers that the host may have at most, and how many the load may bring it to.

@@ -88,6 +88,8 @@ pub enum LogCode {
     Thread = 30,
     /// Threads are still in the application after a stop.
     Stuck = 31,
+    /// A request has held a thread for longer than `slow_request_after`.
+    SlowRequest = 33,
     /// A handler of the host or the library itself panicked.
     Panic = 32,
     /// The life of the server.

@@ -76,7 +76,7 @@ pub use gateway::{
 pub use handlers::{Handlers, ThreadData, ThreadHooks};
 pub use server::options::{OptionKind, OptionSpec, option_specs};
 pub use server::{Address, HTTPServer, PullWorker, Pulled};
-pub use statistics::{Histogram, Stats, WorkerStats};
+pub use statistics::{Histogram, Stats, WorkerCall, WorkerStats};
 pub use stream::{Direction, Stream, StreamError};
 
 /// The version of the library.

@@ -1,6 +1,7 @@
 //! Statistics: the seed's `server.stats`, by the seed's names.
 #![forbid(unsafe_code)]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) mod counters;
@@ -87,6 +88,27 @@ pub struct WorkerStats {
     pub bytes_written: u64,
     /// Time in the application.
     pub work_time: Duration,
+    /// The number of its thread to the system (Linux: as in /proc); 0 before its first work.
+    pub thread: i32,
+    /// What it is doing, if it is in a call of the application.
+    pub call: Option<WorkerCall>,
+}
+
+/// The application's call that a worker is in.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct WorkerCall {
+    /// How long it has been in it.
+    pub duration: Duration,
+    /// The request's method and target as they were sent. Empty if they cannot be told: the request is
+    /// over and its call goes on, or the call is in another one of the library just now.
+    pub method: Vec<u8>,
+    /// See `method`.
+    pub target: Vec<u8>,
+    /// The client; `None` for a UNIX socket too.
+    pub remote: Option<SocketAddr>,
+    /// It has waited for its client for more than a second.
+    pub waits_for_client: bool,
 }
 
 impl Stats {
@@ -131,6 +153,8 @@ impl Stats {
 impl WorkerStats {
     pub(crate) fn new(number: usize, counted: Tally) -> Self {
         Self {
+            thread: 0,
+            call: None,
             number,
             requests: counted.requests,
             bytes_read: counted.read,

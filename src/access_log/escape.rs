@@ -1,6 +1,8 @@
 //! What clients send, made harmless: nothing in it can end the quotes that it stands in, or the line.
 #![forbid(unsafe_code)]
 
+use std::fmt;
+
 /// Of a longer value so many bytes are written.
 const LONGEST: usize = 4096;
 /// Stands behind a value that was cut.
@@ -35,6 +37,17 @@ fn put_text_escaped(text: &[u8], line: &mut Vec<u8>) {
     }
     if text.len() > LONGEST {
         line.extend_from_slice(CUT);
+    }
+}
+
+/// Shows bytes of a client's as [`put_text`] writes them.
+pub(crate) struct Harmless<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Harmless<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        put_text(self.0, &mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
     }
 }
 

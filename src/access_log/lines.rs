@@ -8,9 +8,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::Thread;
 
 use super::format::{Format, LONGEST_LINE};
-use crate::sys::thread;
 
-/// A thread has a buffer of its own as long as no more threads than this answer requests.
+/// The first one is used while nobody else is at it, so that lines are in the order of their ends.
 const BUFFERS: usize = 8;
 /// Bytes of a buffer. What was never needed of it costs no memory.
 pub(super) const ROOM: usize = 1 << 20;
@@ -57,9 +56,8 @@ impl Lines {
     /// Leaves the line that `write` appends to a buffer.
     #[inline]
     pub(crate) fn put(&self, write: impl FnOnce(&mut Vec<u8>)) {
-        let first = own_buffer();
-        for step in 0..BUFFERS {
-            let mut page = match self.buffers[(first + step) % BUFFERS].0.try_lock() {
+        for buffer in &self.buffers {
+            let mut page = match buffer.0.try_lock() {
                 Ok(page) => page,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => continue,
@@ -140,13 +138,6 @@ impl Buffer {
     fn lock(&self) -> MutexGuard<'_, Page> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Threads lie in different places, so that each mostly has a buffer of its own, and its lines stay
-/// in their order.
-fn own_buffer() -> usize {
-    let place = (thread::local_id() as u64) >> 12;
-    (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61) as usize
 }
 
 #[cfg(test)]

@@ -23,6 +23,9 @@ pub(crate) enum Wait {
     Never,
 }
 
+/// After so many milliseconds a thread that waits for its client says for whom.
+const SILENT: i32 = 1_000;
+
 impl HTTPConnection {
     /// Reads the request's body: bytes, or 0 at its end. A body that the client cut short is an
     /// error, not an end.
@@ -173,9 +176,17 @@ impl HTTPConnection {
         let now = clock::monotonic_ms();
         let until = self.timing.thread_waits_until(awaited, &services.settings, now);
         services.waiters.enter();
+        let mut said = false;
         let result = loop {
             let left = self.time_left(until);
-            match poll::poll([(self.fd(), events), (services.cut_fd(), poll::IN)], left) {
+            let step = if said || (0..SILENT).contains(&left) { left } else { SILENT };
+            match poll::poll([(self.fd(), events), (services.cut_fd(), poll::IN)], step) {
+                Ok([0, 0]) if step != left => {
+                    said = true;
+                    if let Some(described) = self.describe() {
+                        services.patience.begin(self.token.slot, described);
+                    }
+                }
                 Ok([_, cut]) if cut != 0 => break Err(RequestError::Stopping),
                 Ok([0, _]) if left == 0 && self.is_late() => break Err(RequestError::Gone),
                 Ok([0, _]) if left == 0 => {
@@ -187,6 +198,9 @@ impl HTTPConnection {
             }
         };
         services.waiters.leave();
+        if said {
+            services.patience.end(self.token.slot);
+        }
         self.timing.thread_waited(awaited, clock::monotonic_ms());
         match result {
             Err(RequestError::Gone) => self.expire(services),

@@ -3,8 +3,8 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -13,6 +13,7 @@ use super::live::{Live, LiveText};
 use super::peercreds::PeerCreds;
 use super::proxied::ProxyProtocol;
 use crate::access_log::Listeners;
+use crate::engine::calls::Described;
 use crate::engine::deadlines::Deadlines;
 use crate::engine::watches::Watches;
 use crate::errands::Errands;
@@ -98,6 +99,7 @@ pub(crate) struct Services {
     pub(crate) deadlines: Deadlines,
     pub(crate) budget: Budget,
     pub(crate) waiters: Waiters,
+    pub(crate) patience: Patience,
     /// Calls of the host's own functions that wait for a thread without locks.
     pub(crate) errands: Arc<Errands>,
     pub(crate) watches: Watches,
@@ -126,6 +128,7 @@ impl Services {
             log,
             budget: Budget { used: AtomicUsize::new(0), limit: buffered },
             waiters: Waiters { waiting: AtomicUsize::new(0), most: AtomicUsize::new(waiters) },
+            patience: Patience::default(),
             errands: Arc::default(),
             watches: Watches::default(),
             cut: EventFd::new()?,
@@ -222,5 +225,28 @@ impl Waiters {
 
     pub(crate) fn leave(&self) {
         self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The requests whose threads have waited for their clients for a while: they own their connections,
+/// so nobody else can look at those.
+#[derive(Default)]
+pub(crate) struct Patience(Mutex<Vec<(u32, Described)>>);
+
+impl Patience {
+    pub(crate) fn begin(&self, slot: u32, described: Described) {
+        self.lock().push((slot, Described { waits_for_client: true, ..described }));
+    }
+
+    pub(crate) fn end(&self, slot: u32) {
+        self.lock().retain(|(other, _)| *other != slot);
+    }
+
+    pub(crate) fn described(&self, slot: u32) -> Option<Described> {
+        self.lock().iter().find(|(other, _)| *other == slot).map(|(_, found)| found.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(u32, Described)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

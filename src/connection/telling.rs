@@ -3,6 +3,7 @@
 
 use super::HTTPConnection;
 use super::services::Services;
+use crate::engine::calls::Described;
 use crate::error_log::LogCode;
 use crate::gateway::RequestView;
 use crate::request::head::Refusal;
@@ -42,6 +43,18 @@ impl HTTPConnection {
         let Refusal { status, text } = refusal;
         let text = format_args!("{client} was answered {status} {text}");
         services.log.debug(LogCode::Refused, text);
+    }
+
+    /// The request, while its head is there.
+    pub(crate) fn describe(&self) -> Option<Described> {
+        let exchange = self.exchange.as_ref().filter(|exchange| exchange.head_length.is_some())?;
+        let view = RequestView::new(exchange.input.request(), &exchange.head, self.client());
+        Some(Described {
+            method: view.method().to_vec(),
+            target: view.target().to_vec(),
+            remote: self.remote,
+            waits_for_client: false,
+        })
     }
 
     /// Method and target, while the request's head is there.

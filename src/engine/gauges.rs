@@ -4,8 +4,10 @@
 use std::sync::PoisonError;
 
 use super::Engine;
-use crate::statistics::WorkerStats;
+use super::calls::CallUnderWay;
+use super::share::Share;
 use crate::statistics::counters::Sum;
+use crate::statistics::{WorkerCall, WorkerStats};
 
 impl Engine {
     /// Workers that there are.
@@ -49,18 +51,43 @@ impl Engine {
         f(living)
     }
 
-    /// The workers' own figures.
+    /// The workers' own figures, and what they are doing.
     pub(crate) fn worker_stats(&self) -> Vec<WorkerStats> {
         let mut all = Vec::new();
-        self.each_share(|share| {
-            let counted = share.counters.tally().since(share.cleared.tally());
-            all.push(WorkerStats::new(share.number(), counted));
+        self.each_share(|share| all.push((figures(share), CallUnderWay::of(share))));
+        all.into_iter().map(|(stats, call)| self.with_call(stats, call)).collect()
+    }
+
+    /// Those of one.
+    pub(crate) fn one_workers_stats(&self, index: usize) -> Option<WorkerStats> {
+        let shares = self.shares.read().unwrap_or_else(PoisonError::into_inner);
+        let (stats, call) =
+            shares.get(index).map(|share| (figures(share), CallUnderWay::of(share)))?;
+        drop(shares);
+        Some(self.with_call(stats, call))
+    }
+
+    fn with_call(&self, stats: WorkerStats, call: Option<CallUnderWay>) -> WorkerStats {
+        let call = call.map(|call| {
+            let found = self.describe(call.id).unwrap_or_default();
+            WorkerCall {
+                duration: call.duration(),
+                method: found.method,
+                target: found.target,
+                remote: found.remote,
+                waits_for_client: found.waits_for_client,
+            }
         });
-        all
+        WorkerStats { call, ..stats }
     }
 
     /// Everything is counted from now on.
     pub(crate) fn clear_worker_stats(&self) {
         self.each_share(|share| share.cleared.set(share.counters.tally()));
     }
+}
+
+fn figures(share: &Share) -> WorkerStats {
+    let counted = share.counters.tally().since(share.cleared.tally());
+    WorkerStats { thread: share.thread(), ..WorkerStats::new(share.number(), counted) }
 }

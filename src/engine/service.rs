@@ -12,6 +12,10 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+mod slow;
+
+use slow::SlowCalls;
+
 use super::events::EVENT;
 use super::ownership::{Ownership, Token};
 use super::share::Share;
@@ -170,6 +174,7 @@ struct Watch {
     polls: bool,
     /// When requests were found waiting, in milliseconds.
     waiting_since: Option<u64>,
+    slow: SlowCalls,
     /// The pool could not grow; not before this is it tried again.
     no_growth_before: u64,
 }
@@ -189,6 +194,7 @@ impl Engine {
             quiet: 0,
             polls: false,
             waiting_since: None,
+            slow: SlowCalls::new(self.tuning.slow_after),
             no_growth_before: 0,
         };
         let mut drain = None;
@@ -210,10 +216,8 @@ impl Watch {
     /// Waits, then looks.
     fn turn(&mut self, drain: Option<u64>, grow: &mut dyn FnMut() -> bool) {
         let engine = self.engine.clone();
-        let mut timeout = self.timeout();
-        if let Some(left) = drain {
-            timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
-        }
+        let slow = self.slow.timeout(clock::monotonic_ns());
+        let timeout = [self.timeout(), slow, drain].into_iter().flatten().min();
         let timeout = timeout.map_or(-1, |ms| i32::try_from(ms.max(1)).unwrap_or(i32::MAX));
         let event = engine.service.stopper.event.as_raw_fd();
         let set = if self.polls { engine.services.epoll.as_raw_fd() } else { -1 };
@@ -259,6 +263,7 @@ impl Watch {
             self.last_tick = now;
             self.rob_the_stuck();
         }
+        self.slow.look(&engine, now);
         self.grow_if_wanted(now / 1_000_000, grow);
         let attended = engine.roles.polling() > 0 || engine.host_polls();
         let visits = engine.roles.visits();

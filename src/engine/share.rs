@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use super::batch::Batch;
+use super::handle::RequestId;
 use super::parking::Parker;
 use crate::statistics::counters::Counters;
 use crate::sys::thread;
@@ -26,6 +27,9 @@ pub(crate) struct Share {
     pub(super) counters: Counters,
     pub(super) cleared: Counters,
     number: usize,
+    /// The request whose call it is in (0: none), and since when, in nanoseconds of the monotonic clock.
+    call: AtomicU64,
+    since: AtomicU64,
     /// The thread that works with it, by the system's number.
     pub(super) thread: AtomicI32,
 }
@@ -43,6 +47,8 @@ impl Share {
             counters: Counters::default(),
             cleared: Counters::default(),
             number,
+            call: AtomicU64::new(0),
+            since: AtomicU64::new(0),
             thread: AtomicI32::new(0),
         }
     }
@@ -80,6 +86,29 @@ impl Share {
 
     pub(super) fn fetched(&self) -> u64 {
         self.fetched.load(Ordering::Relaxed)
+    }
+
+    /// The worker is about to call the application.
+    pub(super) fn calls(&self, id: RequestId, now: u64) {
+        self.since.store(now, Ordering::Relaxed);
+        self.call.store(id.0, Ordering::Release);
+    }
+
+    /// The call has returned.
+    pub(super) fn is_back(&self) {
+        self.call.store(0, Ordering::Relaxed);
+    }
+
+    /// The call that the worker is in, and since when. That time is never too early.
+    pub(super) fn call(&self) -> Option<(RequestId, u64)> {
+        let id = self.call.load(Ordering::Acquire);
+        let since = self.since.load(Ordering::Relaxed);
+        (id != 0).then_some((RequestId(id), since))
+    }
+
+    /// The number of its thread to the system.
+    pub(super) fn thread(&self) -> i32 {
+        self.thread.load(Ordering::Relaxed)
     }
 
     pub(super) fn take_role(&self) {

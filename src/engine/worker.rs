@@ -8,7 +8,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use super::calls::CallUnderWay;
 use super::events::Event;
 use super::handle::RequestId;
 use super::ownership::{Ownership, Token};
@@ -298,6 +300,7 @@ impl Worker {
         }
         let serial = slot.serial.load(Ordering::Relaxed);
         let id = RequestId::new(own.token().slot, serial);
+        self.share.calls(id, self.now);
         if engine.services.listeners.as_ref().is_some_and(Listeners::call_the_host) {
             slot.connection.get(&mut own).account_request(id);
         }
@@ -339,6 +342,10 @@ impl Worker {
         self.share.goes_on();
         self.now = clock::monotonic_ns();
         let wall = self.now.saturating_sub(call.began);
+        if wall > self.engine.tuning.slow_after {
+            self.report_return(wall);
+        }
+        self.share.is_back();
         self.engine.averages.record(call.route, wall);
         if let Some(cpu) = call.cpu {
             let cpu = clock::thread_cpu_ns().saturating_sub(cpu);
@@ -351,6 +358,13 @@ impl Worker {
         let eager_after = self.engine.tuning.eager_after;
         let slow = eager_after > 0 && wall > eager_after;
         self.slow_calls = if slow { self.slow_calls.saturating_add(1) } else { 0 };
+    }
+
+    #[cold]
+    fn report_return(&self, wall: u64) {
+        if let Some(call) = CallUnderWay::of(&self.share) {
+            self.engine.report_return(&call, Duration::from_nanos(wall));
+        }
     }
 
     /// The host of a pulling worker is back, maybe on another thread.

@@ -168,7 +168,13 @@ fn layouts() -> String {
             bytes_written,
             work_time,
             read_throughput,
-            write_throughput
+            write_throughput,
+            thread,
+            busy,
+            waits_for_client,
+            method,
+            target,
+            remote
         }
     );
     text

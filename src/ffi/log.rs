@@ -49,6 +49,9 @@ pub const WSGI_LOG_THREAD: u32 = 30;
 pub const WSGI_LOG_STUCK: u32 = 31;
 /// The library panicked; what it was about was given up.
 pub const WSGI_LOG_PANIC: u32 = 32;
+/// A request has held a thread for longer than slow_request_after: a warning, again as it goes on, and
+/// an info when the thread is back.
+pub const WSGI_LOG_SLOW_REQUEST: u32 = 33;
 /// The life of the server.
 pub const WSGI_LOG_SERVER: u32 = 40;
 /// The access log (option access_log) cannot be written, or lines of it are dropped.
@@ -102,6 +105,7 @@ pub(super) fn code_number(code: LogCode) -> u32 {
         LogCode::System => WSGI_LOG_SYSTEM,
         LogCode::Thread => WSGI_LOG_THREAD,
         LogCode::Stuck => WSGI_LOG_STUCK,
+        LogCode::SlowRequest => WSGI_LOG_SLOW_REQUEST,
         LogCode::Panic => WSGI_LOG_PANIC,
         LogCode::Server => WSGI_LOG_SERVER,
         LogCode::AccessLog => WSGI_LOG_ACCESS_LOG,

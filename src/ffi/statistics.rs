@@ -76,6 +76,20 @@ pub struct wsgi_worker_stats {
     pub read_throughput: f64,
     /// Bytes written per second of work time.
     pub write_throughput: f64,
+    /// The number of its thread to the system.
+    pub thread: i64,
+    /// How long it has been in the application's call that it is in; below 0: in none.
+    pub busy: f64,
+    /// 1 if that call has waited for its client for more than a second.
+    pub waits_for_client: i32,
+    /// The request's method and target as they were sent, and the client's address and port, each with a
+    /// NUL behind it; what is too long is cut. Empty if they cannot be told: the request is over and its
+    /// call goes on, or the call is in another one of the library just now.
+    pub method: [c_char; 32],
+    /// See method.
+    pub target: [c_char; 512],
+    /// Empty for a UNIX socket too.
+    pub remote: [c_char; 64],
 }
 
 /// For wsgi_server_histogram: how long requests were here before the application was called; 0 for
@@ -153,7 +167,7 @@ pub unsafe extern "C" fn wsgi_server_stats(
     })
 }
 
-/// Tells what the worker with this index has counted, from 0 on; which worker has which index may
+/// Tells what the worker with this index has counted and is doing, from 0 on; which worker has which index may
 /// change when one leaves. stats->struct_size is to be set before. From any thread. Errors:
 /// WSGI_E_NULL, WSGI_E_STATE (the struct is too small), WSGI_GONE (no worker has this index).
 ///
@@ -172,8 +186,9 @@ pub unsafe extern "C" fn wsgi_server_worker_stats(
         if stats.struct_size < size_of::<wsgi_worker_stats>() {
             return Err(Failure::Status(WSGI_E_STATE));
         }
-        let workers = server.http().stats().workers;
-        let told = workers.get(index).ok_or(Failure::Status(WSGI_GONE))?;
+        let told = server.http().worker_stats(index).ok_or(Failure::Status(WSGI_GONE))?;
+        let call = told.call.as_ref();
+        let remote = call.and_then(|call| call.remote).map(|remote| remote.to_string());
         *stats = wsgi_worker_stats {
             struct_size: stats.struct_size,
             number: told.number,
@@ -183,6 +198,12 @@ pub unsafe extern "C" fn wsgi_server_worker_stats(
             work_time: told.work_time.as_secs_f64(),
             read_throughput: told.read_throughput(),
             write_throughput: told.write_throughput(),
+            thread: told.thread.into(),
+            busy: call.map_or(-1.0, |call| call.duration.as_secs_f64()),
+            waits_for_client: call.is_some_and(|call| call.waits_for_client).into(),
+            method: text(call.map_or(&[], |call| &call.method)),
+            target: text(call.map_or(&[], |call| &call.target)),
+            remote: text(remote.unwrap_or_default().as_bytes()),
         };
         Ok(())
     })
@@ -310,4 +331,13 @@ pub unsafe extern "C" fn wsgi_server_stats_prometheus(
         // SAFETY: the same as ours.
         unsafe { copy_out(&text, buffer, capacity, length) }
     })
+}
+
+/// As much of it as there is room for, with a NUL behind it.
+fn text<const N: usize>(bytes: &[u8]) -> [c_char; N] {
+    let mut text = [0; N];
+    for (to, from) in text[..N - 1].iter_mut().zip(bytes) {
+        *to = *from as c_char;
+    }
+    text
 }

@@ -265,6 +265,8 @@ options! {
         "Calls that take longer on average are handed over before they are made; 0: never.";
     "takeover_after" OptionKind::Seconds(0.0, 10.0), "0.002",
         "Between two looks of the watchdog; 0: no watchdog.";
+    "slow_request_after" OptionKind::Seconds(0.0, DAY), "30",
+        "A request that holds a thread longer is reported in the error log; 0: none is.";
     "idle_thread_timeout" OptionKind::Seconds(0.0, DAY), "30",
         "How long a thread that came because of the load stays without work; 0: for ever.";
     "statistics" OptionKind::Flag, "0", "Counts requests, bytes and times for stats.";

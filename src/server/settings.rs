@@ -88,6 +88,10 @@ pub(super) fn tuning(options: &Options) -> Tuning {
         pollers_fixed: options.number("pollers") != 0,
         eager_after: options.nanoseconds("eager_after"),
         takeover_after: options.nanoseconds("takeover_after"),
+        slow_after: match options.nanoseconds("slow_request_after") {
+            0 => u64::MAX,
+            after => after,
+        },
         threads,
         max_threads: if max == 0 { MOST_THREADS } else { max.max(threads) },
         max_threads_for_load: max.max(threads),

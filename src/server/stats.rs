@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::HTTPServer;
-use crate::statistics::Stats;
 use crate::statistics::counters::Sum;
+use crate::statistics::{Stats, WorkerStats};
 
 /// From any thread, before, while and after the server runs.
 impl HTTPServer {
@@ -48,6 +48,11 @@ impl HTTPServer {
         stats.application = latencies.application;
         stats.write = latencies.write;
         stats
+    }
+
+    /// What the worker with this index has counted and is doing; `None` if there is none.
+    pub fn worker_stats(&self, index: usize) -> Option<WorkerStats> {
+        self.engine()?.one_workers_stats(index)
     }
 
     /// Counts from zero on, the run time too. What is counted while this runs may go either way.
