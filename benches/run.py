@@ -39,6 +39,7 @@ SCENARIOS = {
     "stop": scenario_connections.stop,
     "lowrate": scenario_connections.lowrate,
     "statistics": scenario_instructions.statistics,
+    "access_log": scenario_instructions.access_log,
     "pull": scenario_pull.pull,
     "tls": scenario_tls.tls,
     "go": scenario_go.go,

@@ -28,6 +28,27 @@ def statistics(sitting):
     )
 
 
+def access_log(sitting):
+    """User instructions of a keep-alive request with the access log, all threads together."""
+    sitting.output.mkdir(parents=True, exist_ok=True)
+    log = sitting.output / "access.log"
+    runs = {"off": lambda: per_request(sitting, "--access_log", "")}
+    for name in ("common", "combined", "json"):
+        options = ("--access_log", log, "--access_log_format", name)
+        runs[name] = lambda options=options: per_request(sitting, *options)
+    results = sitting.in_turn(runs)
+    log.unlink(missing_ok=True)
+    off = median(results["off"], "count")
+    for name in ("common", "combined", "json"):
+        on = median(results[name], "count")
+        sitting.hand_in(
+            f"instructions with an access log ({name}) / without",
+            on / off,
+            limit=1.05,
+            note=f"{on:.0f} and {off:.0f} a request",
+        )
+
+
 def per_request(sitting, *options):
     """The difference of two runs leaves out what is not a request's."""
     few, many = (instructions(sitting, count, *options) for count in (FEW, MANY))

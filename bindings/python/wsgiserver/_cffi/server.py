@@ -2,7 +2,7 @@
 
 import os
 
-from . import access_log, ssl_context
+from . import ssl_context
 from .errors import check, checked
 from .library import NULL, asked, ffi, lib
 
@@ -78,10 +78,6 @@ class Server:
     def reload_ssl(self):
         """Reads the certificates again."""
         checked(lib.wsgi_server_reload_ssl, self.handle)
-
-    def log_access(self, file, /):
-        """log_access(file): a line for each answer goes to its descriptor."""
-        access_log.begin(self.handle, descriptor_of(file))
 
     def prepare(self):
         """Binds and serves; requests wait for workers."""
