@@ -15,7 +15,7 @@ import pytest
 from conftest import Client, Logged, hello, serving, wait_for
 
 import wsgiserver
-from wsgiserver import CherryPyWSGIServer, HTTPServer, NoEffectWarning, ServerError
+from wsgiserver import CherryPyWSGIServer, HTTPConnection, HTTPServer, NoEffectWarning, ServerError
 
 SEED = {
     "protocol": "HTTP/1.1",
@@ -223,6 +223,46 @@ def test_limits_may_change_while_serving(served, client):
     assert server.core.get("nodelay") == "0" and server.core.get("accepted_queue_timeout") == "3"
     server.max_request_body_size = 0
     assert client(server).get(method="POST", body=b"x" * 11).body == b"x" * 11
+
+
+def test_the_class_of_requests_may_change_while_serving(served, client, monkeypatch):
+    class Mine(wsgiserver.HTTPRequest):
+        def respond(self):
+            self.simple_response("200 OK", "mine")
+
+    server = served(hello)
+    assert client(server).get().body == b"hello"
+    monkeypatch.setattr(HTTPConnection, "RequestHandlerClass", Mine)
+    assert client(server).get().body == b"mine"
+    monkeypatch.undo()
+    assert client(server).get().body == b"hello"
+
+
+def test_the_pool_may_be_let_grow_while_serving(served, client):
+    go_on = threading.Event()
+
+    def app(environ, start_response):
+        if environ["PATH_INFO"] == "/wait":
+            assert go_on.wait(10)
+        return hello(environ, start_response)
+
+    server = served(app, numthreads=1)
+    server.requests.max = 2
+    waiting = client(server).send(b"GET /wait HTTP/1.1\r\nHost: test\r\n\r\n")
+    assert client(server).get().body == b"hello"
+    go_on.set()
+    assert waiting.answer().body == b"hello"
+
+
+@pytest.mark.parametrize("name, value", [
+    ("bind_addr", ("127.0.0.1", 1)), ("ssl_adapter", None), ("access_log", None),
+    ("certificate", "a.crt"), ("requests.accepted_queue_size", 5)])
+def test_what_is_taken_at_the_next_start_says_so(served, name, value):
+    server = served(hello)
+    part, _, name = name.rpartition(".")
+    with pytest.warns(NoEffectWarning, match=f"{name} is taken at the next start") as told:
+        setattr(getattr(server, part) if part else server, name, value)
+    assert told[0].filename == __file__
 
 
 def test_the_protocol_may_change_while_serving(served, client):

@@ -11,6 +11,16 @@ __all__ = ["HTTPConnection"]
 _LIBRARY_READS = "the library reads and writes"
 
 
+# Called when a program has another class for requests: servers that run are to know.
+_listeners = []
+
+
+def on_change(listener):
+    """Has it called when a class of connections is changed."""
+    _listeners.append(listener)
+    return listener
+
+
 class HTTPConnection(Tells):
     """Made for each request that goes to a gateway of the program's own. Requests of one client may
     be served by different threads, so nothing is kept here from one to the next."""
@@ -56,6 +66,11 @@ class HTTPConnection(Tells):
     def requests_seen(self):
         """How many requests have come on the connection, this one included."""
         return int(self.exchange.id().rpartition("-")[2])
+
+    @classmethod
+    def _class_changed(cls):
+        for listener in _listeners:
+            listener()
 
     def _ssl_environ(self):
         template = {"wsgi.url_scheme": "https", "HTTPS": "on"}

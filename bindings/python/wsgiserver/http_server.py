@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 import traceback as _traceback
+import warnings
 import weakref
 
 from . import _wsgiserver, addresses, environs, routing, settings, ssl_adapter
 from .errors import NoEffectWarning
 from .gateways import WSGIGateway_u0, wsgi_gateways
-from .http_connection import HTTPConnection
+from .http_connection import HTTPConnection, on_change
 from .statistics import Statistics
 from .threadpool import ThreadPool, WorkerThread
 
@@ -27,7 +28,16 @@ OF_THE_CLIENT = (_wsgiserver.ClientGone, _wsgiserver.BadRequestBody, _wsgiserver
 # Of these the environ has it, whatever the library is told.
 IN_ENVIRON = ("server_name", "software", "version")
 
+# What is no option of the library and needs a new start all the same.
+AT_START = ("bind_addr", "ssl_adapter", "access_log")
+
 _running = weakref.WeakSet()
+
+
+@on_change
+def _route_all():
+    for server in list(_running):
+        server._route()
 
 
 @atexit.register
@@ -131,10 +141,12 @@ class HTTPServer:
         super().__setattr__(name, value)
         if self.core is None or name == "core":
             return
-        if name in ("protocol", "server_name", "software", "version"):
+        if name in ("protocol", "multiprocess", *IN_ENVIRON):
             self.core.environ = environs.template(self)
         elif name in ("gateway", "ConnectionClass", "wsgi_app"):
             self._route()
+        elif name in AT_START:
+            self._tell_later(name)
 
     @property
     def bind_addr(self):
@@ -312,7 +324,6 @@ class HTTPServer:
             core.listen_fd(os.dup(descriptor))
         if self.ssl_adapter is not None:
             ssl_adapter.apply(self.ssl_adapter, core)
-        core.grows = pool.grows_by_itself
         core.unicode = self.gateway is WSGIGateway_u0
         core.set("wsgi_version", "u.0" if core.unicode else "1.0")
         self.stats.begin(core)
@@ -325,6 +336,7 @@ class HTTPServer:
         if self.socket is None:
             super().__setattr__("socket", addresses.BoundSocket(listening[0]))
         self.core.environ = environs.template(self)
+        self.core.grows = self.requests.grows_by_itself
         self._route()
         self._start_time = time.time()
         self.ready = True
@@ -364,10 +376,11 @@ class HTTPServer:
         if settings.LIBRARY[name]["while_running"]:
             self.core.set(name, settings.to_text(value))
         elif name not in IN_ENVIRON:
-            import warnings
+            self._tell_later(name, 4)
 
-            message = f"{name} is taken at the next start: the server runs"
-            warnings.warn(message, NoEffectWarning, stacklevel=3)
+    def _tell_later(self, name, stacklevel=3):
+        message = f"{name} is taken at the next start: the server runs"
+        warnings.warn(message, NoEffectWarning, stacklevel=stacklevel)
 
     # What the worker threads call.
 

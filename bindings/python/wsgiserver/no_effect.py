@@ -10,6 +10,7 @@ class _Telling(type):
     def __setattr__(cls, name, value):
         _tell(cls, name)
         super().__setattr__(name, value)
+        cls._class_changed()
 
 
 class Tells(metaclass=_Telling):
@@ -21,6 +22,10 @@ class Tells(metaclass=_Telling):
     def __setattr__(self, name, value):
         _tell(type(self), name)
         super().__setattr__(name, value)
+
+    @classmethod
+    def _class_changed(cls):
+        """An attribute of the class was set."""
 
 
 def _tell(kind, name):

@@ -7,8 +7,10 @@ the library's.
 
 import threading
 import time
+import warnings
 
 from . import _wsgiserver
+from .errors import NoEffectWarning
 
 __all__ = ["ThreadPool", "WorkerThread"]
 
@@ -94,9 +96,9 @@ class ThreadPool:
                 f"max={max} must be > min={min} (or infinity for no max)"
             )
         self.server = server
-        self.min = min
-        self.max = max
-        self.accepted_queue_size = accepted_queue_size
+        self._min = min
+        self._max = max
+        self._accepted_queue_size = accepted_queue_size
         self._accepted_queue_timeout = accepted_queue_timeout
         self._threads = []
         self._leaving = 0
@@ -114,6 +116,38 @@ class ThreadPool:
         """How many requests wait for a thread."""
         core = self.server.core
         return core.qsize() if core is not None else 0
+
+    @property
+    def min(self):
+        """The least number of threads; also while serving, for what the pool does from then on."""
+        return self._min
+
+    @min.setter
+    def min(self, value):
+        self._min = value
+        self._set_growth()
+
+    @property
+    def max(self):
+        """The largest number of threads, -1: any; also while serving."""
+        return self._max
+
+    @max.setter
+    def max(self, value):
+        self._max = -1 if value == float("inf") else value
+        self._set_growth()
+
+    @property
+    def accepted_queue_size(self):
+        """How many requests wait for a thread at most, -1: any number; taken at the next start."""
+        return self._accepted_queue_size
+
+    @accepted_queue_size.setter
+    def accepted_queue_size(self, value):
+        self._accepted_queue_size = value
+        if self.server.core is not None:
+            message = "accepted_queue_size is taken at the next start: the server runs"
+            warnings.warn(message, NoEffectWarning, stacklevel=2)
 
     @property
     def accepted_queue_timeout(self):
@@ -206,6 +240,10 @@ class ThreadPool:
             if thread in self._threads:
                 self._threads.remove(thread)
         self.server.stats.forget(thread)
+
+    def _set_growth(self):
+        if self.server.core is not None:
+            self.server.core.grows = self.grows_by_itself
 
     def _new_thread(self):
         thread = WorkerThread(self.server)

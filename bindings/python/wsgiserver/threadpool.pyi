@@ -22,7 +22,10 @@ class WorkerThread(threading.Thread):
 class ThreadPool:
     server: HTTPServer
     min: int
-    max: int
+    @property
+    def max(self) -> int: ...
+    @max.setter
+    def max(self, value: float) -> None: ...
     accepted_queue_size: int
     accepted_queue_timeout: float
     def __init__(
