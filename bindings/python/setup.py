@@ -74,7 +74,10 @@ class BuildForCffi(build_py):
             file.unlink(missing_ok=True)
         if not BY_CFFI:
             return
-        shutil.copy(library().with_suffix(".so"), folder / "libwsgiserver.so")
+        shared = folder / "libwsgiserver.so"
+        shutil.copy(library().with_suffix(".so"), shared)
+        if shutil.which("strip"):
+            subprocess.run(["strip", "--strip-debug", shared], check=True)
         import cffi
 
         declarations = cffi.FFI()

@@ -14,6 +14,8 @@ from wsgiserver.ssl_builtin import BuiltinSSLAdapter
 from wsgiserver.ssl_pyopenssl import SSL_fileobject, SSLConnection, pyOpenSSLAdapter
 
 
+# Python 3.13 insists on them.
+KEY_IDENTIFIERS = "subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n"
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout".split()
 
 
@@ -23,7 +25,9 @@ class Files:
     def __init__(self, folder):
         self.folder = folder
         self.ca, authority_key = str(folder / "ca.crt"), str(folder / "ca.key")
-        self._openssl("req", "-x509", *NEW_KEY, authority_key, "-out", self.ca, "-subj", "/CN=CA")
+        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        self._openssl("req", "-x509", *NEW_KEY, authority_key, "-out", self.ca, "-subj", "/CN=CA",
+                      *usage)
         self.certificate, self.key = self.issue("server", "DNS:localhost,IP:127.0.0.1")
         self.chain, self.both = str(folder / "chain.crt"), str(folder / "both.pem")
         for target, parts in ((self.chain, [self.ca]), (self.both, [self.key, self.certificate])):
@@ -33,7 +37,7 @@ class Files:
     def issue(self, name, names):
         """Files of a certificate for these names, and of its key."""
         made = {end: str(self.folder / f"{name}.{end}") for end in ("crt", "key", "csr", "cnf")}
-        pathlib.Path(made["cnf"]).write_text(f"subjectAltName = {names}\n")
+        pathlib.Path(made["cnf"]).write_text(f"subjectAltName = {names}\n" + KEY_IDENTIFIERS)
         subject = ["-subj", f"/CN={name}"]
         self._openssl("req", *NEW_KEY, made["key"], "-out", made["csr"], *subject)
         signed = ["-CA", self.ca, "-CAkey", str(self.folder / "ca.key"), "-CAcreateserial"]
