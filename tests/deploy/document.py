@@ -43,7 +43,7 @@ def _blocks():
 def _runs(tools, block):
     with programs.folder() as folder:
         shutil.copytree(FOLDER, folder, dirs_exist_ok=True)
-        bins = [tools.python.absolute().parent, tools.nginx.parent, tools.haproxy.parent,
+        bins = [tools.python.parent, tools.nginx.parent, tools.haproxy.parent,
                 tools.logrotate.parent, pathlib.Path(sys.executable).parent]
         _make_ready(tools, folder)
         for port in set(re.findall(r"127\.0\.0\.1:(\d+)", block)):
@@ -62,7 +62,7 @@ def _runs(tools, block):
 
 def _make_ready(tools, folder):
     """What the recipes name and this machine lacks."""
-    program = tools.python.absolute().parent / "wsgiserver"
+    program = tools.python.parent / "wsgiserver"
     for name, old, new in (("app.service", "/opt/app/venv/bin/wsgiserver", program),
                            ("haproxy.cfg", "/etc/haproxy/app.pem", programs.certificate(folder))):
         (folder / name).write_text(recipe(name, {old: new}))

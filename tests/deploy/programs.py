@@ -152,9 +152,9 @@ def serve(tools, application="fixture", bind=None, **options):
     return Server(command, r"listening on (?:unix:|http://[0-9.]+:)(\S+)\n")
 
 
-def example(tools, name):
+def example(tools, name, *arguments):
     """A program of examples/c."""
-    return Server([tools.programs / name, "--port", 0], r"Serving on http://[0-9.]+:(\d+)/")
+    return Server([tools.programs / name, "--port", 0, *arguments], r"http://[0-9.]+:(\d+)/")
 
 
 def command(tools, *arguments, wrapped=(), **how):

@@ -14,12 +14,19 @@ import traceback
 import document
 import haproxy
 import kubernetes
+import logrotate
 import nginx
 import systemd
 from programs import Failure
 
-PARTS = {"nginx": nginx, "haproxy": haproxy, "systemd": systemd, "kubernetes": kubernetes,
-         "document": document}
+PARTS = {
+    "nginx": nginx,
+    "haproxy": haproxy,
+    "systemd": systemd,
+    "kubernetes": kubernetes,
+    "logrotate": logrotate,
+    "document": document,
+}
 
 
 def main():
@@ -51,10 +58,15 @@ def attempt(check):
     return True
 
 
+def _program(text):
+    """Found from any folder, and not resolved: a virtual environment's Python is a link."""
+    return pathlib.Path(text).absolute()
+
+
 def arguments():
     parser = argparse.ArgumentParser()
     for name in ("programs", "python", "nginx", "haproxy", "logrotate"):
-        parser.add_argument("--" + name, type=pathlib.Path, required=True)
+        parser.add_argument("--" + name, type=_program, required=True)
     parser.add_argument("--only", help="checks whose names have this text")
     tools = parser.parse_args()
     tools.application = ["application", "--chdir", pathlib.Path(__file__).parent]
