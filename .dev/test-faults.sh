@@ -14,6 +14,8 @@ test_faults() {
     build_c_with_library faults_host examples/c/serve.c tests/faults/application.c \
         examples/c/fixture*.c
     build_c_with_library faults_start tests/faults/start.c
-    python3 tests/faults/run.py --host "$target/dev/c/faults_host" \
+    cc -O1 -std=c11 -Wall -Wextra -Werror -shared -fPIC tests/faults/short.c \
+        -o "$target/dev/c/faults_short.so" -ldl
+    python3 tests/faults/run.py --short "$target/dev/c/faults_short.so" --host "$target/dev/c/faults_host" \
         --start "$target/dev/c/faults_start" "${all[@]}"
 }

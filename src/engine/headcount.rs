@@ -76,6 +76,10 @@ impl Headcount {
         if reason == Reason::Host {
             numbers.kept = numbers.kept.saturating_sub(1);
         }
+        if numbers.staff < self.least && self.take_leave() {
+            // Who was sent away because of that one stays, if it has not gone yet.
+            numbers.staff += 1;
+        }
         self.note(&numbers);
     }
 
@@ -176,5 +180,14 @@ mod tests {
         assert_eq!(headcount.dismiss(5), 0);
         assert!(headcount.hire(Reason::Load) && headcount.hire(Reason::Load));
         assert!(headcount.has_surplus());
+    }
+
+    #[test]
+    fn nobody_goes_for_a_worker_that_could_not_be_made() {
+        let headcount = with_kept(1, 2, 2);
+        assert!(headcount.hire(Reason::Load));
+        assert_eq!(headcount.dismiss(1), 1);
+        headcount.hired_in_vain(Reason::Load);
+        assert!(!headcount.take_leave(), "it is the only one");
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """System calls that fail, and machines that misbehave, under the server.
 
-    run.py --host PROGRAM --start PROGRAM [--all] [--only REGEX] [--jobs N] [--seed N]
+    run.py --host PROGRAM --start PROGRAM --short LIBRARY [--all] [--only REGEX] [--jobs N] [--seed N]
 
 Without --all a sample is played: of each system call one error. README.md says what is looked at.
 Exits 1 if a case fails. What cannot be done on this machine is said to be skipped."""
@@ -23,6 +23,7 @@ import clock
 import descriptors
 import disks
 import load
+import short
 import start
 import stopped
 import strace
@@ -31,14 +32,14 @@ from host import Failure, Host
 
 HERE = pathlib.Path(__file__).parent
 # Those that want strace, and those that do not.
-TRACED, OTHERS = (start, load, threads), (descriptors, disks, clock, stopped)
+TRACED, OTHERS = (start, load, threads), (descriptors, disks, clock, stopped, short)
 
 
 class Context:
     """What the cases share."""
 
     def __init__(self, arguments, folder):
-        self.host, self.start = arguments.host, arguments.start
+        self.host, self.start, self.short = arguments.host, arguments.start, arguments.short
         self.folder = pathlib.Path(folder)
         self.data = json.loads((HERE / "cases.json").read_text())
         self.content = random.randbytes(400_000)
@@ -74,6 +75,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", required=True)
     parser.add_argument("--start", required=True)
+    parser.add_argument("--short", required=True)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--only", type=re.compile, default=re.compile(""))
     parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1)
