@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust tls models c cpp go lua python pypy examples docs wire headers deploy package faults demo"
+test_parts="lint rust tls models fuzz c cpp go lua python pypy examples docs wire headers deploy package faults demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
@@ -24,6 +24,8 @@ test_parts="lint rust tls models c cpp go lua python pypy examples docs wire hea
 . "$root/.dev/test-sanitize.sh"
 # shellcheck source=.dev/test-tls.sh
 . "$root/.dev/test-tls.sh"
+# shellcheck source=.dev/fuzz.sh
+. "$root/.dev/fuzz.sh"
 
 # Only when it is asked for.
 test_extra_parts="browser sanitize"
@@ -90,6 +92,7 @@ test_needs() { # PART
         package) need_rust && package_needs ;;
         faults) need_rust && faults_needs ;;
         sanitize) need_rust && sanitize_needs ;;
+        fuzz) fuzz_needs ;;
         *) need_rust ;;
     esac
 }
@@ -203,6 +206,7 @@ test_docs() {
 # The same bytes must give the same answers however they are cut.
 test_wire() {
     local language split over start failed=0
+    python3 tests/wire/rows.py || failed=1
     for language in ${serve_languages%"$lua_languages"}; do # these have a part of their own
         [[ $language != pypy ]] || continue
         build_serve "$language"
@@ -211,7 +215,6 @@ test_wire() {
             echo "the fixture in $language, cut as $split:"
             python3 tests/wire/run.py --start "$start" --split "$split" || failed=1
         done
-        [[ $language != go ]] || continue # its own tests have TLS and UNIX sockets
         for over in unix tls; do
             echo "the fixture in $language, over $over:"
             python3 tests/wire/run.py --start "$start" --over "$over" || failed=1

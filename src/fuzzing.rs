@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod connection;
+mod texts;
 
 pub use connection::connection;
+pub use texts::{environ, options, target};
 
 use crate::connection::proxy_header;
 use crate::request::chunked::{ChunkError, ChunkedDecoder, ChunkedScanner};

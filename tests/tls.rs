@@ -68,7 +68,8 @@ behaviours! {
         sessions_are_resumed
         without_tickets_none_is_resumed
         a_session_is_resumed_after_a_reload
-        a_new_authority_ends_resumption;
+        a_new_authority_ends_resumption
+        early_data_is_not_taken;
     clients:
         good_ones_are_let_in
         bad_ones_are_not

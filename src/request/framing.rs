@@ -181,4 +181,6 @@ fn trim_end(bytes: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
+mod reference_tests;
+#[cfg(test)]
 mod tests;

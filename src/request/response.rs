@@ -235,7 +235,8 @@ impl Response {
             }
             7 if is(b"upgrade") => {
                 self.has_upgrade = true;
-                if self.code == 101 { Ok(true) } else { Err(AppError::HopByHop) }
+                // RFC 9110, 15.5.22: what a client has to speak.
+                if matches!(self.code, 101 | 426) { Ok(true) } else { Err(AppError::HopByHop) }
             }
             8 if is(b"trailers") => Err(AppError::HopByHop),
             10 if is(b"connection") => self.connection(value),
@@ -243,7 +244,8 @@ impl Response {
             14 if is(b"content-length") => self.length(value),
             16 if is(b"proxy-connection") => Err(AppError::HopByHop),
             17 if is(b"transfer-encoding") => Err(AppError::HopByHop),
-            18 if is(b"proxy-authenticate") => Err(AppError::HopByHop),
+            // RFC 9110, 11.7.1: for an application that is a proxy.
+            18 if is(b"proxy-authenticate") && self.code != 407 => Err(AppError::HopByHop),
             19 if is(b"proxy-authorization") => Err(AppError::HopByHop),
             _ => Ok(true),
         }
@@ -257,6 +259,10 @@ impl Response {
             }
             (Some(option), None) if self.code == 101 && option.eq_ignore_ascii_case(b"upgrade") => {
                 Ok(!std::mem::replace(&mut self.upgrades, true))
+            }
+            // It goes with the Upgrade of that answer.
+            (Some(option), None) if self.code == 426 && option.eq_ignore_ascii_case(b"upgrade") => {
+                Ok(true)
             }
             _ => Err(AppError::HopByHop),
         }

@@ -57,6 +57,19 @@ pub fn a_new_authority_ends_resumption(adapter: &str) {
     }
 }
 
+/// Whoever records early data can send it again (RFC 8446, 8; RFC 8470).
+pub fn early_data_is_not_taken(adapter: &str) {
+    let (_server, address) = serve(adapter, &[]);
+    let mut config = config(&[VERSIONS[1].0], None);
+    config.enable_early_data = true;
+    let config = Arc::new(config);
+    assert_eq!(handshake(address, &config), HandshakeKind::Full);
+    let mut client = connect_as(address, &config, "server.test");
+    assert!(client.0.conn.early_data().is_none(), "no ticket allows it");
+    assert_eq!(client.get("/").answer(), (200, "hello".into()));
+    assert_eq!(client.0.conn.handshake_kind(), Some(HandshakeKind::Resumed));
+}
+
 fn handshake(address: SocketAddr, config: &Arc<ClientConfig>) -> HandshakeKind {
     let mut client = connect_as(address, config, "server.test");
     assert_eq!(client.get("/").answer(), (200, "hello".into()));

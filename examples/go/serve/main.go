@@ -84,7 +84,7 @@ func run(server *wsgiserver.Server, addresses []string) int {
 		go func() { failed <- server.Serve(l) }()
 		select {
 		case <-server.Serving():
-			fmt.Printf("listening on %s\n", url(l))
+			fmt.Printf("listening on %s\n", url(l, server.Options["certificate"] != ""))
 		case err := <-failed: // an option that there is not, or not with this value
 			report(err)
 			return usageCode
@@ -114,8 +114,11 @@ func listen(address string) (net.Listener, error) {
 	return net.Listen("tcp", address)
 }
 
-func url(l net.Listener) string {
+func url(l net.Listener, tls bool) string {
 	if l.Addr().Network() != "unix" {
+		if tls {
+			return "https://" + l.Addr().String()
+		}
 		return "http://" + l.Addr().String()
 	}
 	if strings.HasPrefix(l.Addr().String(), "@") {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::request::head::Parsed;
 
-fn parse_with(input: &str, policy: &HeadPolicy) -> Result<RequestHead, Refusal> {
+pub(super) fn parse_with(input: &str, policy: &HeadPolicy) -> Result<RequestHead, Refusal> {
     let mut head = RequestHead::new();
     match head.parse(input.as_bytes(), policy) {
         Parsed::Complete { .. } => Ok(head),

@@ -53,6 +53,24 @@ fn lines(lines: &[&str]) -> String {
 }
 
 #[test]
+fn two_answers_need_fields_that_are_hop_by_hop_elsewhere() {
+    let (text, ..) = head(
+        "426 Upgrade Required",
+        &[("Upgrade", "websocket"), ("Connection", "Upgrade")],
+        &context(),
+        Some(0),
+    );
+    let expected = ["HTTP/1.1 426 Upgrade Required", "Upgrade: websocket", "Connection: Upgrade"];
+    assert!(text.starts_with(&lines(&expected)), "{text}");
+    let challenge = ("Proxy-Authenticate", "Basic");
+    let (text, ..) = head("407 Proxy Authentication Required", &[challenge], &context(), Some(0));
+    assert!(text.contains("Proxy-Authenticate: Basic\r\n"), "{text}");
+    let refused = |status, header| start(&mut Response::new(), status, &[header]);
+    assert_eq!(refused("401 Unauthorized", challenge), Err(AppError::HopByHop));
+    assert_eq!(refused("400 Bad Request", ("Upgrade", "h2c")), Err(AppError::HopByHop));
+}
+
+#[test]
 fn the_order_of_headers() {
     let mut response = Response::new();
     start(&mut response, "200 OK", &[("X", "1"), ("Content-Type", "text/plain")]).unwrap();
