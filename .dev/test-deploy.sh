@@ -20,6 +20,7 @@ deploy_needs() {
 test_deploy() {
     build_serve c
     build_c_with_library events examples/c/events.c
+    [[ ! -e examples/c/health.c ]] || build_c_with_library health examples/c/health.c
     build_websocket_echo
     build_python
     deploy_environment

@@ -88,6 +88,8 @@ def checks(tools):
     for each in (forwarded, says_who_it_is, says_how_tls_is, says_whose_certificate, logged,
                  goes_to_the_other, stopped_under_load, drained):
         yield each.__doc__, functools.partial(each, tools)
+    if (tools.programs / "health").exists():
+        yield announced.__doc__, functools.partial(announced, tools)
 
 
 def reuses(tools, over):
@@ -202,6 +204,24 @@ def stopped_under_load(tools):
             check(_state(haproxy, "two") == "UP")
         check(not load.failures, load.count, load.failures[:5])
         check(not posts.failures, posts.count, posts.failures[:5])
+
+
+def announced(tools):
+    """A server that is unready before it stops: HAProxy has left it by then, and no request fails"""
+    often = {"inter 2s": "inter 100ms", "uri /ready": "uri /health"}
+    grace = ("--grace", 2)
+    with programs.example(tools, "health", *grace) as one, programs.example(tools, "health") as two:
+        with front(tools, one.address, two.address, **PLAIN, **often) as haproxy:
+            with Load(haproxy.port) as load, Load(haproxy.port, method="POST", body=b"some") as posts:
+                until(lambda: min(load.count, posts.count) > 100, "requests are answered")
+                one.process.send_signal(signal.SIGTERM)
+                until(lambda: _state(haproxy, "one") == "DOWN", "the checks fail")
+                check(ask(one.address, "/")[0] == 200, "it serves on")
+                one.ended()
+                seen = load.count
+                until(lambda: load.count > seen + 100, "requests are answered by the other")
+            check(not load.failures, load.count, load.failures[:5])
+            check(not posts.failures, posts.count, posts.failures[:5])
 
 
 def _state(haproxy, server):

@@ -164,6 +164,12 @@ def command(tools, *arguments, wrapped=(), **how):
     return Server(words, r"serving \S+ on (?:unix:|http://[0-9.]+:)([^\s/]+|/\S+?)/? with", **how)
 
 
+def has_option(tools, name):
+    """Whether Python's command knows an argument."""
+    words = [tools.python.parent / "wsgiserver", "--help"]
+    return name in subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
 @contextlib.contextmanager
 def held_socket(path=None):
     """A listening socket that outlives the servers that are given it, as systemd holds it; and how

@@ -3,8 +3,10 @@ started: systemd's own commands read the units, and what systemd does for a serv
 
 import configparser
 import functools
+import os
 import shlex
 import signal
+import socket
 import subprocess
 
 import programs
@@ -12,6 +14,7 @@ from client import Client, ask, check
 from programs import Program, until
 from recipes import FOLDER, recipe
 
+NOTIFY = "--notify-service-manager"
 EXPOSURE = 20  # tenths; systemd calls up to 2 OK
 
 
@@ -19,11 +22,13 @@ def checks(tools):
     """Pairs of what is checked and how."""
     for each in (verified, hardened, times_fit, activated):
         yield each.__doc__, functools.partial(each, tools)
+    if programs.has_option(tools, NOTIFY):
+        yield notifies.__doc__, functools.partial(notifies, tools)
 
 
 def _units(tools, folder):
     """The units with the program that is there."""
-    program = tools.python.absolute().parent / "wsgiserver"
+    program = tools.python.parent / "wsgiserver"
     replaced = {"/opt/app/venv/bin/wsgiserver": program, "--chdir /opt/app": f"--chdir {FOLDER}"}
     (folder / "app.service").write_text(recipe("app.service", replaced))
     (folder / "app.socket").write_text(recipe("app.socket", {}))
@@ -83,3 +88,22 @@ def activated(tools):
                 server.process.send_signal(signal.SIGTERM)
                 check(client.getresponse().status == 200)
             server.ended()
+
+
+def notifies(tools):
+    """It tells systemd when it serves, and when it stops, as Type=notify asks for"""
+    with programs.folder() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(folder / "notify"))
+        manager.settimeout(programs.DEADLINE)
+        unit = _units(tools, folder)[0]
+        words = _command(unit)
+        check((_service(unit)["Type"] == "notify") == (NOTIFY in words), words)
+        words += [] if NOTIFY in words else [NOTIFY, "1"]
+        environment = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify")}
+        with programs.held_socket(folder / "app.sock") as (held, wrapped, how):
+            with Program([*wrapped, *words], env=environment, **how) as server:
+                check(b"READY=1" in manager.recv(4096))
+                check(ask(held.getsockname(), "/")[0] == 200)
+                server.process.send_signal(signal.SIGTERM)
+                check(b"STOPPING=1" in manager.recv(4096))
+                server.ended()
