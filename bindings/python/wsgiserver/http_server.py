@@ -29,7 +29,7 @@ OF_THE_CLIENT = (_wsgiserver.ClientGone, _wsgiserver.BadRequestBody, _wsgiserver
 IN_ENVIRON = ("server_name", "software", "version")
 
 # What is no option of the library and needs a new start all the same.
-AT_START = ("bind_addr", "ssl_adapter", "access_log")
+AT_START = ("bind_addr", "ssl_adapter")
 
 _running = weakref.WeakSet()
 
