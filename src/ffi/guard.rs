@@ -238,6 +238,7 @@ mod tests {
             "wsgi_server_option_count",
             "wsgi_server_listener_count",
             "wsgi_server_signal_stop",
+            "wsgi_histogram_bound",
         ];
         // These call a function of the same file that has it.
         const CALLS: &[&str] =
