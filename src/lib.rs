@@ -60,6 +60,7 @@ mod rfile;
 mod server;
 pub mod ssl;
 mod statistics;
+mod status_page;
 mod stream;
 mod sys;
 mod threadpool;
@@ -77,6 +78,7 @@ pub use handlers::{Handlers, ThreadData, ThreadHooks};
 pub use server::options::{OptionKind, OptionSpec, option_specs};
 pub use server::{Address, HTTPServer, PullWorker, Pulled};
 pub use statistics::{Histogram, Stats, WorkerCall, WorkerStats};
+pub use status_page::StatusPage;
 pub use stream::{Direction, Stream, StreamError};
 
 /// The version of the library.

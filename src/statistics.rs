@@ -11,7 +11,7 @@ pub(crate) mod latencies;
 mod prometheus;
 mod text;
 
-use counters::Tally;
+use counters::{Ledger, Sum, Tally};
 pub(crate) use histogram::BUCKETS as HISTOGRAM_BUCKETS;
 pub use histogram::Histogram;
 
@@ -112,6 +112,23 @@ pub struct WorkerCall {
 }
 
 impl Stats {
+    /// Fills in what was counted; `living` is what the workers have that are there.
+    pub(crate) fn count(&mut self, ledger: &Ledger, living: Sum) {
+        let Sum { tally, accepts, latencies } = ledger.sum(living);
+        self.enabled = ledger.is_on();
+        self.access_log_dropped = ledger.lines_dropped();
+        self.run_time = ledger.run_time();
+        self.accepts = accepts;
+        self.socket_errors = tally.errors;
+        self.requests = tally.requests;
+        self.bytes_read = tally.read;
+        self.bytes_written = tally.written;
+        self.work_time = Duration::from_nanos(tally.work);
+        self.queue_wait = latencies.queue_wait;
+        self.application = latencies.application;
+        self.write = latencies.write;
+    }
+
     /// The statistics as a JSON object: the fields of this struct by their names, times in seconds.
     /// Of a histogram `count`, `sum`, four quantiles, and of the buckets those that are not empty:
     /// pairs of a bound, `null` for the last, and how many are in it.

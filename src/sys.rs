@@ -11,6 +11,7 @@ pub(crate) mod fork;
 pub(crate) mod listening;
 pub(crate) mod peercred;
 pub(crate) mod poll;
+pub(crate) mod random;
 pub(crate) mod socket;
 pub(crate) mod thread;
 

@@ -475,6 +475,363 @@ fn a_slow_client_is_seen_in_the_write() {
     expect_counts(&server, [2; 3]);
 }
 
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap()
+}
+
+/// How many there are in each histogram, once they are as many as they should be.
+fn expect_counts(server: &HTTPServer, counts: [u64; 3]) -> Stats {
+    let of =
+        |stats: &Stats| [&stats.queue_wait, &stats.application, &stats.write].map(Histogram::count);
+    let until = std::time::Instant::now() + support::DEADLINE;
+    loop {
+        let stats = server.stats();
+        if of(&stats) == counts {
+            assert_eq!(stats.application.sum(), stats.work_time);
+            return stats;
+        }
+        assert!(std::time::Instant::now() < until, "not {counts:?} but {stats:?}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn every_call_and_every_answer_is_in_the_histograms() {
+    let (app, detached) = application();
+    let (server, address) = serve(app, &[("numthreads", "3"), ("statistics", "1")]);
+    let mut sums = Sums::default();
+    sums.exchange(address, 101, (get("/").repeat(100) + &last("/")).as_bytes());
+    sums.exchange(address, 2, (get("/pieces") + &last("/file")).as_bytes());
+    sums.exchange(address, 1, last("/long").as_bytes());
+    sums.expect(&server);
+    expect_counts(&server, [104; 3]);
+    // What the server refuses has had no call.
+    sums.exchange(address, 2, (get("/") + "\x01\r\n").as_bytes());
+    sums.expect(&server);
+    expect_counts(&server, [105; 3]);
+    let mut later = Client::connect(address);
+    later.send(last("/later"));
+    expect_counts(&server, [106, 106, 105]);
+    let request = detached.lock().unwrap().pop().unwrap();
+    request.request().respond("200 OK", &[], b"later").unwrap();
+    later.rest();
+    expect_counts(&server, [106; 3]);
+    for _ in 0..5 {
+        server.grow(3).unwrap();
+        sums.exchange(address, 2, (get("/") + &last("/")).as_bytes());
+        server.shrink(3).unwrap();
+    }
+    eventually("all but three have left", || server.threads() == 3);
+    expect_counts(&server, [116; 3]);
+    server.clear_stats();
+    expect_counts(&server, [0; 3]);
+    Sums::default().exchange(address, 1, last("/").as_bytes());
+    expect_counts(&server, [1; 3]);
+    server.set("statistics", "off").unwrap();
+    Sums::default().exchange(address, 1, last("/").as_bytes());
+    eventually("it has closed", || server.stats().connections == 0);
+    expect_counts(&server, [1; 3]);
+    server.stop();
+    expect_counts(&server, [1; 3]);
+}
+
+/// Of three requests at one thread the second waits for the first, and the third for both.
+#[test]
+fn who_waits_for_a_thread_is_seen_in_the_queue_wait() {
+    const CALL: Duration = Duration::from_millis(60);
+    let gate = Arc::new(Gate::default());
+    let waiting = gate.clone();
+    let app = App(move |request: &Request<'_>| {
+        waiting.pass();
+        std::thread::sleep(CALL);
+        ok(request, b"ok")
+    });
+    for pipelined in [false, true] {
+        let (server, address) =
+            serve(app.clone(), &[("numthreads", "1"), ("statistics", "1"), ("max", "1")]);
+        let mut clients: Vec<_> = if pipelined {
+            let mut client = Client::connect(address);
+            client.send(get("/").repeat(2) + &last("/"));
+            vec![client]
+        } else {
+            let mut clients: Vec<_> = (0..3).map(|_| Client::connect(address)).collect();
+            clients.iter_mut().for_each(|client| client.send(last("/")));
+            clients
+        };
+        if !pipelined {
+            eventually("two wait", || server.stats().queue == 2);
+        }
+        gate.open();
+        clients.iter_mut().for_each(|client| drop(client.rest()));
+        let stats = expect_counts(&server, [3; 3]);
+        let told = &stats.queue_wait;
+        assert!(told.sum() >= 3 * CALL, "{pipelined}: {told:?}");
+        assert!(told.quantile(1.0) >= 2 * CALL, "{pipelined}: {told:?}");
+        assert!(stats.application.quantile(0.01) >= CALL.mul_f64(0.9), "{:?}", stats.application);
+        assert!(stats.work_time >= 3 * CALL);
+    }
+}
+
+/// A client that takes its answer late is seen in the time of the write, and in no other.
+#[test]
+fn a_slow_client_is_seen_in_the_write() {
+    const LATE: Duration = Duration::from_millis(150);
+    let (app, _) = application();
+    let (server, address) = serve(app, &[("numthreads", "2"), ("statistics", "1")]);
+    let mut client = Client::connect(address);
+    client.send(last("/long"));
+    let stats = expect_counts(&server, [1, 1, 0]);
+    assert!(nanoseconds(stats.queue_wait.sum()) < nanoseconds(LATE) || stats.threads == 0);
+    std::thread::sleep(LATE);
+    assert!(client.rest().len() > LONG);
+    let stats = expect_counts(&server, [1; 3]);
+    assert!(stats.write.sum() >= LATE, "{:?}", stats.write);
+    // One that leaves instead has had its answer too, as far as it goes.
+    let mut client = Client::connect(address);
+    client.send(last("/long"));
+    expect_counts(&server, [2, 2, 1]);
+    drop(client);
+    expect_counts(&server, [2; 3]);
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap()
+}
+
+/// How many there are in each histogram, once they are as many as they should be.
+fn expect_counts(server: &HTTPServer, counts: [u64; 3]) -> Stats {
+    let of =
+        |stats: &Stats| [&stats.queue_wait, &stats.application, &stats.write].map(Histogram::count);
+    let until = std::time::Instant::now() + support::DEADLINE;
+    loop {
+        let stats = server.stats();
+        if of(&stats) == counts {
+            assert_eq!(stats.application.sum(), stats.work_time);
+            return stats;
+        }
+        assert!(std::time::Instant::now() < until, "not {counts:?} but {stats:?}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn every_call_and_every_answer_is_in_the_histograms() {
+    let (app, detached) = application();
+    let (server, address) = serve(app, &[("numthreads", "3"), ("statistics", "1")]);
+    let mut sums = Sums::default();
+    sums.exchange(address, 101, (get("/").repeat(100) + &last("/")).as_bytes());
+    sums.exchange(address, 2, (get("/pieces") + &last("/file")).as_bytes());
+    sums.exchange(address, 1, last("/long").as_bytes());
+    sums.expect(&server);
+    expect_counts(&server, [104; 3]);
+    // What the server refuses has had no call.
+    sums.exchange(address, 2, (get("/") + "\x01\r\n").as_bytes());
+    sums.expect(&server);
+    expect_counts(&server, [105; 3]);
+    let mut later = Client::connect(address);
+    later.send(last("/later"));
+    expect_counts(&server, [106, 106, 105]);
+    let request = detached.lock().unwrap().pop().unwrap();
+    request.request().respond("200 OK", &[], b"later").unwrap();
+    later.rest();
+    expect_counts(&server, [106; 3]);
+    for _ in 0..5 {
+        server.grow(3).unwrap();
+        sums.exchange(address, 2, (get("/") + &last("/")).as_bytes());
+        server.shrink(3).unwrap();
+    }
+    eventually("all but three have left", || server.threads() == 3);
+    expect_counts(&server, [116; 3]);
+    server.clear_stats();
+    expect_counts(&server, [0; 3]);
+    Sums::default().exchange(address, 1, last("/").as_bytes());
+    expect_counts(&server, [1; 3]);
+    server.set("statistics", "off").unwrap();
+    Sums::default().exchange(address, 1, last("/").as_bytes());
+    eventually("it has closed", || server.stats().connections == 0);
+    expect_counts(&server, [1; 3]);
+    server.stop();
+    expect_counts(&server, [1; 3]);
+}
+
+/// Of three requests at one thread the second waits for the first, and the third for both.
+#[test]
+fn who_waits_for_a_thread_is_seen_in_the_queue_wait() {
+    const CALL: Duration = Duration::from_millis(60);
+    let gate = Arc::new(Gate::default());
+    let waiting = gate.clone();
+    let app = App(move |request: &Request<'_>| {
+        waiting.pass();
+        std::thread::sleep(CALL);
+        ok(request, b"ok")
+    });
+    for pipelined in [false, true] {
+        let (server, address) =
+            serve(app.clone(), &[("numthreads", "1"), ("statistics", "1"), ("max", "1")]);
+        let mut clients: Vec<_> = if pipelined {
+            let mut client = Client::connect(address);
+            client.send(get("/").repeat(2) + &last("/"));
+            vec![client]
+        } else {
+            let mut clients: Vec<_> = (0..3).map(|_| Client::connect(address)).collect();
+            clients.iter_mut().for_each(|client| client.send(last("/")));
+            clients
+        };
+        if !pipelined {
+            eventually("two wait", || server.stats().queue == 2);
+        }
+        gate.open();
+        clients.iter_mut().for_each(|client| drop(client.rest()));
+        let stats = expect_counts(&server, [3; 3]);
+        let told = &stats.queue_wait;
+        assert!(told.sum() >= 3 * CALL, "{pipelined}: {told:?}");
+        assert!(told.quantile(1.0) >= 2 * CALL, "{pipelined}: {told:?}");
+        assert!(stats.application.quantile(0.01) >= CALL.mul_f64(0.9), "{:?}", stats.application);
+        assert!(stats.work_time >= 3 * CALL);
+    }
+}
+
+/// A client that takes its answer late is seen in the time of the write, and in no other.
+#[test]
+fn a_slow_client_is_seen_in_the_write() {
+    const LATE: Duration = Duration::from_millis(150);
+    let (app, _) = application();
+    let (server, address) = serve(app, &[("numthreads", "2"), ("statistics", "1")]);
+    let mut client = Client::connect(address);
+    client.send(last("/long"));
+    let stats = expect_counts(&server, [1, 1, 0]);
+    assert!(nanoseconds(stats.queue_wait.sum()) < nanoseconds(LATE) || stats.threads == 0);
+    std::thread::sleep(LATE);
+    assert!(client.rest().len() > LONG);
+    let stats = expect_counts(&server, [1; 3]);
+    assert!(stats.write.sum() >= LATE, "{:?}", stats.write);
+    // One that leaves instead has had its answer too, as far as it goes.
+    let mut client = Client::connect(address);
+    client.send(last("/long"));
+    expect_counts(&server, [2, 2, 1]);
+    drop(client);
+    expect_counts(&server, [2; 3]);
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap()
+}
+
+/// How many there are in each histogram, once they are as many as they should be.
+fn expect_counts(server: &HTTPServer, counts: [u64; 3]) -> Stats {
+    let of =
+        |stats: &Stats| [&stats.queue_wait, &stats.application, &stats.write].map(Histogram::count);
+    let until = std::time::Instant::now() + support::DEADLINE;
+    loop {
+        let stats = server.stats();
+        if of(&stats) == counts {
+            assert_eq!(stats.application.sum(), stats.work_time);
+            return stats;
+        }
+        assert!(std::time::Instant::now() < until, "not {counts:?} but {stats:?}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn every_call_and_every_answer_is_in_the_histograms() {
+    let (app, detached) = application();
+    let (server, address) = serve(app, &[("numthreads", "3"), ("statistics", "1")]);
+    let mut sums = Sums::default();
+    sums.exchange(address, 101, (get("/").repeat(100) + &last("/")).as_bytes());
+    sums.exchange(address, 2, (get("/pieces") + &last("/file")).as_bytes());
+    sums.exchange(address, 1, last("/long").as_bytes());
+    sums.expect(&server);
+    expect_counts(&server, [104; 3]);
+    // What the server refuses has had no call.
+    sums.exchange(address, 2, (get("/") + "\x01\r\n").as_bytes());
+    sums.expect(&server);
+    expect_counts(&server, [105; 3]);
+    let mut later = Client::connect(address);
+    later.send(last("/later"));
+    expect_counts(&server, [106, 106, 105]);
+    let request = detached.lock().unwrap().pop().unwrap();
+    request.request().respond("200 OK", &[], b"later").unwrap();
+    later.rest();
+    expect_counts(&server, [106; 3]);
+    for _ in 0..5 {
+        server.grow(3).unwrap();
+        sums.exchange(address, 2, (get("/") + &last("/")).as_bytes());
+        server.shrink(3).unwrap();
+    }
+    eventually("all but three have left", || server.threads() == 3);
+    expect_counts(&server, [116; 3]);
+    server.clear_stats();
+    expect_counts(&server, [0; 3]);
+    Sums::default().exchange(address, 1, last("/").as_bytes());
+    expect_counts(&server, [1; 3]);
+    server.set("statistics", "off").unwrap();
+    Sums::default().exchange(address, 1, last("/").as_bytes());
+    eventually("it has closed", || server.stats().connections == 0);
+    expect_counts(&server, [1; 3]);
+    server.stop();
+    expect_counts(&server, [1; 3]);
+}
+
+/// Of three requests at one thread the second waits for the first, and the third for both.
+#[test]
+fn who_waits_for_a_thread_is_seen_in_the_queue_wait() {
+    const CALL: Duration = Duration::from_millis(60);
+    let gate = Arc::new(Gate::default());
+    let waiting = gate.clone();
+    let app = App(move |request: &Request<'_>| {
+        waiting.pass();
+        std::thread::sleep(CALL);
+        ok(request, b"ok")
+    });
+    for pipelined in [false, true] {
+        let (server, address) =
+            serve(app.clone(), &[("numthreads", "1"), ("statistics", "1"), ("max", "1")]);
+        let mut clients: Vec<_> = if pipelined {
+            let mut client = Client::connect(address);
+            client.send(get("/").repeat(2) + &last("/"));
+            vec![client]
+        } else {
+            let mut clients: Vec<_> = (0..3).map(|_| Client::connect(address)).collect();
+            clients.iter_mut().for_each(|client| client.send(last("/")));
+            clients
+        };
+        if !pipelined {
+            eventually("two wait", || server.stats().queue == 2);
+        }
+        gate.open();
+        clients.iter_mut().for_each(|client| drop(client.rest()));
+        let stats = expect_counts(&server, [3; 3]);
+        let told = &stats.queue_wait;
+        assert!(told.sum() >= 3 * CALL, "{pipelined}: {told:?}");
+        assert!(told.quantile(1.0) >= 2 * CALL, "{pipelined}: {told:?}");
+        assert!(stats.application.quantile(0.01) >= CALL.mul_f64(0.9), "{:?}", stats.application);
+        assert!(stats.work_time >= 3 * CALL);
+    }
+}
+
+/// A client that takes its answer late is seen in the time of the write, and in no other.
+#[test]
+fn a_slow_client_is_seen_in_the_write() {
+    const LATE: Duration = Duration::from_millis(150);
+    let (app, _) = application();
+    let (server, address) = serve(app, &[("numthreads", "2"), ("statistics", "1")]);
+    let mut client = Client::connect(address);
+    client.send(last("/long"));
+    let stats = expect_counts(&server, [1, 1, 0]);
+    assert!(nanoseconds(stats.queue_wait.sum()) < nanoseconds(LATE) || stats.threads == 0);
+    std::thread::sleep(LATE);
+    assert!(client.rest().len() > LONG);
+    let stats = expect_counts(&server, [1; 3]);
+    assert!(stats.write.sum() >= LATE, "{:?}", stats.write);
+    // One that leaves instead has had its answer too, as far as it goes.
+    let mut client = Client::connect(address);
+    client.send(last("/long"));
+    expect_counts(&server, [2, 2, 1]);
+    drop(client);
+    expect_counts(&server, [2; 3]);
+}
+
 /// The seed's names, in the seed's order.
 #[test]
 fn the_text_has_the_seeds_names() {

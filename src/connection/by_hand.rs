@@ -50,6 +50,8 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         environs: [vec![EnvironTemplate::new(&info)], vec![EnvironTemplate::new(&info)]],
         peercreds: PeerCreds::Off,
         pull: false,
+        bound: String::new(),
+        status_path: Vec::new(),
     };
     Services::new(settings, &Handlers::default(), usize::MAX, 1, Arc::default())
         .expect("descriptors")

@@ -260,6 +260,13 @@ impl HTTPConnection {
         })
     }
 
+    /// Whether the request's path is this one, which is not empty.
+    #[inline]
+    pub(crate) fn asks_for(&self, path: &[u8]) -> bool {
+        !path.is_empty()
+            && self.exchange.as_ref().is_some_and(|exchange| exchange.head.path == path)
+    }
+
     /// The group of routes that the request belongs to.
     pub(crate) fn route(&self) -> u32 {
         self.exchange.as_ref().map_or(0, |exchange| exchange.head.route_hash)

@@ -48,6 +48,10 @@ pub(crate) struct Settings {
     /// One for each listener, under HTTP/1.1 and under the option `protocol` of HTTP/1.0.
     pub(crate) environs: [Vec<EnvironTemplate>; 2],
     pub(crate) peercreds: PeerCreds,
+    /// What is listened on, for people.
+    pub(crate) bound: String,
+    /// The path of the status page; empty: there is none.
+    pub(crate) status_path: Vec<u8>,
     /// The host pulls, and is told of events.
     pub(crate) pull: bool,
 }

@@ -7,9 +7,25 @@ use super::Engine;
 use super::calls::CallUnderWay;
 use super::share::Share;
 use crate::statistics::counters::Sum;
-use crate::statistics::{WorkerCall, WorkerStats};
+use crate::statistics::{Stats, WorkerCall, WorkerStats};
 
 impl Engine {
+    /// What was counted, and what is going on.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            bind_addr: self.services.settings.bound.clone(),
+            queue: self.requests_waiting(),
+            threads: self.workers(),
+            threads_idle: self.idle_workers(),
+            connections: self.slots.open_count(),
+            requests_in_work: self.requests_in_work(),
+            workers: self.worker_stats(),
+            ..Stats::default()
+        };
+        self.with_living(|living| stats.count(&self.services.statistics, living));
+        stats
+    }
+
     /// Workers that there are.
     pub(crate) fn workers(&self) -> usize {
         let mut count = 0;

@@ -18,7 +18,8 @@ use super::share::Share;
 use super::{Engine, TurnEnd};
 use crate::access_log::Listeners;
 use crate::connection::exchange::Exchange;
-use crate::gateway::Outcome;
+use crate::gateway::{Outcome, Request};
+use crate::status_page;
 use crate::sys::epoll::Events;
 use crate::sys::{clock, thread};
 
@@ -144,10 +145,14 @@ impl Worker {
         self.come_back();
         let until = timeout.map(|timeout| self.now_ms() + timeout);
         loop {
-            if let Some(own) = self.current.take()
-                && let Some(id) = self.turn(own)
-            {
-                return Next::Request(id);
+            if let Some(own) = self.current.take() {
+                if let Some(id) = self.turn(own) {
+                    return Next::Request(id);
+                }
+                if self.current.is_some() {
+                    // It has answered by itself.
+                    continue;
+                }
             }
             if let Some(event) = self.take_event() {
                 return Next::Event(event);
@@ -284,6 +289,7 @@ impl Worker {
             engine.keep_back(own, &mut self.spare);
             return None;
         }
+        let asks_for_status = connection.asks_for(&engine.services.settings.status_path);
         let route = connection.route();
         if self.is_slow(route) {
             connection.flush(&engine.services);
@@ -295,7 +301,7 @@ impl Worker {
         };
         self.call = Some(self.begin_call(route, arrived));
         connection.attached = !self.pull;
-        if !self.pull && engine.wants_environ() {
+        if !self.pull && engine.wants_environ() && !asks_for_status {
             connection.build_environ(&engine.services);
         }
         let serial = slot.serial.load(Ordering::Relaxed);
@@ -305,7 +311,24 @@ impl Worker {
             slot.connection.get(&mut own).account_request(id);
         }
         slot.word.hold(own, serial);
+        if asks_for_status {
+            self.answer_with_status(id);
+            return None;
+        }
         Some(id)
+    }
+
+    /// In the application's place.
+    #[cold]
+    fn answer_with_status(&mut self, id: RequestId) {
+        let stats = self.engine.stats();
+        let answered = status_page::answer(&Request::new(&self.engine, id), &stats);
+        if self.pull {
+            self.end_call();
+        } else {
+            let outcome = if answered.is_ok() { Outcome::Done } else { Outcome::Failed };
+            self.complete(id, outcome, None);
+        }
     }
 
     fn is_slow(&self, route: u32) -> bool {

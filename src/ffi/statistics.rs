@@ -1,11 +1,14 @@
 //! Statistics: what a server has counted, and what it is doing.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
-use super::guard::{Failure, guard};
+use super::guard::{Failure, guard, guard_count};
 use super::server::{copy_out, here, wsgi_server};
 use super::types::*;
+use crate::engine::handle::RequestId;
+use crate::gateway::Request;
 use crate::statistics::{HISTOGRAM_BUCKETS, Histogram};
+use crate::status_page::answer;
 
 const _: () = assert!(HISTOGRAM_BUCKETS == 146, "wsgi_histogram has so many");
 
@@ -258,6 +261,38 @@ pub unsafe extern "C" fn wsgi_server_histogram(
 pub extern "C" fn wsgi_histogram_bound(bucket: usize) -> f64 {
     let bound = Histogram::bound(bucket);
     bound.map_or(f64::INFINITY, |bound| bound.as_secs_f64())
+}
+
+/// A status page as an application: a wsgi_app_fn, to be given to wsgi_server_new or a dispatcher.
+/// user_data is the wsgi_server that it tells of, which has to outlive the one that it is mounted on;
+/// NULL: the one that the request came to. It answers with one HTML page that keeps itself up to date,
+/// or as the query says: format=json, format=prometheus, format=text. It shows no more of requests
+/// than numbers, but is not for everybody: mount it behind a check, or on a server of its own, which
+/// also answers when all threads of the other one are stuck. The option status_path does the same
+/// without an application. It returns WSGI_DONE or a negative status. Any thread that has the
+/// request. Errors: WSGI_E_NULL, and those of wsgi_respond.
+///
+/// # Safety
+/// server is NULL or a server, environ and responder are what an application is called with.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsgi_status_page(
+    server: *mut c_void,
+    request: wsgi_request,
+    environ: *const wsgi_environ,
+    _responder: *const wsgi_responder,
+) -> i32 {
+    guard_count(|| {
+        // SAFETY: NULL or good for the call by the caller's word.
+        let environ = unsafe { environ.as_ref() }.ok_or(Failure::Null("environ"))?;
+        // SAFETY: NULL or a server's handle, by the caller's word.
+        let (own, other) =
+            unsafe { (environ.server.as_ref(), server.cast::<wsgi_server>().as_ref()) };
+        let own = here(own)?.http();
+        let engine = own.engine().ok_or(Failure::Status(WSGI_GONE))?;
+        let stats = other.map_or_else(|| engine.stats(), |other| other.http().stats());
+        answer(&Request::new(&engine, RequestId(request)), &stats)?;
+        Ok(WSGI_DONE)
+    })
 }
 
 /// Counts from zero on, the run time too. From any thread. Errors: WSGI_E_NULL.

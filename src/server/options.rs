@@ -270,6 +270,9 @@ options! {
     "idle_thread_timeout" OptionKind::Seconds(0.0, DAY), "30",
         "How long a thread that came because of the load stays without work; 0: for ever.";
     "statistics" OptionKind::Flag, "0", "Counts requests, bytes and times for stats.";
+    "status_path" OptionKind::Text, "",
+        "The path, percent-decoded, of a page with the statistics, like /status: for whoever reaches \
+         the server. Empty: none.";
     "thread_stack_size" OptionKind::Number(0, 1_073_741_824), "0",
         "Bytes of stack of a worker thread; 0: the default.";
     "log_level" OptionKind::Choice(&["debug", "info", "warning", "error"]), "info",

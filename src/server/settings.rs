@@ -46,7 +46,17 @@ pub(super) fn settings(
             .map(|protocol| environs(options, protocol, bound, ssl.is_some())),
         ssl,
         peercreds: peercreds(options),
+        bound: bound.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        status_path: status_path(options),
         pull,
+    }
+}
+
+/// The path without the slash in front as well.
+fn status_path(options: &Options) -> Vec<u8> {
+    match options.text("status_path") {
+        path if path.is_empty() || path.starts_with('/') => path.into_bytes(),
+        path => format!("/{path}").into_bytes(),
     }
 }
 

@@ -80,13 +80,14 @@ impl Histogram {
 
     /// The time that was not exceeded by this part of all, between 0 and 1: 0.99 gives the 99th
     /// percentile. It is told as exactly as the buckets are fine; beyond the last bound that bound is
-    /// told. Zero if nothing happened.
+    /// told, and less than a microsecond as zero. Zero if nothing happened.
     pub fn quantile(&self, part: f64) -> Duration {
         let rank = part.clamp(0.0, 1.0) * self.count() as f64;
         let mut below = 0;
         for (bucket, &count) in self.counts.iter().enumerate() {
             if count > 0 && (below + count) as f64 >= rank {
-                let lower = bucket.checked_sub(1).and_then(bound_of).unwrap_or_default();
+                // What took no time at all is in the first.
+                let Some(lower) = bucket.checked_sub(1).and_then(bound_of) else { break };
                 let upper = bound_of(bucket).unwrap_or(lower);
                 let inside = ((rank - below as f64) / count as f64).clamp(0.0, 1.0);
                 return Duration::from_nanos(lower + ((upper - lower) as f64 * inside) as u64);

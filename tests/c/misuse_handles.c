@@ -188,6 +188,12 @@ static int64_t do_wsgi_path_info_dispatcher_app(wsgi_path_info_dispatcher *dispa
     wsgi_responder responder = {0};
     return wsgi_path_info_dispatcher_app(dispatcher, 1, &environ, &responder);
 }
+static int64_t do_wsgi_status_page(wsgi_path_info_dispatcher *unused) {
+    wsgi_environ environ = {0};
+    wsgi_responder responder = {0};
+    (void)unused;
+    return wsgi_status_page(NULL, 1, &environ, &responder);
+}
 static int64_t do_wsgi_path_info_dispatcher_free(wsgi_path_info_dispatcher *unused) {
     (void)unused;
     wsgi_path_info_dispatcher_free(NULL);
@@ -204,6 +210,7 @@ static const struct dispatcher_row {
     ROW(wsgi_path_info_dispatcher_add,    WSGI_OK,     WSGI_E_OPTION),
     ROW(wsgi_path_info_dispatcher_remove, WSGI_OK,     WSGI_E_OPTION),
     ROW(wsgi_path_info_dispatcher_app,    WSGI_E_NULL, WSGI_E_NULL), /* nobody to say 404 to */
+    ROW(wsgi_status_page,                 WSGI_E_NULL, WSGI_E_NULL), /* no server to tell of */
     ROW(wsgi_path_info_dispatcher_free,   WSGI_OK,     WSGI_OK),
 };
 

@@ -291,6 +291,8 @@ static void dispatchers(void) {
                wsgi_path_info_dispatcher_add(NULL, "/", no_app, NULL, give_back, NULL));
     NULL_GIVES(WSGI_E_NULL, wsgi_path_info_dispatcher_remove(NULL, "/", NULL));
     NULL_GIVES(WSGI_E_NULL, wsgi_path_info_dispatcher_app(NULL, 1, &environ, &responder));
+    NULL_GIVES(WSGI_E_NULL, wsgi_status_page(NULL, 1, NULL, &responder));
+    NULL_GIVES(WSGI_E_NULL, wsgi_status_page(NULL, 1, &environ, NULL));
     NULL_GIVES(0, (wsgi_path_info_dispatcher_free(NULL), 0));
 
     CHECK_INT(wsgi_path_info_dispatcher_new(&dispatcher), WSGI_OK);

@@ -133,6 +133,24 @@ static void the_text_has_the_seeds_names(void) {
     end_host(&host);
 }
 
+/* Of the server itself, and of another one. */
+static void the_page_is_an_application(void) {
+    wsgi_server *watcher = NULL;
+    char watching[64] = "";
+    host host = new_host(app, NULL, "1");
+    CHECK_INT(wsgi_server_new("127.0.0.1:0", wsgi_status_page, host.server, NULL, &watcher, NULL),
+              WSGI_OK);
+    set(watcher, "numthreads", "1");
+    set(watcher, "status_path", "/own");
+    CHECK_INT(wsgi_server_start_background(watcher, NULL), WSGI_OK);
+    CHECK_INT(wsgi_server_bound_addr(watcher, watching, sizeof watching, NULL), WSGI_OK);
+    expect_page(watching, "/?format=text", host.address);
+    expect_page(watching, "/own?format=text", watching);
+    CHECK_INT(wsgi_server_stop(watcher, NULL), WSGI_OK);
+    CHECK_INT(wsgi_server_free(watcher), WSGI_OK);
+    end_host(&host);
+}
+
 static void the_buckets_have_bounds(void) {
     const size_t last = COUNT(((wsgi_histogram *)NULL)->buckets) - 1;
     CHECK(wsgi_histogram_bound(0) == 1e-6 && wsgi_histogram_bound(1) == 1.5e-6);
@@ -170,6 +188,7 @@ static void what_is_not_possible_has_a_status(void) {
 int main(void) {
     static const test tests[] = {
         {"the figures are those of the clients", the_figures_are_those_of_the_clients},
+        {"the page is an application", the_page_is_an_application},
         {"the buckets have bounds", the_buckets_have_bounds},
         {"the text has the seed's names", the_text_has_the_seeds_names},
         {"what is not possible has a status", what_is_not_possible_has_a_status},
