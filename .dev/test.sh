@@ -71,7 +71,8 @@ test_needs() { # PART
         tls) need_rust clippy && tls_needs ;;
         examples) need_rust && need_command python3 python3 && need_command openssl openssl &&
             need_command curl curl && websocket_needs ;;
-        browser) need_rust && need_command python3 python3 && need_command openssl openssl &&
+        browser) need_rust && need_command chromedriver chromium-driver &&
+            need_command python3 python3 && need_command openssl openssl &&
             need_command chromium chromium && websocket_needs ;;
         docs) need_rust && need_command python3 python3 ;;
         wire)
@@ -188,10 +189,12 @@ build_websocket_echo() {
     build_c websocket_echo "$root"/examples/c/websocket_echo{,_*}.c -- "${flags[@]}" -lwslay -lcrypto
 }
 
-# A browser talks to the WebSocket example, over TCP and TLS.
+# A browser talks to the WebSocket example, over TCP and TLS, and shows the status page.
 test_browser() {
     build_websocket_echo
     timeout 300 python3 tests/browser/websocket.py "$target/dev/c/websocket_echo"
+    build_serve c
+    timeout 300 python3 tests/browser/status.py "${serve_program[@]}"
 }
 
 # The programs in the documents are as good as those in examples/.

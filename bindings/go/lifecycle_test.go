@@ -2,6 +2,7 @@ package wsgiserver_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -252,6 +253,13 @@ func TestStats(t *testing.T) {
 	if !stats.Enabled || stats.Accepts != 2 || stats.RequestsInWork != 1 || stats.Connections != 2 ||
 		stats.BytesRead == 0 || stats.BytesWritten == 0 || stats.RunTime == 0 {
 		t.Errorf("%+v", stats)
+	}
+	told, metrics := server.Config.StatsJSON(), server.Config.StatsPrometheus()
+	if len(told) != 1 || !json.Valid([]byte(told[0])) || !strings.Contains(told[0], `"accepts":2,`) {
+		t.Errorf("%q", told)
+	}
+	if len(metrics) != 1 || !strings.Contains(metrics[0], "\nwsgiserver_accepts_total 2\n") {
+		t.Errorf("%q", metrics)
 	}
 	close(leave)
 	c.answer("GET")

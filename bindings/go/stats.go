@@ -1,6 +1,10 @@
 package wsgiserver
 
-import "time"
+import (
+	"time"
+
+	"wsgiserver/internal/native"
+)
 
 // Stats is what a server has counted, if the option "statistics" is on, and what it is doing now. What
 // is read and written for hijacked connections is not in it.
@@ -31,6 +35,30 @@ func (s *Server) Stats() Stats {
 		engine.addStats(&sum)
 	}
 	return sum
+}
+
+// StatsJSON tells all that is counted, histograms of times among it, as a JSON object for each listener
+// that the server serves on; nothing once it has stopped.
+func (s *Server) StatsJSON() []string { return s.told((*native.Server).StatsJSON) }
+
+// StatsPrometheus tells the same in the text format of Prometheus, a text for each listener. The option
+// "status_path" answers with it too.
+func (s *Server) StatsPrometheus() []string { return s.told((*native.Server).StatsPrometheus) }
+
+func (s *Server) told(tell func(*native.Server) (string, error)) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for engine := range s.engines {
+		if engine.use() {
+			text, err := tell(engine.native)
+			engine.unuse()
+			if err == nil {
+				all = append(all, text)
+			}
+		}
+	}
+	return all
 }
 
 // Addrs are the addresses that the server listens on, with the real ports, in the form that Addr takes.

@@ -133,6 +133,14 @@ static void the_text_has_the_seeds_names(void) {
     end_host(&host);
 }
 
+static void expect_page(const char *address, const char *path, const char *contains) {
+    reply reply = fetch(address, path);
+    CHECK_INT(reply.status, 200);
+    CHECK_CONTAINS(reply.body, contains);
+    CHECK(reply_has(&reply, "Cache-Control", "no-store"));
+    reply_free(&reply);
+}
+
 /* Of the server itself, and of another one. */
 static void the_page_is_an_application(void) {
     wsgi_server *watcher = NULL;

@@ -186,9 +186,31 @@ static void seconds(lua_State *L, const char *name, double value) {
     lua_setfield(L, -2, name);
 }
 
+/* As long as it is; it may grow between two calls. The buffer is Lua's, in case that raises. */
+static int stats_text(lua_State *L, shared *server, const char *form) {
+    wsgi_status status;
+    size_t capacity = 16384, length = 0;
+    do {
+        char *buffer = lua_newuserdata(L, capacity);
+        if (strcmp(form, "json") == 0)
+            status = wsgi_server_stats_json(server->handle, buffer, capacity, &length);
+        else if (strcmp(form, "prometheus") == 0)
+            status = wsgi_server_stats_prometheus(server->handle, buffer, capacity, &length);
+        else if (strcmp(form, "text") == 0)
+            status = wsgi_server_stats_text(server->handle, buffer, capacity, &length);
+        else
+            return luaL_argerror(L, 2, "not json, prometheus or text");
+        if (status >= 0) lua_pushlstring(L, buffer, length);
+        capacity = length + 1024;
+    } while (status == WSGI_E_LENGTH);
+    return status < 0 ? error_raise(L, "stats", status) : 1;
+}
+
+/* stats(): a table; stats(form): a text */
 static int stats(lua_State *L) {
     wsgi_stats stats = {0};
     shared *server = server_check(L, 1);
+    if (!lua_isnoneornil(L, 2)) return stats_text(L, server, luaL_checkstring(L, 2));
     stats.struct_size = sizeof stats;
     wsgi_status status = wsgi_server_stats(server->handle, &stats);
     if (status < 0) return error_raise(L, "stats", status);

@@ -231,6 +231,34 @@ static PyObject *workers(PyObject *object, PyObject *unused) {
     return made;
 }
 
+typedef wsgi_status (*told_fn)(const wsgi_server *, char *, size_t, size_t *);
+
+/* As long as it is; it may grow between two calls. */
+static PyObject *told(PyObject *object, told_fn tell) {
+    size_t capacity = 16384, length = 0;
+    for (;;) {
+        char *buffer = PyMem_Malloc(capacity);
+        if (buffer == NULL) return PyErr_NoMemory();
+        wsgi_status status = tell(of(object), buffer, capacity, &length);
+        PyObject *made = NULL;
+        if (status >= 0) made = PyUnicode_FromStringAndSize(buffer, (Py_ssize_t)length);
+        PyMem_Free(buffer);
+        if (status >= 0) return made;
+        if (status != WSGI_E_LENGTH) return fail_with(status, "tell the statistics");
+        capacity = length + 1024;
+    }
+}
+
+static PyObject *stats_json(PyObject *object, PyObject *unused) {
+    (void)unused;
+    return told(object, wsgi_server_stats_json);
+}
+
+static PyObject *stats_prometheus(PyObject *object, PyObject *unused) {
+    (void)unused;
+    return told(object, wsgi_server_stats_prometheus);
+}
+
 static PyObject *clear_stats(PyObject *object, PyObject *unused) {
     (void)unused;
     wsgi_server_clear_stats(of(object));
@@ -295,6 +323,8 @@ static PyMethodDef server_methods[] = {
     {"idle", idle, METH_NOARGS, "Workers without work."},
     {"qsize", qsize, METH_NOARGS, "Requests that wait for a worker."},
     {"stats", stats, METH_NOARGS, "The statistics."},
+    {"stats_json", stats_json, METH_NOARGS, "The statistics as JSON."},
+    {"stats_prometheus", stats_prometheus, METH_NOARGS, "The statistics for Prometheus."},
     {"workers", workers, METH_NOARGS, "Those of each worker, in the order they were made."},
     {"clear_stats", clear_stats, METH_NOARGS, "Counts from zero on."},
     {NULL, NULL, 0, NULL}};

@@ -1,9 +1,12 @@
 """server.stats."""
 
+import json
 import logging
 import weakref
 
+import pytest
 from conftest import all_gone, hello, wait_for
+from prometheus_client.parser import text_string_to_metric_families
 
 from wsgiserver import CherryPyWSGIServer
 
@@ -53,6 +56,44 @@ def test_what_is_counted(served, client):
     wait_for(lambda: shown(server.stats)["Requests"] == 4)
     server.clear_stats()
     assert shown(server.stats)["Requests"] == 0
+
+
+def test_other_forms_say_the_same(served, client):
+    server = served(hello)
+    server.stats["Enabled"] = True
+    connection = client(server)
+    for _ in range(3):
+        connection.get()
+    wait_for(lambda: json.loads(server.stats.json())["requests"] == 3)
+    told = json.loads(server.stats.json())
+    assert told["application"]["count"] == 3 and told["application"]["p99"] > 0
+    families = {
+        family.name: family for family in text_string_to_metric_families(server.stats.prometheus())
+    }
+    (requests,) = families["wsgiserver_requests"].samples
+    assert (requests.name, requests.value) == ("wsgiserver_requests_total", 3)
+    assert all(family.documentation for family in families.values())
+    for name in ("queue_wait", "application", "write"):
+        family = families[f"wsgiserver_{name}_seconds"]
+        assert family.type == "histogram"
+        last = [sample for sample in family.samples if sample.labels.get("le") == "+Inf"]
+        assert [sample.value for sample in last] == [3]
+    server.stop()
+    with pytest.raises(RuntimeError, match="does not run"):
+        server.stats.json()
+
+
+def test_a_hostile_address_is_a_label_like_any_other(served, tmp_path):
+    path = f'{tmp_path}/a"b\\c'
+    server = served(hello, address=path)
+    (info,) = (
+        family
+        for family in text_string_to_metric_families(server.stats.prometheus())
+        if family.name == "wsgiserver_info"
+    )
+    address = json.loads(server.stats.json())["bind_addr"]
+    assert address.endswith(path)
+    assert info.samples[0].labels["bind_addr"] == address
 
 
 def test_they_do_not_keep_a_server(served):

@@ -52,6 +52,19 @@ class Statistics(dict):
         core = self._server.core
         return self._kept[name] + (core.stats()[name] if core is not None else 0)
 
+    def json(self):
+        """All of it as JSON, with histograms of times. Only while the server runs."""
+        return self._running().stats_json()
+
+    def prometheus(self):
+        """All of it in the text format of Prometheus. Only while the server runs."""
+        return self._running().stats_prometheus()
+
+    def _running(self):
+        if self._server.core is None:
+            raise RuntimeError("the server does not run")
+        return self._server.core
+
     def clear(self):
         """Counts from zero on."""
         self._kept = dict(ZEROES)

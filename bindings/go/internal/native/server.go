@@ -138,6 +138,20 @@ func (s *Server) Stats() (Stats, error) {
 	}, status.Err()
 }
 
+// StatsJSON tells all that the server has counted.
+func (s *Server) StatsJSON() (string, error) {
+	return text(func(buffer *C.char, capacity C.size_t, length *C.size_t) C.wsgi_status {
+		return C.wsgi_server_stats_json(s.c, buffer, capacity, length)
+	})
+}
+
+// StatsPrometheus tells the same in the text format of Prometheus.
+func (s *Server) StatsPrometheus() (string, error) {
+	return text(func(buffer *C.char, capacity C.size_t, length *C.size_t) C.wsgi_status {
+		return C.wsgi_server_stats_prometheus(s.c, buffer, capacity, length)
+	})
+}
+
 // text calls a function that writes a text of unknown length.
 func text(call func(*C.char, C.size_t, *C.size_t) C.wsgi_status) (string, error) {
 	capacity := C.size_t(256)

@@ -123,6 +123,14 @@ class Server:
         check(lib.wsgi_server_stats(self.handle, stats), "tell the statistics")
         return {name: getattr(stats, name) for name in _STATS}
 
+    def stats_json(self):
+        """The statistics as JSON."""
+        return self._told(lib.wsgi_server_stats_json)
+
+    def stats_prometheus(self):
+        """The statistics for Prometheus."""
+        return self._told(lib.wsgi_server_stats_prometheus)
+
     def workers(self):
         """Those of each worker, in the order they were made."""
         made = []
@@ -145,6 +153,16 @@ class Server:
             checked(lib.wsgi_server_set_ssl_adapter, self.handle, out[0])
         finally:
             lib.wsgi_ssl_adapter_free(out[0])
+
+    def _told(self, function):
+        """A text as long as it is; it may grow between two calls."""
+        capacity = 16384
+        while True:
+            status, text = asked(function, self.handle, capacity=capacity)
+            if status != lib.WSGI_E_LENGTH:
+                check(status, "tell the statistics")
+                return text
+            capacity *= 2
 
     def _count(self, function):
         found = ffi.new("size_t *")
