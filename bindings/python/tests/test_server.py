@@ -1,6 +1,7 @@
 """HTTPServer and CherryPyWSGIServer: attributes and life."""
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -521,11 +522,14 @@ def test_a_million_requests_would_not_fit_if_each_left_something(served, client)
     def some(count):
         for number in range(count):
             connection.get(f"/{number}", method="POST", body=b"z" * 3000)
+        gc.collect()
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * 4096
 
+    # PyPy is still compiling what it runs.
+    most = 2_000_000 if sys.implementation.name == "cpython" else 12_000_000
     before = some(2000)
-    assert some(8000) - before < 2_000_000
+    assert some(8000) - before < most
 
 
 def test_stop_ends_idle_connections(served, client):
