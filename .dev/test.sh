@@ -2,7 +2,7 @@
 # ./dev test [PART]: each part is a function test_NAME that fails by its exit code, and what it
 # needs is looked for before any part runs.
 
-test_parts="lint rust tls models fuzz c cpp go lua python pypy examples docs wire headers deploy package faults demo"
+test_parts="lint rust tls models fuzz c cpp go lua python pypy examples docs wire sockets headers deploy package faults demo"
 
 # shellcheck source=.dev/test-cpp.sh
 . "$root/.dev/test-cpp.sh"
@@ -88,6 +88,11 @@ test_needs() { # PART
         python) need_rust && python_needs ;;
         pypy) need_rust && pypy_needs ;;
         lua) need_rust && lua_needs ;;
+        sockets)
+            need_rust &&
+                need_command python3 python3 &&
+                need_command systemd-socket-activate systemd
+            ;;
         headers) need_rust && headers_needs ;;
         deploy) need_rust && deploy_needs ;;
         package) need_rust && package_needs ;;
@@ -204,6 +209,12 @@ test_docs() {
     mapfile -t flags < <(library_flags)
     python3 tests/docs/run.py "$target/dev/docs" -O1 -std=c99 -Wall -Wextra -Wno-unused-parameter \
         -Werror -pthread -Iinclude "${flags[@]}" -- README.md docs/*.md
+}
+
+# Sockets that are handed over, and processes that take each other's place.
+test_sockets() {
+    build_serve c
+    python3 tests/sockets/run.py "${serve_program[@]}"
 }
 
 # The same bytes must give the same answers however they are cut.

@@ -308,7 +308,7 @@ impl Engine {
         }
         connection.teardown(&self.services);
         let open = self.slots.close(own);
-        if open == 0 && self.services.draining() {
+        if open == 0 && self.services.ends_connections() {
             self.service.wake();
         }
     }

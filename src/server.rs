@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 mod access_log;
+mod activation;
 mod address;
 mod bind;
 mod current;
@@ -15,6 +16,7 @@ mod inherited;
 mod life;
 mod listeners;
 pub(crate) mod networks;
+pub(crate) mod notify;
 pub mod options;
 mod pool;
 mod pull_worker;
@@ -223,7 +225,7 @@ impl HTTPServer {
         let (options, mut handlers) = (state.options.clone(), state.handlers.clone());
         let tls = state.tls.clone();
         settings::check(&options)?;
-        let listeners = std::mem::take(&mut state.listeners);
+        let mut listeners = std::mem::take(&mut state.listeners);
         drop(state);
         let ssl = tls.adapter(&options);
         let log = access_log::open(&options, &mut handlers);
@@ -335,7 +337,7 @@ impl HTTPServer {
         running.engine.service.ask_to_stop();
         if self.is_a_worker_here() {
             // At once: the answer that this worker is about to give says that the connection closes.
-            running.engine.services.drain();
+            running.engine.services.quiesce();
             return 0;
         }
         if stage == Stage::Prepared
@@ -408,6 +410,7 @@ impl HTTPServer {
 
     fn serve_to_the_end(&self, running: Arc<Running>) -> Result<(), Error> {
         let engine = &running.engine;
+        engine.services.tell_manager(notify::READY);
         engine.serve(&mut || match &running.pool {
             Some(pool) => pool.grow_for_load(),
             None => false,

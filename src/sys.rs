@@ -3,6 +3,7 @@
 
 pub(crate) mod cell;
 pub(crate) mod clock;
+pub(crate) mod environment;
 pub(crate) mod epoll;
 pub(crate) mod event;
 pub(crate) mod file;

@@ -16,6 +16,7 @@ use crate::error_log::LogLevel;
 use crate::gateway::environ::{EnvironTemplate, ServerInfo};
 use crate::handlers::Handlers;
 use crate::request::head::HeadPolicy;
+use crate::server::notify::Notifier;
 
 /// What a connection needs, without deadlines. Bodies are read ahead up to `preread`.
 pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
@@ -43,6 +44,7 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         keep_underscore_headers: policy.keep_underscore_headers,
         server_header: LiveText::new(Vec::new()),
         proxy_protocol: ProxyProtocol::Off,
+        notifier: Notifier::default(),
         ssl: None,
         preread,
         log_level: LogLevel::Error,

@@ -41,6 +41,8 @@ live! {
     write_timeout,
     handshake_timeout,
     proxy_header_timeout,
+    /// What a stop leaves to connections before it drains; 0: nothing.
+    quiesce_timeout,
     accepted_queue_timeout,
     /// A detached request has to be answered within so many milliseconds.
     detached_timeout,

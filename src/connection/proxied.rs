@@ -83,7 +83,7 @@ impl HTTPConnection {
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     self.readable = false;
-                    return Step::Wait;
+                    return self.read_proxy_header(services);
                 }
                 Err(_) => return Step::Close,
             };
@@ -95,7 +95,7 @@ impl HTTPConnection {
                 // With what follows, an event comes again.
                 Found::Partial(_) if !self.hung_up => {
                     self.readable = false;
-                    return Step::Wait;
+                    return self.read_proxy_header(services);
                 }
                 Found::Partial(_) => return self.drop_proxy(services, "the proxy left in it"),
                 Found::Wrong(why) => return self.drop_proxy(services, why),

@@ -21,6 +21,7 @@ use crate::error_log::{ErrorLog, LogLevel};
 use crate::gateway::environ::EnvironTemplate;
 use crate::handlers::Handlers;
 use crate::request::head::HeadPolicy;
+use crate::server::notify::Notifier;
 use crate::ssl::SSLAdapter;
 use crate::statistics::counters::Ledger;
 use crate::sys::epoll::Epoll;
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) server_header: LiveText,
     /// Who says first whose a connection is.
     pub(crate) proxy_protocol: ProxyProtocol,
+    /// The service manager.
+    pub(crate) notifier: Notifier,
     /// Connections are under TLS.
     pub(crate) ssl: Option<Arc<dyn SSLAdapter>>,
     /// Bodies up to so many bytes are read before the application is called.
@@ -154,6 +157,11 @@ impl Services {
     /// Whether no connection is kept alive behind its next answer.
     pub(crate) fn ends_connections(&self) -> bool {
         self.ending.load(Ordering::SeqCst) != GOES_ON
+    }
+
+    /// Tells the service manager, if there is one, how far the server is.
+    pub(crate) fn tell_manager(&self, state: &str) {
+        self.settings.notifier.tell(&self.log, state);
     }
 
     /// From now on no connection is kept alive behind its next answer.

@@ -14,6 +14,8 @@ use crate::sys::{epoll, named, socket};
 
 /// Connections taken in one go before others get a turn.
 const AT_ONCE: usize = 16;
+/// A listener that is closed takes in no more than so many; no queue is longer.
+const MOST_AT_THE_END: usize = 65_536;
 /// Without descriptors left a listener rests so many milliseconds.
 const REST: u64 = 100;
 
@@ -60,12 +62,20 @@ impl Listener {
         named("epoll_ctl", added)
     }
 
-    /// Stops listening.
-    pub(crate) fn close(&self, engine: &Engine) {
+    /// Stops listening. Who is in the queue already is taken in: it would be lost with the socket.
+    pub(crate) fn close(&self, engine: &Engine, now: u64) {
         let mut state = self.lock();
+        let mut rounds = 0..MOST_AT_THE_END / AT_ONCE;
+        while rounds.next().is_some() {
+            if state.accept_some(engine, self.number, now) {
+                break;
+            }
+        }
+        let complaints = std::mem::take(&mut state.complaints);
         state.spare = None;
         let socket = state.socket.take();
         drop(state);
+        complain(engine, complaints);
         let Some(socket) = socket else { return };
         let _not_registered = engine.services.epoll.delete(socket.as_raw_fd());
         if let Err(text) = socket.close() {
@@ -96,9 +106,7 @@ impl Listener {
             let exhausted = state.accept_some(engine, self.number, now);
             let complaints = std::mem::take(&mut state.complaints);
             drop(state);
-            for (code, text) in complaints {
-                engine.services.log.repeated(LogLevel::Error, code, format_args!("{text}"));
-            }
+            complain(engine, complaints);
             if !exhausted {
                 engine.push_ready(token);
                 return;
@@ -230,6 +238,12 @@ impl State {
 fn is_shortage(error: &io::Error) -> bool {
     let number = error.raw_os_error();
     matches!(number, Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS))
+}
+
+fn complain(engine: &Engine, complaints: Vec<Complaint>) {
+    for (code, text) in complaints {
+        engine.services.log.repeated(LogLevel::Error, code, format_args!("{text}"));
+    }
 }
 
 /// Errors of accept that are about the one connection, not about us (accept(2)).

@@ -197,9 +197,13 @@ impl Engine {
             slow: SlowCalls::new(self.tuning.slow_after),
             no_growth_before: 0,
         };
+        let mut quiesced = None;
         let mut drain = None;
         loop {
-            if drain.is_none() && self.service.stopper.asked.load(Ordering::SeqCst) {
+            if drain.is_none()
+                && self.service.stopper.asked.load(Ordering::SeqCst)
+                && self.quiesce_is_over(&mut quiesced)
+            {
                 drain = Some(self.begin_drain());
             }
             if let Some(drain) = &mut drain
@@ -207,7 +211,11 @@ impl Engine {
             {
                 break;
             }
-            watch.turn(drain.as_ref().map(|drain| self.time_left(drain)), grow);
+            let left = match &drain {
+                Some(drain) => Some(self.time_left(drain)),
+                None => quiesced.map(|began| self.quiesce_left(began)),
+            };
+            watch.turn(left, grow);
         }
     }
 }

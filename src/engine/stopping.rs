@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 
 use super::ownership::{Bits, Claim, Ownership, Token};
 use super::{Engine, TurnEnd, now_ms};
+use crate::error_log::LogCode;
+use crate::server::notify::STOPPING;
 use crate::sys::socket;
 
 /// After the cut so many milliseconds are left to threads that waited for clients.
@@ -26,18 +28,39 @@ impl Engine {
 
     fn close_listeners(&self) {
         for listener in &self.listeners {
-            listener.close(self);
+            listener.close(self, now_ms());
         }
+    }
+
+    /// Whether a stop may begin to drain. Before that each connection may bring one more request,
+    /// for `quiesce_timeout` from `began` on.
+    pub(super) fn quiesce_is_over(&self, began: &mut Option<u64>) -> bool {
+        if began.is_none() {
+            self.services.tell_manager(STOPPING);
+            *began = Some(now_ms());
+            if self.services.settings.live.quiesce_timeout() > 0 {
+                self.quiesce();
+            }
+        }
+        self.slots.open_count() == 0 || began.is_none_or(|began| self.quiesce_left(began) == 0)
+    }
+
+    /// Milliseconds.
+    pub(super) fn quiesce_left(&self, began: u64) -> u64 {
+        let timeout = self.services.settings.live.quiesce_timeout();
+        began.saturating_add(timeout).saturating_sub(now_ms())
     }
 
     /// No new connections, no new requests on the old ones; idle ones end now.
     pub(super) fn begin_drain(&self) -> Drain {
-        self.services.drain();
+        // Whoever is in the queue of a listener comes in before the rest is sent away.
         self.close_listeners();
+        self.services.drain();
         self.tell_all_watchers();
         let mut spare = None;
         for token in self.slots.open_tokens() {
-            if let Some(own) = self.post(token, Bits::TIMER)
+            // What has come and was not looked at yet is a request in work.
+            if let Some(own) = self.post(token, Bits::TIMER.union(Bits::IN))
                 && let TurnEnd::Request(own) = self.run_turn(own, &mut spare, now_ms())
             {
                 self.queue_request(own, &mut spare, now_ms());
@@ -65,6 +88,7 @@ impl Engine {
         if self.slots.open_count() > 0 && drain.cut.is_none() {
             drain.cut = Some(now_ms());
             self.cut_everything();
+            self.tell_of_the_cut();
             return self.slots.open_count() == 0 && self.dismiss();
         }
         self.dismiss()
@@ -74,6 +98,14 @@ impl Engine {
     fn dismiss(&self) -> bool {
         self.abandon();
         true
+    }
+
+    fn tell_of_the_cut(&self) {
+        let cut = self.cut.load(Ordering::SeqCst);
+        if cut > 0 {
+            let text = format_args!("the stop has cut {cut} requests after shutdown_timeout");
+            self.services.log.warning(LogCode::Server, text);
+        }
     }
 
     fn cut_everything(&self) {

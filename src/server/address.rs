@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use socket2::SockAddr;
@@ -61,9 +62,14 @@ impl fmt::Display for Address {
 /// What somebody wants to listen on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wanted<'a> {
-    Tcp { host: &'a str, port: u16 },
+    Tcp {
+        host: &'a str,
+        port: u16,
+    },
     Unix(&'a str),
     Abstract(&'a str),
+    /// A socket that listens already.
+    Descriptor(RawFd),
 }
 
 impl<'a> Wanted<'a> {
@@ -81,6 +87,13 @@ impl<'a> Wanted<'a> {
         }
         if let Some(path) = text.strip_prefix("unix:") {
             return unix_name(path, "path").map(Self::Unix);
+        }
+        if let Some(number) = text.strip_prefix("fd:") {
+            let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+            let number = number.parse().ok().filter(|_| digits);
+            return number
+                .map(Self::Descriptor)
+                .ok_or_else(|| format!("{text:?} names no descriptor; one is like fd:3"));
         }
         if text.starts_with('/') {
             return unix_name(text, "path").map(Self::Unix);
@@ -169,6 +182,9 @@ mod tests {
             ("@a\0b", "control character"),
             ("unix:", "path is empty"),
             ("@", "name is empty"),
+            ("fd:", "names no descriptor"),
+            ("fd:-1", "names no descriptor"),
+            ("fd:99999999999", "names no descriptor"),
             (&long, "108 bytes"),
             (&format!("@{long}"), "108 bytes"),
         ] {
@@ -191,6 +207,7 @@ mod tests {
                 Wanted::Tcp { port, .. } => assert_eq!(port.to_string(), address.port()),
                 Wanted::Unix(path) => assert_eq!(address, Address::Unix(path.into())),
                 Wanted::Abstract(name) => assert_eq!(address, Address::Abstract(name.into())),
+                Wanted::Descriptor(_) => unreachable!("it is told by its address"),
             }
         }
     }

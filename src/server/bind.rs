@@ -8,11 +8,12 @@ use std::os::fd::OwnedFd;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::address::{Address, Wanted};
+use super::inherited::Inherited;
 use super::options::Options;
 use super::unix_socket;
 use crate::error::{Error, ErrorKind};
 use crate::sys::listening::ListeningSocket;
-use crate::sys::named;
+use crate::sys::{named, socket};
 
 /// A socket that listens, and where.
 pub(super) struct Bound {
@@ -37,6 +38,11 @@ pub(super) fn bind(text: &str, options: &Options) -> Result<Bound, Error> {
         }
         Wanted::Unix(path) => unix_socket::bind_path(path, options).map_err(bad),
         Wanted::Abstract(name) => unix_socket::bind_name(name, options).map_err(bad),
+        Wanted::Descriptor(number) => {
+            let socket =
+                socket::spare_descriptor(&number).map_err(|error| bad(error.to_string()))?;
+            Inherited { socket, number }.listener(options)
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use super::activation::Activation;
 use super::address::{Address, Wanted};
 use super::bind::{Bound, bind, cannot_listen};
 use super::inherited::Inherited;
@@ -16,6 +17,8 @@ use crate::error::{Error, ErrorKind};
 #[derive(Default)]
 pub(super) struct Listeners {
     added: Vec<Source>,
+    /// Handed over by a service manager; they stay for the next start.
+    activated: Vec<Inherited>,
 }
 
 enum Source {
@@ -25,8 +28,9 @@ enum Source {
 }
 
 impl Listeners {
-    /// Makes the listening sockets, `bind_addr`'s first unless it is empty: all, or none.
-    pub(super) fn bind_all(&self, options: &Options) -> Result<Vec<Bound>, Error> {
+    /// Makes the listening sockets, `bind_addr`'s first unless it is empty, those of a service
+    /// manager last: all, or none.
+    pub(super) fn bind_all(&mut self, options: &Options) -> Result<Vec<Bound>, Error> {
         let bind_addr = options.text("bind_addr");
         let mut all = Vec::with_capacity(1 + self.added.len());
         if !bind_addr.is_empty() {
@@ -38,15 +42,31 @@ impl Listeners {
                 Source::Socket(socket) => socket.listener(options)?,
             });
         }
+        for socket in self.activated(options, all.is_empty())? {
+            all.push(socket.listener(options)?);
+        }
         match all.len() {
             0 => Err(Error::new(
                 ErrorKind::Bind,
                 "there is nothing to listen on: bind_addr is empty, and no other address and no \
-                 descriptor was given",
+                 descriptor was given, by a service manager neither",
             )),
             count if count > MOST_LISTENERS => Err(too_many()),
             _ => Ok(all),
         }
+    }
+
+    /// What a service manager has handed over, if it is to be listened on.
+    fn activated(&mut self, options: &Options, nothing_else: bool) -> Result<&[Inherited], Error> {
+        let wanted = match Activation::of(options) {
+            Activation::Off => return Ok(&[]),
+            Activation::Auto if !nothing_else => return Ok(&[]),
+            wanted => wanted,
+        };
+        if self.activated.is_empty() {
+            self.activated = wanted.take(options)?;
+        }
+        Ok(&self.activated)
     }
 
     fn add(&mut self, source: Source) -> Result<(), Error> {

@@ -137,6 +137,7 @@ pub(super) const WHILE_RUNNING: &[&str] = &[
     "nodelay",
     "protocol",
     "proxy_header_timeout",
+    "quiesce_timeout",
     "server_header",
     "shutdown_timeout",
     "statistics",
@@ -159,7 +160,13 @@ macro_rules! options {
 
 options! {
     "bind_addr" OptionKind::Text, "",
-        "The address to listen on: HOST:PORT or [IPV6]:PORT (port 0: a free one), unix:/PATH, @NAME.";
+        "The address to listen on: HOST:PORT or [IPV6]:PORT (port 0: a free one), unix:/PATH, @NAME, fd:NUMBER (a socket that listens already).";
+    "socket_activation" OptionKind::Text, "auto",
+        "Sockets that systemd hands over (LISTEN_FDS): auto (if nothing else is to be listened on), all, off, or those of one name.";
+    "unset_environment" OptionKind::Flag, "0",
+        "Removes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES once the sockets are taken; no other thread may use the environment while the server is prepared.";
+    "notify_service_manager" OptionKind::Flag, "0",
+        "Tells systemd (NOTIFY_SOCKET) when the server is ready and when it stops.";
     "unix_socket_mode" OptionKind::Mode, "777",
         "The permissions of a UNIX socket's path, in octal; empty: what the umask leaves.";
     "reuse_port" OptionKind::Flag, "0",
@@ -217,6 +224,8 @@ options! {
         "The proxies whose headers count; others are clients, or turned away where they are required.";
     "proxy_header_timeout" OptionKind::Seconds(0.0, DAY), "",
         "For a whole header of the PROXY protocol, from the connection's first moment; 0: no limit.";
+    "quiesce_timeout" OptionKind::Seconds(0.0, DAY), "0",
+        "How long a stop first lets each connection bring one more request, whose answer says Connection: close.";
     "certificate" OptionKind::Text, "",
         "A PEM file with the server's certificate, maybe with its chain behind it: the server speaks TLS.";
     "private_key" OptionKind::Text, "",

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 
 use super::address::Address;
+use super::notify::Notifier;
 use super::options::Options;
 use crate::connection::live::{Live, LiveText, Values};
 use crate::connection::peercreds::PeerCreds;
@@ -42,6 +43,7 @@ pub(super) fn settings(
         log_level: LogLevel::named(&options.text("log_level")),
         log_events: pull && options.flag("log_events"),
         proxy_protocol: proxy_protocol(options),
+        notifier: Notifier::of(options),
         environs: [b"HTTP/1.1", b"HTTP/1.0"]
             .map(|protocol| environs(options, protocol, bound, ssl.is_some())),
         ssl,
@@ -70,6 +72,7 @@ pub(super) fn live(options: &Options) -> Values {
         write_timeout: options.milliseconds("write_timeout"),
         handshake_timeout: options.milliseconds("handshake_timeout"),
         proxy_header_timeout: options.milliseconds("proxy_header_timeout"),
+        quiesce_timeout: options.milliseconds("quiesce_timeout"),
         accepted_queue_timeout: options.milliseconds("accepted_queue_timeout"),
         detached_timeout: options.milliseconds("detached_timeout"),
         min_body_rate: size("min_body_rate"),

@@ -115,6 +115,19 @@ pub(crate) fn spare_descriptor(like: &impl AsRawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Whether programs that are started do not get the descriptor.
+pub(crate) fn is_close_on_exec(fd: RawFd) -> io::Result<bool> {
+    // SAFETY: no pointers are passed.
+    let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFD) })?;
+    Ok(flags & libc::FD_CLOEXEC != 0)
+}
+
+/// Programs that are started do not get the descriptor from now on.
+pub(crate) fn set_close_on_exec(fd: RawFd) -> io::Result<()> {
+    // SAFETY: no pointers are passed.
+    checked(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
+}
+
 fn send_with(fd: RawFd, data: &[u8], flags: libc::c_int) -> io::Result<usize> {
     let flags = flags | libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
     retried(|| {
