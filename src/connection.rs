@@ -35,6 +35,7 @@ pub(crate) mod by_hand;
 pub(crate) mod exchange;
 pub(crate) mod extras;
 mod file;
+pub(crate) mod forwarded;
 pub(crate) mod handing_over;
 mod handshake;
 mod informing;
@@ -374,14 +375,16 @@ impl HTTPConnection {
     /// Builds the environ of the request that is out, unless that was done.
     pub(crate) fn build_environ(&mut self, services: &Services) {
         let (fd, peer_is_client) = (self.fd(), self.peer_is_client());
+        let client = self.client();
         let Some(exchange) = self.exchange.as_mut() else { return };
         let settings = &services.settings;
         let Some(template) = settings.environ_template(self.listener) else { return };
         if std::mem::replace(&mut exchange.environ_built, true) {
             return;
         }
+        let exchange_forwarded = exchange.forwarded;
         let Exchange { environ, input, head, remote_text, .. } = &mut **exchange;
-        let mut remote = remote_text.of(self.remote);
+        let mut remote = remote_text.of(client.remote);
         if peer_is_client {
             remote.peer = settings.peercreds.of(fd, &mut self.peer);
         }
@@ -390,6 +393,9 @@ impl HTTPConnection {
             remote.said = Some(proxied.said());
             // What the server itself knows goes before.
             remote.tls = remote.tls.or_else(|| proxied.tls());
+        }
+        if let Some(forwarded) = exchange_forwarded {
+            remote.said = Some(forwarded.said(remote.said));
         }
         environ.build(template, &remote, input.request(), head);
     }

@@ -6,7 +6,7 @@ pub mod chunked;
 mod framing;
 pub mod head;
 pub mod headers;
-mod line;
+pub mod line;
 pub mod response;
 pub mod span;
 #[cfg(test)]

@@ -45,6 +45,8 @@ struct Entry {
     received: u64,
     keep_alive: bool,
     ended: Option<Ended>,
+    /// Who has sent it, if a proxy has said so.
+    remote: Option<SocketAddr>,
 }
 
 /// When a request came, if somebody wants to know: wall clock, nanoseconds of the monotonic one.
@@ -82,9 +84,10 @@ impl Account {
     }
 
     /// The head of a request is complete. It may have been before, when the request was parked.
-    pub(super) fn arrival(&mut self, services: &Services) {
+    /// `remote`: who has sent it, if a proxy has said so.
+    pub(super) fn arrival(&mut self, services: &Services, remote: Option<SocketAddr>) {
         if self.current.is_none() {
-            self.current = Some(Entry::new(services));
+            self.current = Some(Entry { remote, ..Entry::new(services) });
         }
     }
 }
@@ -262,6 +265,9 @@ fn tell(
     head: Head<'_>,
 ) {
     let Some(listeners) = &services.listeners else { return };
+    // What is kept for the connection's lines begins with its own address.
+    let mut own = entry.remote.map(|_| Common::default());
+    let (common, remote) = (own.as_mut().unwrap_or(common), entry.remote.or(remote));
     if let Some(lines) = listeners.lines.as_ref().filter(|lines| lines.format != Format::Json) {
         let second = if entry.answered != 0 { entry.answered } else { clock::unix_seconds() };
         let [request_line, referer, user_agent] = head.told(lines.format == Format::Combined);
@@ -315,6 +321,7 @@ impl Entry {
             received: 0,
             keep_alive: false,
             ended: None,
+            remote: None,
         }
     }
 

@@ -44,6 +44,7 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         keep_underscore_headers: policy.keep_underscore_headers,
         server_header: LiveText::new(Vec::new()),
         proxy_protocol: ProxyProtocol::Off,
+        trusted_proxies: None,
         notifier: Notifier::default(),
         ssl: None,
         preread,

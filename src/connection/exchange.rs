@@ -9,6 +9,7 @@ use std::any::Any;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::forwarded::Forwarded;
 use super::live::TextCopy;
 use crate::date::imf_fixdate;
 use crate::gateway::environ::{Environ, Remote};
@@ -41,6 +42,8 @@ pub(crate) struct Exchange {
     pub(crate) environ: Environ,
     pub(crate) environ_built: bool,
     pub(crate) remote_text: RemoteText,
+    /// What a trusted proxy has said of the request.
+    pub(crate) forwarded: Option<Forwarded>,
     pub(crate) response: Response,
     pub(crate) framing: Option<Framing>,
     /// Bytes for the client that were not sent yet.
@@ -70,6 +73,7 @@ impl Default for Exchange {
             environ: Environ::default(),
             environ_built: false,
             remote_text: RemoteText::default(),
+            forwarded: None,
             response: Response::default(),
             framing: None,
             output: Vec::with_capacity(1024),

@@ -8,6 +8,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::gateway::environ::Said;
 use crate::request::head::RequestHead;
 use crate::request::headers::{Field, Known};
 use crate::request::line::authority::split_authority;
@@ -32,6 +33,16 @@ pub(crate) struct Forwarded {
     pub(crate) is_https: Option<bool>,
 }
 
+impl Forwarded {
+    /// Added to what was said of the connection.
+    pub(super) fn said(self, before: Option<Said<'_>>) -> Said<'_> {
+        let scheme: Option<&[u8]> =
+            self.is_https.map(|is| if is { &b"https"[..] } else { b"http" });
+        let before = before.unwrap_or_default();
+        Said { url_scheme: scheme.or(before.url_scheme), of_request: true, ..before }
+    }
+}
+
 const ALL: [Known; 5] = [
     Known::Forwarded,
     Known::XForwardedFor,
@@ -49,7 +60,9 @@ impl TrustedProxies {
             "x-forwarded-for" => Ok(Known::XForwardedFor),
             "x-forwarded-host" => Ok(Known::XForwardedHost),
             "x-forwarded-proto" => Ok(Known::XForwardedProto),
-            _ => Err(format!("{name:?} is none of forwarded, x-forwarded-for, x-forwarded-host, x-forwarded-proto")),
+            _ => Err(format!(
+                "{name:?} is none of forwarded, x-forwarded-for, x-forwarded-host, x-forwarded-proto"
+            )),
         };
         let believed: Vec<_> = names.map(known).collect::<Result<_, _>>()?;
         if believed.contains(&Known::Forwarded) && believed.len() > 1 {
@@ -75,7 +88,8 @@ impl TrustedProxies {
         let believed: &[Known] = if is_trusted { &self.believed } else { &[] };
         if self.clear {
             let fields = head.fields.iter_mut();
-            let hidden = |field: &&mut Field| ALL.contains(&field.known) && !believed.contains(&field.known);
+            let hidden =
+                |field: &&mut Field| ALL.contains(&field.known) && !believed.contains(&field.known);
             fields.filter(hidden).for_each(|field| field.exported = false);
         }
         let values = |known| {
@@ -88,7 +102,9 @@ impl TrustedProxies {
             let elements: Option<Vec<_>> =
                 values(Known::Forwarded).map(|value| elements(input, value)).collect();
             for element in elements?.concat().into_iter().rev() {
-                let Some(address) = element.node.and_then(|node| address(node.of(input))) else { break };
+                let Some(address) = element.node.and_then(|node| address(node.of(input))) else {
+                    break;
+                };
                 found = Forwarded { remote: Some(address), is_https: element.is_https(input) };
                 host = element.host;
                 if !self.from.has_address(address.ip()) {
@@ -96,7 +112,8 @@ impl TrustedProxies {
                 }
             }
         } else {
-            let list: Vec<_> = values(Known::XForwardedFor).flat_map(|value| parts(input, value)).collect();
+            let list: Vec<_> =
+                values(Known::XForwardedFor).flat_map(|value| parts(input, value)).collect();
             for part in list.into_iter().rev() {
                 let Some(address) = address(part.of(input)) else { break };
                 found.remote = Some(address);
@@ -105,11 +122,13 @@ impl TrustedProxies {
                 }
             }
             let last = |known| values(known).flat_map(|value| parts(input, value)).last();
-            found.is_https = last(Known::XForwardedProto).and_then(|proto: Span| scheme(proto.of(input)));
+            found.is_https =
+                last(Known::XForwardedProto).and_then(|proto: Span| scheme(proto.of(input)));
             host = last(Known::XForwardedHost);
         }
-        if let Some(host) = host.filter(|host| split_authority(host.of(input)).is_some_and(|(name, _)| !name.is_empty()))
-            && let Some(field) = head.fields.iter_mut().find(|field| field.known == Known::Host)
+        if let Some(host) = host.filter(|host| {
+            split_authority(host.of(input)).is_some_and(|(name, _)| !name.is_empty())
+        }) && let Some(field) = head.fields.iter_mut().find(|field| field.known == Known::Host)
         {
             field.value = host;
         }
@@ -201,7 +220,8 @@ fn elements(input: &[u8], value: Span) -> Option<Vec<Element>> {
 }
 
 fn find(input: &[u8], from: usize, end: usize, any: &[u8]) -> usize {
-    let found = input.get(from..end).and_then(|rest| rest.iter().position(|byte| any.contains(byte)));
+    let found =
+        input.get(from..end).and_then(|rest| rest.iter().position(|byte| any.contains(byte)));
     found.map_or(end.max(from), |offset| from + offset)
 }
 

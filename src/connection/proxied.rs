@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 
+use super::forwarded::Forwarded;
 use super::proxy_header::{self, Ends, Found, LONGEST, ProxyHeader, ProxyTls};
 use super::services::Services;
 use super::timing::UNAVAILABLE;
@@ -176,7 +177,10 @@ impl HTTPConnection {
     /// Who sends the requests.
     pub(crate) fn client(&self) -> Client {
         let is_https = self.proxied().is_some_and(|proxied| proxied.tls.is_some());
-        Client { remote: self.remote, is_https: is_https || self.channel.is_secured() }
+        let is_https = is_https || self.channel.is_secured();
+        let forwarded = self.exchange.as_ref().and_then(|exchange| exchange.forwarded);
+        let Forwarded { remote, is_https: said } = forwarded.unwrap_or_default();
+        Client { remote: remote.or(self.remote), is_https: said.unwrap_or(is_https) }
     }
 
     /// The address at which the client has reached the server, or the proxy in front of it.

@@ -54,15 +54,22 @@ impl HTTPConnection {
             return self.fetch_more(services, spare);
         }
         self.borrow_exchange(services, spare);
+        let peer = (self.remote.is_some() || self.peer_is_client()).then_some(self.remote);
         let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
         let bytes = exchange.input.request();
         if !parsed {
             match exchange.head.parse(bytes, &policy) {
                 Parsed::Complete { length } => {
+                    exchange.forwarded = None;
+                    if let Some(trusted) = &settings.trusted_proxies {
+                        exchange.forwarded =
+                            trusted.look(peer, exchange.input.request(), &mut exchange.head);
+                    }
                     exchange.begin_request(length, &policy);
                     self.timing.begin_request(settings);
                     if services.listeners.is_some() {
-                        self.account.get_or_insert_default().arrival(services);
+                        let remote = exchange.forwarded.and_then(|said| said.remote);
+                        self.account.get_or_insert_default().arrival(services, remote);
                     }
                 }
                 Parsed::Refused(refusal) => return self.refuse(services, refusal),

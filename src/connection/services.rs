@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::exchange::Exchange;
+use super::forwarded::TrustedProxies;
 use super::live::{Live, LiveText};
 use super::peercreds::PeerCreds;
 use super::proxied::ProxyProtocol;
@@ -38,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) server_header: LiveText,
     /// Who says first whose a connection is.
     pub(crate) proxy_protocol: ProxyProtocol,
+    /// Whose word counts about a request; `None`: nobody is asked.
+    pub(crate) trusted_proxies: Option<TrustedProxies>,
     /// The service manager.
     pub(crate) notifier: Notifier,
     /// Connections are under TLS.

@@ -76,7 +76,7 @@ impl<'a> RequestView<'a> {
     pub fn keyed_headers(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8], u32)> {
         let input = self.input;
         self.head.fields.iter().map(move |field| {
-            let key_id = key_id_of(field.known);
+            let key_id = if field.exported { key_id_of(field.known) } else { 0 };
             (field.name.of(input), field.value.of(input), key_id)
         })
     }

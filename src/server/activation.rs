@@ -102,7 +102,7 @@ fn open(number: RawFd, count: usize) -> Result<Inherited, Error> {
         Some(libc::EBADF) => not_there(number, count),
         _ => nothing(&format!("descriptor {number}: {error}")),
     })?;
-   Ok(Inherited { socket, number })
+    Ok(Inherited { socket, number })
 }
 
 fn not_there(number: RawFd, count: usize) -> Error {

@@ -224,6 +224,12 @@ options! {
         "The proxies whose headers count; others are clients, or turned away where they are required.";
     "proxy_header_timeout" OptionKind::Seconds(0.0, DAY), "",
         "For a whole header of the PROXY protocol, from the connection's first moment; 0: no limit.";
+    "trusted_proxy" OptionKind::Networks, "",
+        "The proxies whose word about a request's client counts, in the fields of trusted_proxy_headers.";
+    "trusted_proxy_headers" OptionKind::Text, "x-forwarded-for x-forwarded-proto",
+        "What trusted proxies write: some of x-forwarded-for, x-forwarded-proto and x-forwarded-host; or forwarded.";
+    "clear_untrusted_proxy_headers" OptionKind::Flag, "0",
+        "Keeps Forwarded and X-Forwarded-... out of the environ where they do not count.";
     "quiesce_timeout" OptionKind::Seconds(0.0, DAY), "0",
         "How long a stop first lets each connection bring one more request, whose answer says Connection: close.";
     "certificate" OptionKind::Text, "",

@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use super::address::Address;
 use super::notify::Notifier;
 use super::options::Options;
+use crate::connection::forwarded::TrustedProxies;
 use crate::connection::live::{Live, LiveText, Values};
 use crate::connection::peercreds::PeerCreds;
 use crate::connection::proxied::ProxyProtocol;
@@ -43,6 +44,7 @@ pub(super) fn settings(
         log_level: LogLevel::named(&options.text("log_level")),
         log_events: pull && options.flag("log_events"),
         proxy_protocol: proxy_protocol(options),
+        trusted_proxies: trusted_proxies(options).ok().filter(|trusted| !trusted.is_idle()),
         notifier: Notifier::of(options),
         environs: [b"HTTP/1.1", b"HTTP/1.0"]
             .map(|protocol| environs(options, protocol, bound, ssl.is_some())),
@@ -162,6 +164,12 @@ fn proxy_protocol(options: &Options) -> ProxyProtocol {
     }
 }
 
+fn trusted_proxies(options: &Options) -> Result<TrustedProxies, String> {
+    let believed = options.text("trusted_proxy_headers");
+    let clear = options.flag("clear_untrusted_proxy_headers");
+    TrustedProxies::new(options.networks("trusted_proxy"), &believed, clear)
+}
+
 /// Whether the options fit together.
 pub(super) fn check(options: &Options) -> Result<(), Error> {
     let nobody = options.networks("proxy_protocol_from").is_empty();
@@ -169,7 +177,9 @@ pub(super) fn check(options: &Options) -> Result<(), Error> {
         let why = "option proxy_protocol is on, but proxy_protocol_from names no proxy";
         return Err(Error::new(ErrorKind::Option, why));
     }
-    Ok(())
+    trusted_proxies(options).map(drop).map_err(|why| {
+        Error::new(ErrorKind::Option, format!("option trusted_proxy_headers: {why}"))
+    })
 }
 
 /// One for each listener.
@@ -197,7 +207,8 @@ fn environs(
     };
     let mut environs: Vec<_> = bound.iter().map(template).collect();
     EnvironTemplate::find_common(&mut environs);
-    if proxy_protocol(options) != ProxyProtocol::Off {
+    let says_more = trusted_proxies(options).is_ok_and(|trusted| !trusted.is_idle());
+    if says_more || proxy_protocol(options) != ProxyProtocol::Off {
         environs.iter_mut().for_each(EnvironTemplate::let_vary);
     }
     environs

@@ -39,7 +39,8 @@ fn nobody_is_believed_by_default() {
     assert_eq!(value(&environ, "wsgi.url_scheme"), Some("http"));
     assert_eq!(value(&environ, "HTTP_HOST"), Some("test"));
     assert_eq!(value(&environ, "HTTP_X_FORWARDED_FOR"), Some("192.0.2.1"), "it is left there");
-    let (_server, address) = serve(&[("trusted_proxy", "10.0.0.0/8"), ("clear_untrusted_proxy_headers", "1")]);
+    let (_server, address) =
+        serve(&[("trusted_proxy", "10.0.0.0/8"), ("clear_untrusted_proxy_headers", "1")]);
     let environ = ask(address, ALL);
     assert_eq!(value(&environ, "REMOTE_ADDR"), Some("127.0.0.1"));
     assert!(!environ.contains("FORWARDED"), "{environ}");
@@ -57,7 +58,8 @@ fn a_trusted_proxy_is_believed_what_it_is_said_to_write() {
     assert_eq!(value(&environ, "HTTP_X_FORWARDED_FOR"), Some("192.0.2.1"));
     assert!(!environ.contains("HTTP_FORWARDED") && !environ.contains("HTTP_X_FORWARDED_HOST"));
     let names = "x-forwarded-for x-forwarded-host";
-    let (_server, address) = serve(&[("trusted_proxy", "127.0.0.0/8"), ("trusted_proxy_headers", names)]);
+    let (_server, address) =
+        serve(&[("trusted_proxy", "127.0.0.0/8"), ("trusted_proxy_headers", names)]);
     assert_eq!(value(&ask(address, ALL), "HTTP_HOST"), Some("example.org"));
     assert_eq!(value(&ask(address, "X-Forwarded-Host: a/b\r\n"), "HTTP_HOST"), Some("test"));
 }
@@ -79,24 +81,36 @@ fn the_first_from_the_right_that_is_no_proxy_is_the_client() {
         assert_eq!(value(&environ, "REMOTE_ADDR"), Some(client), "{list}");
     }
     let environ = ask(address, "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2\r\n");
-    assert_eq!(value(&environ, "REMOTE_ADDR"), Some("192.0.2.2"), "the last field is the last proxy's");
+    assert_eq!(
+        value(&environ, "REMOTE_ADDR"),
+        Some("192.0.2.2"),
+        "the last field is the last proxy's"
+    );
 }
 
 #[test]
 fn forwarded_is_read_as_its_rfc_says() {
-    let (_server, address) =
-        serve(&[("trusted_proxy", "127.0.0.1, 10.0.0.0/8"), ("trusted_proxy_headers", "forwarded")]);
+    let (_server, address) = serve(&[
+        ("trusted_proxy", "127.0.0.1, 10.0.0.0/8"),
+        ("trusted_proxy_headers", "forwarded"),
+    ]);
     for (text, client, scheme, host) in [
         ("for=192.0.2.1;proto=https;host=example.org", "192.0.2.1", "https", "example.org"),
         ("For=\"[2001:db8::1]:4711\" ; Proto=HTTPS", "2001:db8::1", "https", "test"),
-        ("for=203.0.113.9;proto=https, for=192.0.2.1;host=\"a:8080\", for=10.0.0.1", "192.0.2.1", "http", "a:8080"),
+        (
+            "for=203.0.113.9;proto=https, for=192.0.2.1;host=\"a:8080\", for=10.0.0.1",
+            "192.0.2.1",
+            "http",
+            "a:8080",
+        ),
         ("for=_hidden;proto=https", "127.0.0.1", "http", "test"),
         ("for=192.0.2.1;for=192.0.2.2", "127.0.0.1", "http", "test"),
         ("for=\"192.0.2.1", "127.0.0.1", "http", "test"),
         ("nonsense", "127.0.0.1", "http", "test"),
         ("for=203.0.113.9, by=\"a,b;for=1\";for=192.0.2.1,", "192.0.2.1", "http", "test"),
     ] {
-        let environ = ask(address, &format!("Forwarded: {text}\r\nX-Forwarded-For: 192.0.2.77\r\n"));
+        let environ =
+            ask(address, &format!("Forwarded: {text}\r\nX-Forwarded-For: 192.0.2.77\r\n"));
         assert_eq!(value(&environ, "REMOTE_ADDR"), Some(client), "{text}");
         assert_eq!(value(&environ, "wsgi.url_scheme"), Some(scheme), "{text}");
         assert_eq!(value(&environ, "HTTP_HOST"), Some(host), "{text}");
@@ -108,7 +122,9 @@ fn it_is_said_of_each_request_alone() {
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let note = {
         let lines = lines.clone();
-        move |record: &AccessRecord<'_>| lines.lock().unwrap().push(record.remote.unwrap().ip().to_string())
+        move |record: &AccessRecord<'_>| {
+            lines.lock().unwrap().push(record.remote.unwrap().ip().to_string())
+        }
     };
     let server = new("127.0.0.1:0");
     server.set_handlers(Handlers::new().access_log(note)).unwrap();
@@ -125,7 +141,9 @@ fn it_is_said_of_each_request_alone() {
 
 #[test]
 fn the_list_of_fields_is_checked() {
-    for (names, why) in [("x-real-ip", "\"x-real-ip\" is none of"), ("forwarded x-forwarded-for", "with none of")] {
+    for (names, why) in
+        [("x-real-ip", "\"x-real-ip\" is none of"), ("forwarded x-forwarded-for", "with none of")]
+    {
         let server = new("127.0.0.1:0");
         server.set("trusted_proxy_headers", names).unwrap();
         let error = server.prepare().unwrap_err().to_string();
