@@ -111,6 +111,14 @@ pub struct WorkerCall {
     pub waits_for_client: bool,
 }
 
+impl WorkerCall {
+    /// The target without its query, which may have secrets in it.
+    pub(crate) fn path(&self) -> std::borrow::Cow<'_, str> {
+        let path = self.target.split(|byte| *byte == b'?').next().unwrap_or_default();
+        String::from_utf8_lossy(path)
+    }
+}
+
 impl Stats {
     /// Fills in what was counted; `living` is what the workers have that are there.
     pub(crate) fn count(&mut self, ledger: &Ledger, living: Sum) {

@@ -14,9 +14,9 @@ use crate::statistics::Stats;
 mod html;
 
 /// The status page as an application, answered from whatever path it is mounted at. `?format=json`,
-/// `?format=prometheus` and `?format=text` ask for the same in another form. It tells nothing of
-/// requests but numbers; still it is not for everybody, so mount it where only you can reach it: on a
-/// server of its own, or behind a check.
+/// `?format=prometheus` and `?format=text` ask for the same in another form. It tells of
+/// requests in work the method and the path, and else numbers. That is not for everybody, so mount it
+/// where only you can reach it: on a server of its own, or behind a check.
 #[derive(Debug, Default)]
 pub struct StatusPage {
     server: Option<Weak<HTTPServer>>,

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use super::{Histogram, Stats, WorkerStats};
+use super::{Histogram, Stats, WorkerCall, WorkerStats};
 
 pub(super) fn of(stats: &Stats) -> String {
     let mut json = Json::default();
@@ -36,6 +36,7 @@ impl Json {
         self.member("accepts_per_second", stats.accepts_per_second())?;
         self.member("read_throughput", stats.read_throughput())?;
         self.member("write_throughput", stats.write_throughput())?;
+        self.member("access_log_dropped", stats.access_log_dropped)?;
         self.member("queue", stats.queue)?;
         self.member("threads", stats.threads)?;
         self.member("threads_idle", stats.threads_idle)?;
@@ -65,6 +66,25 @@ impl Json {
         self.member("work_time", worker.work_time.as_secs_f64())?;
         self.member("read_throughput", worker.read_throughput())?;
         self.member("write_throughput", worker.write_throughput())?;
+        self.member("thread", worker.thread)?;
+        match &worker.call {
+            None => self.member("call", "null")?,
+            Some(call) => {
+                self.name("call")?;
+                self.call(call)?;
+            }
+        }
+        self.close("}")
+    }
+
+    fn call(&mut self, call: &WorkerCall) -> fmt::Result {
+        self.open("{")?;
+        self.member("duration", call.duration.as_secs_f64())?;
+        self.name("method")?;
+        self.string(&String::from_utf8_lossy(&call.method))?;
+        self.name("path")?;
+        self.string(&call.path())?;
+        self.member("waits_for_client", call.waits_for_client)?;
         self.close("}")
     }
 

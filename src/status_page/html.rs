@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use super::Nonce;
-use crate::statistics::{Histogram, Stats, WorkerStats};
+use crate::statistics::{Histogram, Stats, WorkerCall, WorkerStats};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -169,20 +169,36 @@ fn workers(page: &mut String, workers: &[WorkerStats]) -> fmt::Result {
          <th scope=\"col\" data-field=\"bytes_read\" data-unit=\"bytes\">Read</th>\
          <th scope=\"col\" data-field=\"bytes_written\" data-unit=\"bytes\">Written</th>\
          <th scope=\"col\" data-field=\"work_time\" data-unit=\"seconds\">Work time</th>\
+         <th scope=\"col\" data-field=\"call\" data-unit=\"call\" class=\"call\">In a call</th>\
          </tr></thead>\n<tbody id=\"workers\">\n",
     )?;
     for worker in workers {
         writeln!(
             page,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
+             <td class=\"call\">{}</td></tr>",
             worker.number,
             Count(worker.requests),
             Bytes(worker.bytes_read),
             Bytes(worker.bytes_written),
-            Seconds(worker.work_time)
+            Seconds(worker.work_time),
+            Call(worker.call.as_ref())
         )?;
     }
     page.write_str("</tbody>\n</table>\n</div>\n")
+}
+
+/// What a worker does, as the script writes it.
+struct Call<'a>(Option<&'a WorkerCall>);
+
+impl Display for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(call) = self.0 else { return Ok(()) };
+        let method = String::from_utf8_lossy(&call.method);
+        let (method, path) = (Escaped(&method), call.path());
+        let waits = if call.waits_for_client { ", waits for its client" } else { "" };
+        write!(f, "{} {method} {}{waits}", Seconds(call.duration), Escaped(&path))
+    }
 }
 
 /// Text, or the value of an attribute in quotes.
@@ -286,6 +302,23 @@ mod tests {
         assert_eq!(page.matches("<script").count(), 1);
         assert_eq!(page.matches("</script").count(), 1);
         assert_eq!(page.matches(&"07".repeat(16)).count(), 2);
+    }
+
+    #[test]
+    fn what_a_worker_does_is_told_without_its_query() {
+        let call = WorkerCall {
+            duration: Duration::from_secs(3),
+            method: b"GET".to_vec(),
+            target: b"/<b>&\xff?password=secret".to_vec(),
+            ..WorkerCall::default()
+        };
+        let worker = WorkerStats { call: Some(call), ..WorkerStats::default() };
+        let stats = Stats { workers: vec![worker], ..Stats::default() };
+        let page = page(&stats, &Nonce([7; 16]));
+        assert!(page.contains("<td class=\"call\">3 s GET /&lt;b&gt;&amp;\u{fffd}</td>"), "{page}");
+        let json = stats.to_json();
+        assert!(json.contains("\"path\":\"/\\u003cb\\u003e\\u0026\u{fffd}\""), "{json}");
+        assert!(!page.contains("secret") && !json.contains("secret"));
     }
 
     #[test]

@@ -22,7 +22,9 @@
     return found < 0 ? "0 s" : parts.slice(found, found + 2).map(([size, unit], index) =>
       Math.floor(index ? value % parts[found][0] / size : value / size) + " " + unit).join(" ");
   };
-  const units = { count: value => value.toLocaleString("en"), seconds, bytes, span, text: String };
+  const units = { count: value => value.toLocaleString("en"), seconds, bytes, span, text: String,
+    call: call => `${seconds(call.duration)} ${call.method} ${call.path}`
+      + (call.waits_for_client ? ", waits for its client" : "") };
 
   // The part of what came since the last look that took no longer than the result.
   const quantile = (now, then, part) => {
