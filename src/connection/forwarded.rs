@@ -222,7 +222,7 @@ fn elements(input: &[u8], value: Span) -> Option<Vec<Element>> {
 fn find(input: &[u8], from: usize, end: usize, any: &[u8]) -> usize {
     let found =
         input.get(from..end).and_then(|rest| rest.iter().position(|byte| any.contains(byte)));
-    found.map_or(end.max(from), |offset| from + offset)
+    found.map_or_else(|| end.max(from), |offset| from + offset)
 }
 
 fn trimmed(input: &[u8], start: usize, end: usize) -> Span {
