@@ -1,8 +1,9 @@
 //! What fuzzers call: functions of bytes that panic if something is not as it has to be. Only there
-//! with `--cfg fuzzing`, and no part of the library's interface.
+//! with `--cfg fuzzing` and in unit tests, and no part of the library's interface.
 #![forbid(unsafe_code)]
 
 mod connection;
+mod framing;
 mod texts;
 
 pub use connection::connection;
@@ -31,6 +32,7 @@ pub fn head(input: &[u8]) {
     for policy in &policies {
         head_under(input, policy);
     }
+    framing::agrees(input);
 }
 
 fn head_under(input: &[u8], policy: &HeadPolicy) {
@@ -81,6 +83,7 @@ pub fn chunked(input: &[u8]) {
         }
     }
     assert_eq!(scanned, whole.end.map(|end| end.is_some()));
+    framing::chunked_agrees(input);
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -146,3 +149,6 @@ pub fn proxy_header(input: &[u8]) {
     }
     assert!(matches!(whole, Found::Partial(_)));
 }
+
+#[cfg(test)]
+mod tests;

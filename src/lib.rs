@@ -50,7 +50,7 @@ mod errands;
 mod error;
 mod error_log;
 mod ffi;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gateway;

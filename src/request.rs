@@ -7,6 +7,8 @@ mod framing;
 pub mod head;
 pub mod headers;
 pub mod line;
+#[cfg(any(test, fuzzing))]
+pub mod reference;
 pub mod response;
 pub mod span;
 #[cfg(test)]

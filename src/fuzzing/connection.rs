@@ -2,15 +2,19 @@
 
 use std::net::Shutdown;
 
+use super::framing;
 use crate::connection::Advance;
 use crate::connection::body::Wait;
 use crate::connection::by_hand::{Pair, services};
 use crate::connection::services::Services;
 use crate::engine::ownership::Bits;
 use crate::request::head::HeadPolicy;
+use crate::request::reference;
+
+const MAX_BODY: u64 = 1000;
 
 thread_local! {
-    static SERVICES: Services = services(HeadPolicy { max_body: 1000, ..HeadPolicy::default() }, 1 << 20);
+    static SERVICES: Services = services(HeadPolicy { max_body: MAX_BODY, ..HeadPolicy::default() }, 1 << 20);
 }
 
 /// The first byte says how the others are cut.
@@ -21,7 +25,50 @@ pub fn connection(input: &[u8]) {
         let whole = answers(services, input, input.len().max(1), false);
         let pieces = answers(services, input, piece, how & 1 == 1);
         assert_eq!(without_dates(&whole), without_dates(&pieces));
+        if framing::is_within_limits(input) {
+            agrees(input, &whole);
+        }
     });
+}
+
+/// The answers are those to the requests that the reference reads, in order, and to no others.
+fn agrees(mut input: &[u8], mut answers: &[u8]) {
+    loop {
+        // The application of this test does not read such a body, so it may be anything.
+        if reference::head::head(input).is_ok_and(|head| head.expect_continue) {
+            return;
+        }
+        let message = match reference::message(input) {
+            Ok(message) => message,
+            Err(fault) => {
+                // Nothing that is wrong or incomplete gets to the application.
+                assert!(!answers.starts_with(b"HTTP/1.1 200"), "{fault:?}, but answered");
+                return;
+            }
+        };
+        // A large one is refused.
+        if message.body.len() as u64 > MAX_BODY {
+            return;
+        }
+        let is_head = message.head.method == b"HEAD";
+        let (method, path) = (&message.head.method[..], &message.head.path[..]);
+        let expected = [method, b" ", path, b"\n", &message.body].concat();
+        let end = memchr::memmem::find(answers, b"\r\n\r\n").expect("an answer") + 4;
+        let (head, rest) = answers.split_at(end);
+        assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", head.escape_ascii());
+        answers = if is_head {
+            rest
+        } else {
+            let length = format!("\r\nContent-Length: {}\r\n", expected.len());
+            assert!(memchr::memmem::find(head, length.as_bytes()).is_some());
+            rest.strip_prefix(&expected[..]).expect("what was understood")
+        };
+        if !message.head.keep_alive {
+            assert!(answers.is_empty(), "answered behind the last request");
+            return;
+        }
+        input = &input[message.length..];
+    }
 }
 
 /// The answers as lines; a second may pass between two runs.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::framing;
 use crate::decode::{cookie, percent_decode, query};
 use crate::gateway::environ::{Environ, EnvironTemplate, Remote, ServerInfo};
 use crate::request::head::{HeadPolicy, Parsed, RequestHead};
@@ -19,6 +20,7 @@ pub fn target(input: &[u8]) {
         }
         let _found = cookie(text, b"a");
     }
+    framing::agrees_around(input);
     for method in ["GET", "OPTIONS", "CONNECT"] {
         let policy = HeadPolicy { proxy_mode: method == "CONNECT", ..HeadPolicy::default() };
         let bytes = [method.as_bytes(), b" ", input, b" HTTP/1.0\r\n\r\n"].concat();
@@ -59,7 +61,9 @@ pub fn environ(input: &[u8]) {
         let mut seen = HashSet::new();
         for (key, value) in environ.iter() {
             assert!(seen.insert(key.to_vec()), "{:?} twice", String::from_utf8_lossy(key));
-            assert!(key != b"HTTP_PROXY" && key != b"HTTP_CONTENT_LENGTH");
+            // A kept `Content_Length` has a key of its own.
+            let is_trap = key == b"HTTP_CONTENT_LENGTH" && !policy.keep_underscore_headers;
+            assert!(key != b"HTTP_PROXY" && !is_trap);
             let is_decoded = key == b"PATH_INFO" || key == b"SCRIPT_NAME";
             assert!(is_decoded || !value.contains(&b'\n'), "{:?}", String::from_utf8_lossy(key));
             assert!(!unicode || std::str::from_utf8(value).is_ok(), "{value:?}");

@@ -365,7 +365,7 @@ fn malformed(refusal: Refusal) -> ChunkError {
 
 /// Names that frame, route or authenticate a request have no meaning behind its body, and
 /// programs that merge trailers into headers would be misled. Others are the application's.
-fn is_forbidden(name: &[u8]) -> bool {
+pub(super) fn is_forbidden(name: &[u8]) -> bool {
     matches!(
         Known::of(name),
         Known::Authorization

@@ -65,10 +65,14 @@ static int is(wsgi_str name, const char *lower) {
     return lower[name.len] == '\0';
 }
 
-static int is_hop_by_hop(wsgi_str name, wsgi_str value, int switches) {
+/* RFC 9110: Upgrade belongs to 101 and 426, Proxy-Authenticate to 407. */
+static int is_hop_by_hop(wsgi_str name, wsgi_str value, wsgi_str status) {
+    int upgrades = memcmp(status.ptr, "101", 3) == 0 || memcmp(status.ptr, "426", 3) == 0;
     if (name.len == 10 && is(name, "connection"))
-        return !is(value, "close") && !(switches && is(value, "upgrade"));
-    if (switches && is(name, "upgrade")) return 0;
+        return !is(value, "close") && !(upgrades && is(value, "upgrade"));
+    if (name.len == 7 && upgrades && is(name, "upgrade")) return 0;
+    if (name.len == 18 && memcmp(status.ptr, "407", 3) == 0 && is(name, "proxy-authenticate"))
+        return 0;
     for (size_t i = 0; i < Py_ARRAY_LENGTH(hop_by_hop); i++)
         if (name.len == hop_by_hop[i].len && is(name, hop_by_hop[i].ptr)) return 1;
     return 0;
@@ -91,7 +95,7 @@ static int parse_length(head *self, PyObject *text, wsgi_str value) {
 }
 
 /* Takes one (name, value); the objects are held behind the headers. */
-static int take(head *self, PyObject *pair, PyObject **objects, int switches) {
+static int take(head *self, PyObject *pair, PyObject **objects) {
     if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
         PyErr_Format(PyExc_TypeError, "WSGI response header %R is not a tuple of name and value.",
                      pair);
@@ -107,7 +111,7 @@ static int take(head *self, PyObject *pair, PyObject **objects, int switches) {
                      "WSGI response header %R: a character that may not stand there.", pair);
         return -1;
     }
-    if (is_hop_by_hop(header->name, header->value, switches)) {
+    if (is_hop_by_hop(header->name, header->value, self->status_text)) {
         PyErr_Format(PyExc_ValueError, "WSGI response header %R is hop-by-hop, the server's to set.",
                      pair);
         return -1;
@@ -151,13 +155,12 @@ int head_set(head *self, PyObject *status, PyObject *headers) {
     self->headers = PyMem_Malloc((count + 1) * sizeof(wsgi_header) + 2 * count * sizeof(PyObject *));
     int result = self->headers ? set_status(self, status) : (PyErr_NoMemory(), -1);
     if (result == 0) {
-        int switches = memcmp(self->status_text.ptr, "101", 3) == 0;
         PyObject **objects = objects_of(self, count);
         for (size_t i = 0; i < count && result == 0; i++) {
             /* An odd __repr__ in an error text could have changed the list. */
             if (i >= (size_t)PyList_GET_SIZE(list)) break;
             PyObject *pair = Py_NewRef(PyList_GET_ITEM(list, (Py_ssize_t)i));
-            result = take(self, pair, objects, switches);
+            result = take(self, pair, objects);
             Py_DECREF(pair);
         }
         self->objects = objects;

@@ -1,7 +1,7 @@
 use super::*;
+use crate::request::reference::Fault;
+use crate::request::reference::chunked::{Whole, body as reference};
 use proptest::prelude::*;
-
-type Whole = (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>, usize);
 
 fn finish(decoder: &ChunkedDecoder, data: Vec<u8>, consumed: usize) -> Option<Whole> {
     let trailers = decoder.trailers().map(|(name, value)| (name.to_vec(), value.to_vec()));
@@ -217,100 +217,6 @@ fn it_is_used_again() {
     assert_eq!(step, Step { consumed: 13, produced: 3, done: true });
 }
 
-/// Reads whole lines, slowly. `Err(false)`: wrong; `Err(true)`: not all is there.
-fn reference(input: &[u8]) -> Result<Whole, bool> {
-    let (mut data, mut at) = (Vec::new(), 0);
-    let line = |at: &mut usize| {
-        let rest = &input[*at..];
-        let end = rest.windows(2).position(|pair| pair == b"\r\n").ok_or(true)?;
-        *at += end + 2;
-        Ok::<&[u8], bool>(&rest[..end])
-    };
-    loop {
-        let text = line(&mut at)?;
-        let digits = text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        if digits == 0 || digits > 16 || !is_extension(&text[digits..]) {
-            return Err(false);
-        }
-        let size = std::str::from_utf8(&text[..digits]).unwrap();
-        let size = u64::from_str_radix(size, 16).unwrap();
-        if size > i64::MAX as u64 {
-            return Err(false);
-        }
-        if size == 0 {
-            break;
-        }
-        let end = usize::try_from(size).map_err(|_| true)?.checked_add(at).ok_or(true)?;
-        data.extend_from_slice(input.get(at..end).ok_or(true)?);
-        if input.get(end..end + 2).ok_or(true)? != b"\r\n" {
-            return Err(false);
-        }
-        at = end + 2;
-    }
-    let mut trailers = Vec::new();
-    loop {
-        let text = line(&mut at)?;
-        if text.is_empty() {
-            return Ok((data, trailers, at));
-        }
-        let colon = text.iter().position(|byte| *byte == b':').ok_or(false)?;
-        let (name, value) = (&text[..colon], &text[colon + 1..]);
-        let good = !name.is_empty() && name.iter().all(|byte| is_token_byte(*byte));
-        if !good || !value.iter().all(|byte| is_value_byte(*byte)) || is_forbidden(name) {
-            return Err(false);
-        }
-        let blanks = |bytes: &mut dyn Iterator<Item = &u8>| {
-            bytes.take_while(|byte| b" \t".contains(byte)).count()
-        };
-        let lead = blanks(&mut value.iter());
-        let tail = blanks(&mut value[lead..].iter().rev());
-        trailers.push((name.to_vec(), value[lead..value.len() - tail].to_vec()));
-    }
-}
-
-/// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`, by taking it apart.
-fn is_extension(text: &[u8]) -> bool {
-    let skip = |text: &[u8]| text.iter().take_while(|byte| b" \t".contains(byte)).count();
-    let token = |text: &[u8]| text.iter().take_while(|byte| is_token_byte(**byte)).count();
-    let mut rest = text;
-    while !rest.is_empty() {
-        rest = &rest[skip(rest)..];
-        let Some(after) = rest.strip_prefix(b";") else { return false };
-        let after = &after[skip(after)..];
-        let name = token(after);
-        if name == 0 {
-            return false;
-        }
-        rest = &after[name..];
-        let Some(value) = rest[skip(rest)..].strip_prefix(b"=") else { continue };
-        let value = &value[skip(value)..];
-        let length = match value.first() {
-            Some(b'"') => quoted(value),
-            _ => token(value),
-        };
-        if length == 0 {
-            return false;
-        }
-        rest = &value[length..];
-    }
-    true
-}
-
-/// The length of a quoted string, 0 if there is none.
-fn quoted(text: &[u8]) -> usize {
-    let mut at = 1;
-    while at < text.len() {
-        match text[at] {
-            b'"' => return at + 1,
-            b'\\' if at + 1 < text.len() && is_value_byte(text[at + 1]) => at += 2,
-            b'\\' => return 0,
-            byte if is_value_byte(byte) => at += 1,
-            _ => return 0,
-        }
-    }
-    0
-}
-
 fn bodies_like_these() -> impl Strategy<Value = Vec<u8>> {
     let chunk =
         (proptest::collection::vec(any::<u8>(), 1..20), 0..8usize).prop_map(|(data, extension)| {
@@ -355,7 +261,7 @@ proptest! {
             (Ok(Some(whole)), expected) => prop_assert_eq!(Ok(whole), expected),
             // Whole lines are not needed to see that it is wrong.
             (Err(_), expected) => prop_assert!(expected.is_err()),
-            (Ok(None), expected) => prop_assert_eq!(expected, Err(true)),
+            (Ok(None), expected) => prop_assert_eq!(expected, Err(Fault::Short)),
         }
     }
 

@@ -61,10 +61,13 @@ class Head:
         return encoded
 
     def _is_hop_by_hop(self, name, value):
-        switches = self.code == "101"
+        # RFC 9110: Upgrade belongs to 101 and 426, Proxy-Authenticate to 407.
+        upgrades = self.code in ("101", "426")
         if name == "connection":
-            return value.lower() != "close" and not (switches and value.lower() == "upgrade")
-        return name in _HOP_BY_HOP and not (switches and name == "upgrade")
+            return value.lower() != "close" and not (upgrades and value.lower() == "upgrade")
+        if name == "proxy-authenticate" and self.code == "407":
+            return False
+        return name in _HOP_BY_HOP and not (upgrades and name == "upgrade")
 
     def _take_length(self, value):
         if self.content_length is not None or not _LENGTH.match(value):
