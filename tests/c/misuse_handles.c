@@ -266,6 +266,10 @@ static int64_t do_wsgi_key_name(void) {
     CHECK_STR(wsgi_key_name(WSGI_KEY_HTTP_HOST), "HTTP_HOST");
     return WSGI_OK;
 }
+static int64_t do_wsgi_histogram_bound(void) {
+    CHECK(wsgi_histogram_bound(0) > 0);
+    return WSGI_OK;
+}
 static int64_t do_wsgi_server_option_count(void) { return (int64_t)wsgi_server_option_count(); }
 static int64_t do_wsgi_server_option_info(void) {
     wsgi_option_info info = {0};
@@ -315,7 +319,7 @@ static const struct plain_row {
     ROW(wsgi_server_new, WSGI_OK),          ROW(wsgi_error_status, WSGI_OK),
     ROW(wsgi_error_message, WSGI_OK),       ROW(wsgi_error_free, WSGI_OK),
     ROW(wsgi_percent_decode, WSGI_OK),      ROW(wsgi_query_next, WSGI_OK),
-    ROW(wsgi_cookie_get, WSGI_OK),
+    ROW(wsgi_cookie_get, WSGI_OK),          ROW(wsgi_histogram_bound, WSGI_OK),
 };
 
 static void *call_plain(void *unused) {

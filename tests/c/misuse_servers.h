@@ -59,10 +59,6 @@ CALL(wsgi_server_get) {
     return (void)state, wsgi_server_get(server, "numthreads", text, sizeof text, NULL);
 }
 CALL(wsgi_server_grow) { return (void)state, wsgi_server_grow(server, 1, NULL); }
-CALL(wsgi_histogram_bound) {
-    CHECK(wsgi_histogram_bound((size_t)state) > 0);
-    return (void)server, WSGI_OK;
-}
 CALL(wsgi_server_histogram) {
     wsgi_histogram histogram = {0};
     histogram.struct_size = sizeof histogram;
@@ -171,7 +167,6 @@ static const struct server_row {
     ROW(wsgi_server_free,             OK,    OK,      OK,     OK,     BUSY),
     ROW(wsgi_server_get,              OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_grow,             STATE, OK,      OK,     STATE,  OK),
-    ROW(wsgi_histogram_bound,         OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_histogram,        OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_idle,             OK,    OK,      OK,     OK,     OK),
     ROW(wsgi_server_listen,           OK,    STATE,   STATE,  OK,     STATE),
