@@ -114,6 +114,8 @@ static void the_text_has_the_seeds_names(void) {
     CHECK_CONTAINS(text, "Enabled: 0\n");
     CHECK_CONTAINS(text, host.address);
     CHECK_CONTAINS(text, "\nRequests: -1\n");
+    /* The worker may not be done with a request whose answer is here already. */
+    WAIT_FOR(stats_of(host.server).connections == 0);
     set(host.server, "statistics", "1");
     CHECK_INT(wsgi_server_stats_text(host.server, text, sizeof text, NULL), WSGI_OK);
     CHECK_CONTAINS(text, "\nRequests: 0\n");
