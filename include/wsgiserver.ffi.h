@@ -1686,8 +1686,8 @@ double wsgi_histogram_bound(size_t bucket);
 // A status page as an application: a wsgi_app_fn, to be given to wsgi_server_new or a dispatcher.
 // user_data is the wsgi_server that it tells of, which has to outlive the one that it is mounted on;
 // NULL: the one that the request came to. It answers with one HTML page that keeps itself up to date,
-// or as the query says: format=json, format=prometheus, format=text. It shows no more of requests
-// than numbers, but is not for everybody: mount it behind a check, or on a server of its own, which
+// or as the query says: format=json, format=prometheus, format=text. Of requests it shows
+// numbers, and method and path of those in work; it is not for everybody: mount it behind a check, or on a server of its own, which
 // also answers when all threads of the other one are stuck. The option status_path does the same
 // without an application. It returns WSGI_DONE or a negative status. Any thread that has the
 // request. Errors: WSGI_E_NULL, and those of wsgi_respond.

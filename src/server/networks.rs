@@ -60,6 +60,10 @@ fn network(word: &str) -> Option<(IpAddr, u32)> {
         None => (word, None),
     };
     let address: IpAddr = address.parse().ok()?;
+    // What comes in that form is looked at as IPv4: a network written so would never match.
+    if address.to_canonical() != address {
+        return None;
+    }
     let all = if address.is_ipv4() { 32 } else { 128 };
     let bits = bits.unwrap_or(all);
     (bits <= all).then_some((address, bits))
@@ -98,6 +102,7 @@ mod tests {
             "host",
             "a/8",
             "10.0.0.0/",
+            "::ffff:10.0.0.0/104",
         ] {
             assert_eq!(Networks::parse(text), None, "{text}");
         }
