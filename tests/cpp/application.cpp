@@ -297,7 +297,12 @@ void middleware() {
 }
 
 void looking_in() {
-    auto server = serving([](wsgi::request& request) { answer(request, "x"); }, 3);
+    auto server = serving(
+        [](wsgi::request& request) {
+            if (request["PATH_INFO"] == "/status") return request.status_page();
+            answer(request, "x");
+        },
+        3);
     CHECK_EQUAL(server.get("numthreads"), "3");
     CHECK_EQUAL(server.threads(), 3U);
     CHECK_EQUAL(server.grow(1), 1U);
@@ -312,6 +317,11 @@ void looking_in() {
     CHECK(contains(server.stats_json(), "\"bytes_read\":"));
     CHECK(contains(server.stats_prometheus(), "\nwsgiserver_read_bytes_total "));
     CHECK(server.histogram(WSGI_APPLICATION).count == server.histogram(WSGI_QUEUE_WAIT).count);
+    CHECK(server.histogram_bound(0) > 0);
+    reply page = fetch(server, "/status?format=json");
+    CHECK_EQUAL(page.status, 200);
+    CHECK(contains(page.body, "\"enabled\":true"));
+    WAIT_FOR(server.stats().requests == 2U);
     server.clear_stats();
     CHECK_EQUAL(server.stats().requests, 0U);
     CHECK_EQUAL(server.qsize(), 0U);

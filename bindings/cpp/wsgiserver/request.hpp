@@ -127,6 +127,12 @@ public:
         return responder_->write(responder_->context, data.data(), data.size());
     }
 
+    // Answers with the page of numbers: of this server, or of another one by its native().
+    void status_page(wsgi_server* of = nullptr) {
+        detail::check(wsgi_status_page(of != nullptr ? of : server_, id_, environ_, responder_),
+                      "wsgi_status_page");
+    }
+
     // The answer will come later, by what this returns. To be called before another thread is told
     // of the request.
     [[nodiscard]] wsgi::detached detach() {

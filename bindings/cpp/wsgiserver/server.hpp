@@ -284,6 +284,10 @@ public:
         detail::check(wsgi_server_histogram(handle_, which, &histogram), "wsgi_server_histogram");
         return histogram;
     }
+    // The seconds that a bucket ends with; infinite for the last one and beyond.
+    static double histogram_bound(std::size_t bucket) noexcept {
+        return wsgi_histogram_bound(bucket);
+    }
 
     // ---- The pool; how many threads came, or go.
 
