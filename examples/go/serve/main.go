@@ -75,6 +75,9 @@ func takeOptions(server *wsgiserver.Server, arguments []string) (addresses []str
 }
 
 func run(server *wsgiserver.Server, addresses []string) int {
+	// Before it says that it listens: whoever reads that may end it at once.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	failed := make(chan error, len(addresses))
 	for _, address := range addresses {
 		l, err := listen(address)
@@ -90,8 +93,6 @@ func run(server *wsgiserver.Server, addresses []string) int {
 			return usageCode
 		}
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	select {
 	case err := <-failed:
 		if err != wsgiserver.ErrServerClosed {
