@@ -7,7 +7,7 @@
  * Everything else goes to `fixture`. It stands in the place of examples/c/hello.c, under its name. */
 #define _GNU_SOURCE
 
-#include "applications.h"
+#include "../../examples/c/applications.h"
 
 #include <errno.h>
 #include <fcntl.h>
