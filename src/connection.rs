@@ -41,6 +41,7 @@ mod handshake;
 mod informing;
 mod lines;
 pub(crate) mod live;
+pub(crate) mod networks;
 mod nonblocking;
 mod owned;
 mod pace;

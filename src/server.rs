@@ -15,7 +15,6 @@ mod current;
 mod inherited;
 mod life;
 mod listeners;
-pub(crate) mod networks;
 pub(crate) mod notify;
 pub mod options;
 mod pool;

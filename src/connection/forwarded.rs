@@ -8,12 +8,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::networks::Networks;
 use crate::gateway::environ::Said;
 use crate::request::head::RequestHead;
 use crate::request::headers::{Field, Known};
 use crate::request::line::authority::split_authority;
 use crate::request::span::Span;
-use crate::server::networks::Networks;
 
 /// Whom to believe what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use super::forwarded::Forwarded;
+use super::networks::Networks;
 use super::proxy_header::{self, Ends, Found, LONGEST, ProxyHeader, ProxyTls};
 use super::services::Services;
 use super::timing::UNAVAILABLE;
@@ -12,7 +13,6 @@ use super::{HTTPConnection, Phase, Step};
 use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::Client;
 use crate::gateway::environ::{Pairs, Said};
-use crate::server::networks::Networks;
 use crate::sys::socket;
 
 /// Nearly every header is shorter.

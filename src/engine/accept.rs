@@ -65,8 +65,7 @@ impl Listener {
     /// Stops listening. Who is in the queue already is taken in: it would be lost with the socket.
     pub(crate) fn close(&self, engine: &Engine, now: u64) {
         let mut state = self.lock();
-        let mut rounds = 0..MOST_AT_THE_END / AT_ONCE;
-        while rounds.next().is_some() {
+        for _ in 0..MOST_AT_THE_END / AT_ONCE {
             if state.accept_some(engine, self.number, now) {
                 break;
             }

@@ -2,7 +2,7 @@
 //! functions, the bindings, the command lines and the documentation read this table.
 #![forbid(unsafe_code)]
 
-use super::networks::Networks;
+use crate::connection::networks::Networks;
 use crate::error::{Error, ErrorKind};
 
 /// One option.

@@ -3,40 +3,5 @@
 Python prefers the extension where there are both.
 """
 
-from ._cffi import (
-    STOPPED,
-    ApplicationError,
-    BadRequestBody,
-    ClientGone,
-    Exchange,
-    FileWrapper,
-    Input,
-    MaxSizeExceeded,
-    RequestGone,
-    Server,
-    ServerError,
-    Stream,
-    Worker,
-    no_input,
-    options,
-    version,
-)
-
-__all__ = [
-    "ApplicationError",
-    "BadRequestBody",
-    "ClientGone",
-    "Exchange",
-    "FileWrapper",
-    "Input",
-    "MaxSizeExceeded",
-    "RequestGone",
-    "STOPPED",
-    "Server",
-    "ServerError",
-    "Stream",
-    "Worker",
-    "no_input",
-    "options",
-    "version",
-]
+from ._cffi import *  # noqa: F403
+from ._cffi import __all__  # noqa: F401
