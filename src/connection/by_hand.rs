@@ -109,5 +109,7 @@ impl<'a> Pair<'a> {
 impl Drop for Pair<'_> {
     fn drop(&mut self) {
         self.connection.teardown(self.services);
+        // There is no engine that would take its deadlines out, however many connections follow.
+        drop(self.services.deadlines.take_due(u64::MAX));
     }
 }
