@@ -14,7 +14,11 @@ use crate::request::reference;
 const MAX_BODY: u64 = 1000;
 
 thread_local! {
-    static SERVICES: Services = services(HeadPolicy { max_body: MAX_BODY, ..HeadPolicy::default() }, 1 << 20);
+    // The reference knows no limit of names.
+    static SERVICES: Services = services(
+        HeadPolicy { max_body: MAX_BODY, max_field_name: 0, ..HeadPolicy::default() },
+        1 << 20,
+    );
 }
 
 /// The first byte says how the others are cut.
