@@ -30,7 +30,7 @@ test_fuzz() {
 }
 
 fuzz_each() { # SECONDS [TARGET...]
-    local seconds=$1 folder=$target/fuzz host names=() running=0 name failed=0
+    local seconds=$1 folder=$target/fuzz host names=() running=() name pid failed=0
     shift
     read -ra names <<<"${*:-$fuzz_targets}"
     host=$(rustc -vV | sed -n 's/^host: //p')
@@ -43,15 +43,14 @@ fuzz_each() { # SECONDS [TARGET...]
         "$folder/$host/release/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2500 \
             -print_final_stats=1 -artifact_prefix="$folder/found/$name-" \
             "$folder/corpus/$name" "$folder/seeds/$name" >"$folder/$name.log" 2>&1 &
-        running=$((running + 1))
-        if [[ $running -ge 2 ]]; then
-            wait -n || failed=1
-            running=$((running - 1))
+        running+=($!)
+        if [[ ${#running[@]} -ge 2 ]]; then
+            wait "${running[0]}" || failed=1
+            running=("${running[@]:1}")
         fi
     done
-    while [[ $running -gt 0 ]]; do
-        wait -n || failed=1
-        running=$((running - 1))
+    for pid in "${running[@]}"; do
+        wait "$pid" || failed=1
     done
     for name in "${names[@]}"; do
         fuzz_report "$name" "$folder/$name.log"

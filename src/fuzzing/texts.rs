@@ -26,8 +26,8 @@ pub fn target(input: &[u8]) {
         let bytes = [method.as_bytes(), b" ", input, b" HTTP/1.0\r\n\r\n"].concat();
         let mut head = RequestHead::new();
         let Parsed::Complete { length } = head.parse(&bytes, &policy) else { continue };
-        if length < bytes.len() {
-            // A line of its own was among them.
+        if length < bytes.len() || !head.fields.is_empty() {
+            // A line of its own was among them, and ours ended it or a field behind it.
             continue;
         }
         assert!(input.iter().all(|byte| (0x21..0x7f).contains(byte)), "{input:?}");
