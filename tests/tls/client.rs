@@ -24,7 +24,7 @@ pub const BOTH: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
 
 /// A client that trusts the root alone, and shows a certificate if it has one.
 pub fn config(versions: &[&'static SupportedProtocolVersion], own: Option<&str>) -> ClientConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(file("root.pem")).unwrap()).unwrap();
     let verifier =
