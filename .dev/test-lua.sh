@@ -12,9 +12,8 @@ test_lua() {
         lua_busted "$language" spec/orbit/orbit_spec.lua || failed=1
     done
     for language in $lua_languages; do
-        lua_wire "$language" pieces || failed=1
+        wire_play "$language" || failed=1
     done
-    lua_wire luajit whole bytes || failed=1
     lua_packages || failed=1
     return $failed
 }
@@ -59,17 +58,6 @@ lua_specs() { # LANGUAGE
     local files
     mapfile -t files < <(cd "$root/bindings/lua" && ls spec/*_spec.lua)
     lua_busted "$1" "${files[@]}"
-}
-
-lua_wire() { # LANGUAGE SPLIT...
-    local start split failed=0
-    build_serve "$1"
-    start=$(printf '%q ' "${serve_program[@]}" fixture)
-    for split in "${@:2}"; do
-        echo "the fixture in $1, cut as $split:"
-        python3 tests/wire/run.py --start "$start" --split "$split" 2>"$target/dev/lua/wire.err" || failed=1
-    done
-    return $failed
 }
 
 # An installed library, a rock made against it, and the modules as CMake installs them: each of them

@@ -39,19 +39,17 @@ pypy_needs() {
 
 # WSGISERVER_PYPY=whole: every test, and the vectors cut in every way.
 test_pypy() {
-    local start split splits=(whole) which=(application input stream files ssl statistics)
-    build_serve pypy
+    local which=(application input stream files ssl statistics)
+    local ways=("--split whole" "--over unix" "--over tls")
+    build_pypy
     if [[ ${WSGISERVER_PYPY:-} = whole ]]; then
-        splits=(whole pieces bytes)
         which=("*")
+        ways=("${wire_ways[@]}")
     fi
     which=("${which[@]/#/bindings/python/tests/test_}")
     # shellcheck disable=SC2068  # "*" is for the shell
     "$pypy" -m pytest -q -p no:cacheprovider ${which[@]/%/.py}
-    start=$(printf '%q ' "${serve_program[@]}" fixture)
-    for split in "${splits[@]}"; do
-        python3 tests/wire/run.py --start "$start" --split "$split"
-    done
+    wire_play pypy "${ways[@]}"
 }
 
 python_wheel() {
