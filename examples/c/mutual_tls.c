@@ -69,9 +69,10 @@ int main(int argc, char **argv) {
         else return fprintf(stderr, "usage: mutual_tls [--port N] [--folder DIR]\n"), 2;
     }
     char *authority = file_in(folder, "ca", "pem");
-    if (authority == NULL || (access(authority, R_OK) != 0 && make_all(folder) != 0))
-        return fprintf(stderr, "mutual_tls: openssl could not make certificates in %s\n", folder), 1;
+    int failed = authority == NULL || (access(authority, R_OK) != 0 && make_all(folder) != 0);
     free(authority);
+    if (failed)
+        return fprintf(stderr, "mutual_tls: openssl could not make certificates in %s\n", folder), 1;
 
     char address[64];
     wsgi_error *error = NULL;

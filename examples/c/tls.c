@@ -55,6 +55,21 @@ static int serve(const char *folder) {
     return wsgi_server_free(running) < 0;
 }
 
+/* Makes the files if they are not there, and a server that has them. Anything but 0: it failed, and the
+   reason was said. */
+static int configure(const char *address, const char *folder, const char *certificate,
+                     const char *key) {
+    wsgi_error *error = NULL;
+    if (access(certificate, R_OK) != 0 && access(key, R_OK) != 0 &&
+        make_own_certificate(folder, "server") != 0)
+        return fprintf(stderr, "tls: openssl could not make a certificate in %s\n", folder);
+    if (wsgi_server_new(address, hello, NULL, NULL, &running, &error) < 0 ||
+        wsgi_server_set(running, "certificate", certificate, &error) < 0 ||
+        wsgi_server_set(running, "private_key", key, &error) < 0)
+        return give_up("tls", error);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *port = "8443", *folder = ".";
     for (int i = 1; i < argc; i += 2) {
@@ -62,20 +77,11 @@ int main(int argc, char **argv) {
         else if (i + 1 < argc && strcmp(argv[i], "--folder") == 0) folder = argv[i + 1];
         else return fprintf(stderr, "usage: tls [--port N] [--folder DIR]\n"), 2;
     }
-    char *certificate = file_in(folder, "server", "pem"), *key = file_in(folder, "server", "key");
-    if (certificate == NULL || key == NULL) return 1;
-    if (access(certificate, R_OK) != 0 && access(key, R_OK) != 0 &&
-        make_own_certificate(folder, "server") != 0)
-        return fprintf(stderr, "tls: openssl could not make a certificate in %s\n", folder), 1;
-
     char address[64];
-    wsgi_error *error = NULL;
     snprintf(address, sizeof address, "127.0.0.1:%s", port);
-    if (wsgi_server_new(address, hello, NULL, NULL, &running, &error) < 0 ||
-        wsgi_server_set(running, "certificate", certificate, &error) < 0 ||
-        wsgi_server_set(running, "private_key", key, &error) < 0)
-        return give_up("tls", error);
+    char *certificate = file_in(folder, "server", "pem"), *key = file_in(folder, "server", "key");
+    int failed = !certificate || !key || configure(address, folder, certificate, key) != 0;
     free(certificate);
     free(key);
-    return serve(folder);
+    return failed ? 1 : serve(folder);
 }

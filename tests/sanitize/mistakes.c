@@ -1,0 +1,39 @@
+/* Mistakes that `./dev test sanitize` makes once for each tool, to see that it is at work. */
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *volatile kept;
+static int shared;
+
+static void *count(void *unused) {
+    (void)unused;
+    for (int round = 0; round < 1000; round++) shared++;
+    return NULL;
+}
+
+void leak(void) {
+    kept = malloc(100);
+    memset(kept, 1, 100);
+    kept = NULL;
+}
+
+void heap(void) {
+    char *volatile block = malloc(8);
+    block[8] = 1;
+    free(block);
+}
+
+void race(void) {
+    pthread_t other;
+    if (pthread_create(&other, NULL, count, NULL) == 0) {
+        count(NULL);
+        pthread_join(other, NULL);
+    }
+}
+
+int main(void) {
+    MISTAKE();
+    return 0;
+}
