@@ -69,6 +69,14 @@ build_cpp_with_library() { # NAME
     echo "dev: built $name" >&2
 }
 
+# Optimized in full where it is started for its own sake. The tests take the one that `cargo test`
+# has built, with the checks of the dev profile: the optimized one takes minutes to build.
+build_rust_example() { # NAME
+    local profile=${rust_example_profile:-release}
+    (cd "$root" && cargo build --profile "$profile" --example "$1") >&2
+    serve_program=("$target/${profile/#dev/debug}/examples/$1")
+}
+
 # The programs behind `./dev serve`, one for each language: builds it and sets serve_program,
 # which takes APPLICATION PORT [--name VALUE ...]. A new language is one more line in each of the
 # two tables.
@@ -85,8 +93,7 @@ build_serve() { # LANGUAGE
             serve_program=("$target/dev/cpp/serve")
             ;;
         rust)
-            (cd "$root" && cargo build --release --example serve) >&2
-            serve_program=("$target/release/examples/serve")
+            build_rust_example serve
             ;;
         go)
             need_go
