@@ -6,7 +6,7 @@
 wire_ways=("--split whole" "--split pieces" "--split bytes" "--over unix" "--over tls")
 
 test_wire() {
-    local language failed=0
+    local language failed=0 rust_example_profile=dev
     python3 tests/wire/rows.py || failed=1
     for language in ${serve_languages%"$lua_languages"}; do # these have a part of their own
         [[ $language != pypy ]] || continue # and so has this one

@@ -221,41 +221,6 @@ test_sockets() {
     python3 tests/sockets/run.py "${serve_program[@]}"
 }
 
-<<<<<<< Updated upstream
-=======
-# The same bytes must give the same answers however they are cut.
-test_wire() {
-    local language start failed=0 rust_example_profile=dev
-    python3 tests/wire/rows.py || failed=1
-    for language in ${serve_languages%"$lua_languages"}; do # these have a part of their own
-        [[ $language != pypy ]] || continue # and so has this one
-        build_serve "$language"
-        start=$(printf '%q ' "${serve_program[@]}" fixture)
-        wire_all_ways "$language" "$start" || failed=1
-    done
-    return $failed
-}
-
-# All ways at once: most of the time is spent waiting for time-outs.
-wire_all_ways() { # LANGUAGE START
-    local folder=$target/dev/wire way way_pids=() failed=0 at=0
-    local ways=("--split whole" "--split pieces" "--split bytes" "--over unix" "--over tls")
-    mkdir -p "$folder"
-    for way in "${ways[@]}"; do
-        # shellcheck disable=SC2086  # an option and its value
-        python3 tests/wire/run.py --start "$2" $way >"$folder/$1$way.out" 2>&1 &
-        way_pids+=($!)
-    done
-    for way in "${ways[@]}"; do
-        wait "${way_pids[at]}" || failed=1
-        at=$((at + 1))
-        echo "the fixture in $1, $way:"
-        grep -vE '^(Error|Warning) [A-Z]' "$folder/$1$way.out"
-    done
-    return $failed
-}
-
->>>>>>> Stashed changes
 # Starts the demo as a newcomer would, types what it says, and ends it.
 test_demo() {
     local output=$target/dev/demo.out pid body url="" code=0
