@@ -63,7 +63,7 @@ use account::Account;
 use exchange::Exchange;
 use extras::Extras;
 use pieces::Scan;
-use services::{Services, Settings};
+use services::{Charge, Services, Settings};
 use traffic::Traffic;
 use unsent::Unsent;
 use watching::Watch;
@@ -108,9 +108,11 @@ pub(crate) struct HTTPConnection {
     /// Requests answered since the turn began.
     pub(crate) turn_requests: u32,
     /// Its share of the server's budget, in bytes.
-    charged: usize,
+    charged: Charge,
     /// The application's call is still running: it, not the answer, ends the request.
     pub(crate) attached: bool,
+    /// That call has a place among those that may wait for their clients.
+    may_wait: bool,
     /// The application has finished the answer, or it was cut.
     pub(crate) over: bool,
     /// What a failed read of the body is answered with if the application sends nothing.
@@ -192,8 +194,9 @@ impl HTTPConnection {
             close: false,
             requests_seen: 0,
             turn_requests: 0,
-            charged: 0,
+            charged: Charge::NONE,
             attached: false,
+            may_wait: false,
             over: false,
             refusal: None,
             waiting: false,
@@ -221,6 +224,7 @@ impl HTTPConnection {
     /// open. Memory goes back to where it came from.
     pub(crate) fn teardown(&mut self, services: &Services) {
         self.end_extras(services);
+        self.give_place(services);
         if self.channel.is_open() {
             let _not_registered = services.epoll.delete(self.fd());
             self.channel.close();
@@ -232,7 +236,7 @@ impl HTTPConnection {
             exchange.trim();
             services.give_exchange(exchange);
         }
-        services.budget.change(self.charged, 0);
+        services.budget.change(self.charged, Charge::NONE);
         self.note_answer_gone(services);
         self.settle_traffic(services);
         *self = Self::closed();
@@ -325,11 +329,21 @@ impl HTTPConnection {
 
     /// Brings its share of the budget up to date.
     fn charge(&mut self, services: &Services) {
-        let held = self.stored.capacity() + self.unsent.data.capacity() + self.scan.memory();
+        let requests = self.stored.capacity() + self.scan.memory();
+        let held = Charge::new(requests, self.unsent.data.capacity());
         if held != self.charged {
             services.budget.change(self.charged, held);
+            let grows = held.answers() > self.charged.answers();
             self.charged = held;
+            if grows && services.budget.is_exceeded_by_answers() {
+                services.call_for_memory();
+            }
         }
+    }
+
+    /// Whether it holds memory for a client that does not take its answer.
+    pub(crate) fn holds_answer(&self) -> bool {
+        self.charged.answers() > 0
     }
 
     /// Whether nothing of a request has come: such a connection may be closed at any time.

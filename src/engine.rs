@@ -36,12 +36,13 @@ mod handout;
 pub(crate) mod headcount;
 mod held;
 mod hijack;
-mod idlest;
+mod oldest;
 pub(crate) mod ownership;
 pub(crate) mod parking;
 mod per_address;
 pub(crate) mod queue;
 mod requests;
+mod resting;
 pub(crate) mod roles;
 pub(crate) mod service;
 pub(crate) mod share;
@@ -55,9 +56,11 @@ use accept::Listener;
 use averages::RouteAverages;
 use handle::RequestId;
 use headcount::Headcount;
+use oldest::Oldest;
 use ownership::{Bits, Ownership, Post, Token};
 use parking::ParkingLot;
 use queue::TokenQueue;
+use resting::Rest;
 use roles::Roles;
 use share::Share;
 use slots::Slots;
@@ -117,7 +120,9 @@ pub(crate) struct Engine {
     pub(crate) tuning: Tuning,
     pub(crate) slots: Slots,
     /// Who goes first when there is no room.
-    idlest: idlest::Idlest,
+    idlest: Oldest,
+    /// Who goes first when there is no memory for answers.
+    slowest: Oldest,
     per_address: per_address::PerAddress,
     listeners: Vec<Listener>,
     /// Tokens of connections that want a turn.
@@ -176,9 +181,17 @@ impl Engine {
         let threads = tuning.threads.max(1);
         let waiters = most_waiters(threads);
         let engine = Self {
-            services: Services::new(settings, handlers, tuning.max_buffered, waiters, statistics)?,
+            services: Services::new(
+                settings,
+                handlers,
+                tuning.max_buffered,
+                waiters,
+                statistics,
+                stopper.clone(),
+            )?,
             slots: Slots::new(),
-            idlest: idlest::Idlest::default(),
+            idlest: Oldest::new(Rest::Idle),
+            slowest: Oldest::new(Rest::Answer),
             per_address: per_address::PerAddress::new(tuning.max_connections_per_ip),
             listeners,
             ready: TokenQueue::new(-1),
@@ -274,8 +287,7 @@ impl Engine {
                         connection.let_others_go_first(&self.services);
                     }
                     connection.settle(&self.services, spare, now);
-                    let idle = if connection.is_idle() { now.max(1) } else { 0 };
-                    slot.idle_since.store(idle, Ordering::Relaxed);
+                    slot.resting.begin(connection, now);
                     match slot.word.release(own) {
                         Ok(()) => return TurnEnd::Rest,
                         Err(kept) => own = kept,

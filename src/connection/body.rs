@@ -25,6 +25,8 @@ pub(crate) enum Wait {
 
 /// After so many milliseconds a thread that waits for its client says for whom.
 const SILENT: i32 = 1_000;
+/// A thread that should not wait looks after so many milliseconds whether it still has to.
+const SHORT: i32 = 5;
 
 impl HTTPConnection {
     /// Reads the request's body: bytes, or 0 at its end. A body that the client cut short is an
@@ -175,12 +177,29 @@ impl HTTPConnection {
         let events = if awaited == Awaited::Body { poll::IN } else { poll::OUT };
         let now = clock::monotonic_ms();
         let until = self.timing.thread_waits_until(awaited, &services.settings, now);
-        services.waiters.enter();
+        // The threads of those who detach or pull requests are not the pool's to keep free.
+        let is_one_too_many = self.attached && !self.take_place(services);
+        let counts = is_one_too_many || self.is_pulled(services);
+        // Only until there is memory again for what the client does not take.
+        let is_short = is_one_too_many && awaited == Awaited::Room;
+        if is_short {
+            services.call_for_memory();
+        }
+        if counts {
+            services.waiters.take();
+        }
+        services.waiters.begin_wait();
         let mut said = false;
         let result = loop {
             let left = self.time_left(until);
-            let step = if said || (0..SILENT).contains(&left) { left } else { SILENT };
+            let most = if is_short { SHORT } else { SILENT };
+            let step = if said || (0..most).contains(&left) { left } else { most };
             match poll::poll([(self.fd(), events), (services.cut_fd(), poll::IN)], step) {
+                Ok([0, 0]) if step != left && is_short => {
+                    if !services.budget.is_exceeded_by_answers() {
+                        break Ok(());
+                    }
+                }
                 Ok([0, 0]) if step != left => {
                     said = true;
                     if let Some(described) = self.describe() {
@@ -197,7 +216,10 @@ impl HTTPConnection {
                 Err(_) => break Err(RequestError::Client("the socket cannot be waited for")),
             }
         };
-        services.waiters.leave();
+        services.waiters.end_wait();
+        if counts {
+            services.waiters.give();
+        }
         if said {
             services.patience.end(self.token.slot);
         }
@@ -209,6 +231,24 @@ impl HTTPConnection {
             Ok(()) => {}
         }
         result
+    }
+
+    /// Takes a place among those that may wait for their clients, to the end of the request. False if
+    /// there is none.
+    pub(crate) fn take_place(&mut self, services: &Services) -> bool {
+        self.may_wait = self.may_wait || services.waiters.try_take();
+        self.may_wait
+    }
+
+    pub(crate) fn give_place(&mut self, services: &Services) {
+        if std::mem::take(&mut self.may_wait) {
+            services.waiters.give();
+        }
+    }
+
+    /// The host has taken the request, and not detached it: its threads take turns.
+    pub(super) fn is_pulled(&self, services: &Services) -> bool {
+        services.settings.pull && !self.attached
     }
 
     /// A client that made us wait in vain gets no more, unless there is still an error to tell it.

@@ -12,6 +12,7 @@ use super::proxied::ProxyProtocol;
 use super::services::{Services, Settings};
 use super::{Advance, HTTPConnection, INTEREST};
 use crate::engine::ownership::{Bits, Token};
+use crate::engine::service::Stopper;
 use crate::error_log::LogLevel;
 use crate::gateway::environ::{EnvironTemplate, ServerInfo};
 use crate::handlers::Handlers;
@@ -56,7 +57,8 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         bound: String::new(),
         status_path: Vec::new(),
     };
-    Services::new(settings, &Handlers::default(), usize::MAX, 1, Arc::default())
+    let service = Stopper::new().expect("descriptors");
+    Services::new(settings, &Handlers::default(), usize::MAX, 1, Arc::default(), service)
         .expect("descriptors")
 }
 

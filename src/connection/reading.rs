@@ -5,7 +5,7 @@ use std::io;
 
 use super::exchange::Exchange;
 use super::pieces::Scan;
-use super::services::{Services, Settings};
+use super::services::{Charge, Services, Settings};
 use super::{HTTPConnection, Phase, Step};
 use crate::request::chunked::ChunkError;
 use crate::request::head::{Body, HeadPolicy, Parsed, Refusal};
@@ -156,7 +156,7 @@ impl HTTPConnection {
         }
         let mut space = exchange.input.space();
         if services.budget.is_exceeded() {
-            if self.charged > 0 {
+            if self.charged != Charge::NONE {
                 self.timing.retry = true;
                 return Fill::Drained;
             }

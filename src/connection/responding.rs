@@ -262,6 +262,7 @@ impl HTTPConnection {
         if self.extras.is_some() {
             self.end_extras(services);
         }
+        self.give_place(services);
         self.requests_seen = self.requests_seen.saturating_add(1);
         if self.phase == Phase::Request {
             self.choose_next_phase();

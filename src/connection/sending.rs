@@ -163,9 +163,14 @@ impl HTTPConnection {
     }
 
     /// When as many threads wait for clients as may, a stream is buffered instead, as long as the
-    /// server's budget lasts.
-    fn may_keep(&self, services: &Services) -> bool {
-        services.waiters.is_full() && !services.budget.is_exceeded()
+    /// server's budget lasts. (When it doesn't, the wait is short: others are cut for it.)
+    fn may_keep(&mut self, services: &Services) -> bool {
+        let all_wait = if self.attached {
+            !self.take_place(services)
+        } else {
+            self.is_pulled(services) && services.waiters.is_full()
+        };
+        all_wait && !services.budget.is_exceeded_by_answers()
     }
 
     pub(super) fn has_left(&mut self) -> RequestError {
@@ -178,6 +183,7 @@ impl HTTPConnection {
         self.unsent.append(&exchange.output);
         exchange.output.clear();
         pieces.for_each(|piece| self.unsent.append(piece));
+        self.charge(services);
         self.expect_room(services);
     }
 }

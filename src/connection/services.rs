@@ -16,6 +16,7 @@ use super::proxied::ProxyProtocol;
 use crate::access_log::Listeners;
 use crate::engine::calls::Described;
 use crate::engine::deadlines::Deadlines;
+use crate::engine::service::Stopper;
 use crate::engine::watches::Watches;
 use crate::errands::Errands;
 use crate::error_log::{ErrorLog, LogLevel};
@@ -107,6 +108,8 @@ pub(crate) struct Services {
     pub(crate) listeners: Option<Listeners>,
     pub(crate) epoll: Epoll,
     pub(crate) deadlines: Deadlines,
+    /// The service thread, which cuts connections when memory is short.
+    service: Arc<Stopper>,
     pub(crate) budget: Budget,
     pub(crate) waiters: Waiters,
     pub(crate) patience: Patience,
@@ -127,6 +130,7 @@ impl Services {
         buffered: usize,
         waiters: usize,
         statistics: Arc<Ledger>,
+        service: Arc<Stopper>,
     ) -> io::Result<Self> {
         let log = ErrorLog::new(handlers.error_log.clone(), settings.log_level);
         let log = Arc::new(if settings.log_events { log.with_queue() } else { log });
@@ -135,9 +139,10 @@ impl Services {
             listeners: Listeners::new(handlers),
             epoll: Epoll::new()?,
             deadlines: Deadlines::new(log.clone())?,
+            service,
             log,
-            budget: Budget { used: AtomicUsize::new(0), limit: buffered },
-            waiters: Waiters { waiting: AtomicUsize::new(0), most: AtomicUsize::new(waiters) },
+            budget: Budget::new(buffered),
+            waiters: Waiters::new(waiters),
             patience: Patience::default(),
             errands: Arc::default(),
             watches: Watches::default(),
@@ -165,6 +170,11 @@ impl Services {
     /// Tells the service manager, if there is one, how far the server is.
     pub(crate) fn tell_manager(&self, state: &str) {
         self.settings.notifier.tell(&self.log, state);
+    }
+
+    /// Answers that wait for their clients hold more than the budget: some have to go.
+    pub(crate) fn call_for_memory(&self) {
+        self.service.wake();
     }
 
     /// From now on no connection is kept alive behind its next answer.
@@ -195,35 +205,93 @@ impl Services {
 /// The bytes that all connections hold while nobody works on them. Past the limit a connection that
 /// holds some already is not read any further; one that holds none is still read a little, so that
 /// small requests get through.
+///
+/// Answers cannot be held up like that: their applications have made them. When they alone are past
+/// the limit, the connections that have been taking theirs for the longest time are cut.
 pub(crate) struct Budget {
     used: AtomicUsize,
+    /// Of that, by answers that their clients have not taken yet.
+    answers: AtomicUsize,
     limit: usize,
 }
 
+/// What one connection has of the budget, in bytes. More than 4 GiB count as 4 GiB: each connection
+/// has one of these.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Charge {
+    requests: u32,
+    answers: u32,
+}
+
+impl Charge {
+    pub(crate) const NONE: Self = Self { requests: 0, answers: 0 };
+
+    pub(crate) fn new(requests: usize, answers: usize) -> Self {
+        let counted = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+        Self { requests: counted(requests), answers: counted(answers) }
+    }
+
+    /// For the part of an answer that its client has not taken.
+    pub(crate) fn answers(self) -> usize {
+        self.answers as usize
+    }
+
+    fn all(self) -> usize {
+        self.requests as usize + self.answers as usize
+    }
+}
+
 impl Budget {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { used: AtomicUsize::new(0), answers: AtomicUsize::new(0), limit }
+    }
+
     pub(crate) fn is_exceeded(&self) -> bool {
         self.used.load(Ordering::Relaxed) > self.limit
     }
 
-    /// Moves one connection's share from `before` to `after` bytes.
-    pub(crate) fn change(&self, before: usize, after: usize) {
-        if after > before {
-            self.used.fetch_add(after - before, Ordering::Relaxed);
-        } else if before > after {
-            self.used.fetch_sub(before - after, Ordering::Relaxed);
-        }
+    pub(crate) fn is_exceeded_by_answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) > self.limit
+    }
+
+    /// Moves one connection's share.
+    pub(crate) fn change(&self, before: Charge, after: Charge) {
+        change(&self.answers, before.answers(), after.answers());
+        change(&self.used, before.all(), after.all());
     }
 }
 
-/// How many threads wait for a client inside the application, and how many may.
+fn change(counter: &AtomicUsize, before: usize, after: usize) {
+    if after > before {
+        counter.fetch_add(after - before, Ordering::Relaxed);
+    } else if before > after {
+        counter.fetch_sub(before - after, Ordering::Relaxed);
+    }
+}
+
+/// How many threads may wait for clients inside the application, so that some stay free for others.
+///
+/// An application's call takes a place before its first wait and keeps it to its end: were it given
+/// back after each wait, whoever is served a byte at a time would be one too many again and again.
 pub(crate) struct Waiters {
-    waiting: AtomicUsize,
+    places: AtomicUsize,
     most: AtomicUsize,
+    /// How many do wait now.
+    waiting: AtomicUsize,
 }
 
 impl Waiters {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            places: AtomicUsize::new(0),
+            most: AtomicUsize::new(most),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether all places are taken.
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) >= self.most.load(Ordering::SeqCst)
+        self.places.load(Ordering::SeqCst) >= self.most.load(Ordering::SeqCst)
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -234,11 +302,27 @@ impl Waiters {
         self.most.store(most, Ordering::SeqCst);
     }
 
-    pub(crate) fn enter(&self) {
+    /// Takes a place if one is free.
+    pub(crate) fn try_take(&self) -> bool {
+        let most = self.most.load(Ordering::SeqCst);
+        let one_more = |places: usize| (places < most).then_some(places + 1);
+        self.places.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
+    }
+
+    /// Takes one in any case.
+    pub(crate) fn take(&self) {
+        self.places.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn give(&self) {
+        self.places.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn begin_wait(&self) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn leave(&self) {
+    pub(crate) fn end_wait(&self) {
         self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -220,6 +220,15 @@ impl HTTPConnection {
         true
     }
 
+    /// The memory for its answer is wanted by others. The client is not to take this for a whole
+    /// answer.
+    #[cold]
+    pub(crate) fn cut_for_memory(&mut self) {
+        self.account_loss(Ended::TimedOut);
+        self.unsent = super::Unsent::default();
+        self.channel.abandon();
+    }
+
     /// Answers 503 because no worker will have time.
     pub(crate) fn refuse_unavailable(&mut self, services: &Services) {
         self.refuse(services, UNAVAILABLE);

@@ -155,11 +155,12 @@ impl State {
     /// False if there may be more.
     fn accept_some(&mut self, engine: &Engine, number: u32, now: u64) -> bool {
         let index = number.saturating_sub(LISTENER) as u8;
-        let mut failed = 0;
+        let (mut failed, mut room_made) = (0, false);
         for _ in 0..AT_ONCE {
             let Some(listener) = self.socket.as_ref().map(AsRawFd::as_raw_fd) else { return true };
             match socket::accept(listener) {
                 Ok((socket, remote)) => {
+                    room_made = false;
                     self.complaints.extend(engine.admit(socket, remote, index, now).err());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
@@ -178,7 +179,15 @@ impl State {
                 }
                 Err(error) => {
                     engine.services.statistics.socket_error();
-                    self.out_of_descriptors(engine, listener, number, now, &error);
+                    // Once for each who comes: if that does not help, others have what is missing.
+                    room_made = !room_made && engine.close_oldest_idle(now);
+                    if room_made {
+                        let text = format!("accept: {error}: the oldest idle connection is closed");
+                        self.complaints.push((LogCode::Accept, text));
+                        continue;
+                    }
+                    self.show_out(listener);
+                    self.fails(engine, listener, number, now, &error);
                     return true;
                 }
             }
@@ -186,20 +195,10 @@ impl State {
         false
     }
 
-    /// No descriptors, or no memory: the one who knocks is let in and out by the spare descriptor,
-    /// the client that has been idle longest goes, and the listener rests for a moment.
-    fn out_of_descriptors(
-        &mut self,
-        engine: &Engine,
-        listener: RawFd,
-        number: u32,
-        now: u64,
-        error: &io::Error,
-    ) {
-        let text = format!("accept: {error}: the oldest idle connection is closed");
-        self.complaints.push((LogCode::Accept, text));
-        let closed = engine.close_oldest_idle(now);
-        if !closed && self.spare.take().is_some() {
+    /// No descriptors, or no memory, and nobody idle: the one who knocks is let in and out by the
+    /// spare descriptor.
+    fn show_out(&mut self, listener: RawFd) {
+        if self.spare.take().is_some() {
             let _closed_at_once = socket::accept(listener);
         }
         if self.spare.is_none()
@@ -207,7 +206,6 @@ impl State {
         {
             self.spare = socket::spare_descriptor(socket).ok();
         }
-        self.rest(engine, listener, number, now);
     }
 
     /// Nothing is known that would help.

@@ -231,6 +231,7 @@ impl Engine {
                 return Err(RequestError::State("the request is detached already"));
             }
             connection.attached = false;
+            connection.give_place(&self.services);
             slot.detached.store(id.serial(), Ordering::Release);
             if let Some(exchange) = &mut connection.exchange {
                 // An application's own call has still what was lent for it.

@@ -70,6 +70,11 @@ impl Stopper {
         self.event.signal();
     }
 
+    /// Makes the service thread look at everything.
+    pub(crate) fn wake(&self) {
+        self.event.signal();
+    }
+
     /// The stop has happened: the next start is not meant.
     pub(crate) fn reset(&self) {
         self.asked.store(false, Ordering::SeqCst);
@@ -123,7 +128,7 @@ impl Service {
 
     /// Makes the service thread look at everything.
     pub(crate) fn wake(&self) {
-        self.stopper.event.signal();
+        self.stopper.wake();
     }
 
     /// Asks for the server to stop.
@@ -272,6 +277,7 @@ impl Watch {
             self.rob_the_stuck();
         }
         self.slow.look(&engine, now);
+        engine.free_memory(now / 1_000_000);
         self.grow_if_wanted(now / 1_000_000, grow);
         let attended = engine.roles.polling() > 0 || engine.host_polls();
         let visits = engine.roles.visits();

@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::events::Untold;
 use super::ownership::{Ownership, Token, Word};
+use super::resting::Resting;
 use crate::connection::HTTPConnection;
 use crate::sys::cell::OwnedCell;
 
@@ -27,8 +28,8 @@ pub(crate) struct Slot {
     pub(crate) watched: AtomicBool,
     /// What of it the host has been told and has not fetched.
     pub(crate) untold: Untold,
-    /// Since when the connection is idle (milliseconds), for choosing the oldest; 0 while it isn't.
-    pub(crate) idle_since: AtomicU64,
+    /// Since when the connection is at rest and how, for choosing the oldest.
+    pub(crate) resting: Resting,
     pub(crate) connection: OwnedCell<HTTPConnection>,
 }
 
@@ -66,7 +67,7 @@ impl Slots {
     pub(crate) fn close(&self, own: Ownership) -> usize {
         let number = own.token().slot;
         if let Some(slot) = self.get(number) {
-            slot.idle_since.store(0, Ordering::Relaxed);
+            slot.resting.end();
             slot.word.close(own);
             self.free.lock().unwrap_or_else(PoisonError::into_inner).push(number);
         }
@@ -116,7 +117,7 @@ fn make_chunk(chunk: usize) -> Box<[Slot]> {
                 detached: AtomicU64::new(0),
                 watched: AtomicBool::new(false),
                 untold: Untold::default(),
-                idle_since: AtomicU64::new(0),
+                resting: Resting::default(),
                 connection: OwnedCell::new(number, HTTPConnection::closed()),
             }
         })

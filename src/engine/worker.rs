@@ -17,6 +17,7 @@ use super::ownership::{Ownership, Token};
 use super::share::Share;
 use super::{Engine, TurnEnd};
 use crate::access_log::Listeners;
+use crate::connection::HTTPConnection;
 use crate::connection::exchange::Exchange;
 use crate::gateway::{Outcome, Request};
 use crate::status_page;
@@ -264,6 +265,12 @@ impl Worker {
         queued
     }
 
+    /// Whether a call may begin that will have to wait for its client.
+    fn may_begin(&self, connection: &mut HTTPConnection) -> bool {
+        let services = &self.engine.services;
+        if self.pull { !services.waiters.is_full() } else { connection.take_place(services) }
+    }
+
     /// Drives one connection. The id of its request if one is complete.
     fn turn(&mut self, own: Ownership) -> Option<RequestId> {
         let now = self.now_ms();
@@ -279,12 +286,13 @@ impl Worker {
             engine.requeue(own, &mut self.spare);
             return None;
         }
-        if engine.services.waiters.is_full() && connection.wants_client() {
+        if connection.wants_client() && !self.may_begin(connection) {
             connection.note_arrival(self.arrived);
             engine.defer(own, &mut self.spare);
             return None;
         }
         if !engine.may_go_out(connection) {
+            connection.give_place(&engine.services);
             connection.note_arrival(self.arrived);
             engine.keep_back(own, &mut self.spare);
             return None;

@@ -11,14 +11,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use wsgiserver::{Gateway, HTTPServer, Outcome, Request};
+use wsgiserver::{Gateway, HTTPServer, Handlers, Outcome, Request};
 
 /// Nothing that a test waits for takes this long unless it is broken.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A server on a free port with these options, running.
 pub fn serve(gateway: impl Gateway, options: &[(&str, &str)]) -> (Arc<HTTPServer>, SocketAddr) {
+    serve_with(gateway, Handlers::new(), options)
+}
+
+/// With a host's own handlers.
+pub fn serve_with(
+    gateway: impl Gateway,
+    handlers: Handlers,
+    options: &[(&str, &str)],
+) -> (Arc<HTTPServer>, SocketAddr) {
     let server = Arc::new(HTTPServer::new("127.0.0.1:0", gateway).unwrap());
+    server.set_handlers(handlers).unwrap();
     for (name, value) in options {
         server.set(name, value).unwrap();
     }

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wsgiserver::{HTTPServer, Outcome, Request};
+use wsgiserver::{HTTPServer, Handlers, Outcome, Request};
 
-use super::{App, Client, eventually, serve};
+use super::{App, Client, eventually, serve_with};
 
 /// One test at a time: they count the descriptors of this process.
 pub fn alone() -> MutexGuard<'static, ()> {
@@ -30,7 +30,16 @@ impl Site {
         app: impl Fn(&Request<'_>) -> Outcome + Send + Sync + 'static,
         options: &[(&str, &str)],
     ) -> Self {
-        let (server, address) = serve(App(app), options);
+        Self::with_handlers(app, Handlers::new(), options)
+    }
+
+    /// The same, with a host's own handlers.
+    pub fn with_handlers(
+        app: impl Fn(&Request<'_>) -> Outcome + Send + Sync + 'static,
+        handlers: Handlers,
+        options: &[(&str, &str)],
+    ) -> Self {
+        let (server, address) = serve_with(App(app), handlers, options);
         let site = Self { server, address, before: descriptors() };
         // What is opened only once is open from here on.
         site.is_well();

@@ -1,0 +1,120 @@
+//! Who goes when there is no room: the connections that have been idle longest, and for want of
+//! memory the clients that have been taking an answer for the longest time.
+#![forbid(unsafe_code)]
+
+use std::cmp::Reverse;
+use std::sync::{Mutex, PoisonError};
+
+use super::Engine;
+use super::ownership::{Bits, Token};
+use super::resting::Rest;
+use crate::error_log::{LogCode, LogLevel};
+
+/// So many are found in one look through all connections, so that a flood does not look for each.
+const AT_A_LOOK: usize = 64;
+
+/// The connections that the last look found, the one to go next at the end.
+pub(super) struct Oldest {
+    why: Rest,
+    found: Mutex<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    /// Each with the moment since when it rests.
+    candidates: Vec<(u64, Token)>,
+    /// When the last look found nobody (milliseconds): not again in the same one.
+    nobody_at: u64,
+}
+
+impl Oldest {
+    pub(super) fn new(why: Rest) -> Self {
+        Self { why, found: Mutex::default() }
+    }
+
+    fn next(&self, engine: &Engine, now: u64) -> Option<(u64, Token)> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.candidates.is_empty() && found.nobody_at != now {
+            found.candidates = look(engine, self.why);
+            if found.candidates.is_empty() {
+                found.nobody_at = now;
+            }
+        }
+        found.candidates.pop()
+    }
+}
+
+/// The connections that have been at rest longest, the oldest at the end.
+fn look(engine: &Engine, why: Rest) -> Vec<(u64, Token)> {
+    let resting = |token: Token| Some((since(engine, token, why)?, token));
+    let mut all: Vec<_> = engine.slots.open_tokens().filter_map(resting).collect();
+    if all.len() > AT_A_LOOK {
+        all.select_nth_unstable_by_key(AT_A_LOOK, |(since, _)| *since);
+        all.truncate(AT_A_LOOK);
+    }
+    all.sort_unstable_by_key(|(since, _)| Reverse(*since));
+    all
+}
+
+fn since(engine: &Engine, token: Token, why: Rest) -> Option<u64> {
+    engine.slots.get(token.slot)?.resting.since(why)
+}
+
+impl Engine {
+    /// Closes the connection that has been idle longest. False if none is.
+    pub(super) fn close_oldest_idle(&self, now: u64) -> bool {
+        self.close_oldest(&self.idlest, now)
+    }
+
+    /// Cuts clients that do not take their answers, those that have had the most time for it first,
+    /// until what such answers hold is within `max_buffered` again.
+    pub(super) fn free_memory(&self, now: u64) {
+        let mut cut = 0;
+        while self.services.budget.is_exceeded_by_answers() && self.close_oldest(&self.slowest, now)
+        {
+            cut += 1;
+        }
+        if cut > 0 {
+            let text = format_args!(
+                "max_buffered is used up by answers that are not taken: \
+                 the clients that have been slow for the longest time are cut, {cut} now"
+            );
+            self.services.log.repeated(LogLevel::Error, LogCode::Connection, text);
+        }
+    }
+
+    fn close_oldest(&self, oldest: &Oldest, now: u64) -> bool {
+        let why = oldest.why;
+        while let Some((at, token)) = oldest.next(self, now) {
+            // It may have been used since that look.
+            if since(self, token, why) == Some(at) && self.close_if(why, token) {
+                return true;
+            }
+            // A request is out: the moment is an old one.
+            if let Some(slot) = self.slots.get(token.slot) {
+                slot.resting.disbelieve(why, at);
+            }
+        }
+        false
+    }
+
+    fn close_if(&self, why: Rest, token: Token) -> bool {
+        let Some(mut own) = self.post(token, Bits::NONE) else { return false };
+        let Some(slot) = self.slots.get(own.token().slot) else { return false };
+        let connection = slot.connection.get(&mut own);
+        let is_so = match why {
+            Rest::Idle => connection.is_idle(),
+            Rest::Answer => connection.holds_answer(),
+        };
+        if is_so {
+            if why == Rest::Answer {
+                connection.cut_for_memory();
+            }
+            self.close(own);
+        } else {
+            let token = slot.word.enqueue(own);
+            self.push_ready(token);
+        }
+        is_so
+    }
+}
