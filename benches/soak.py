@@ -35,7 +35,11 @@ BAD = {
     soak_attacks.header_flood: 1,
     soak_attacks.chunk_flood: 1,
     soak_attacks.slow_reader: 6,
+    soak_attacks.slow_stream_reader: 6,
+    soak_attacks.slow_upload: 3,
     soak_attacks.pipelining_flood: 2,
+    soak_attacks.resetting: 3,
+    soak_attacks.half_closed: 2,
 }
 # One of these after the other, with so many seconds between them.
 CHANGES = ("reload", "resize", "replace", "resize", "reload", "restart")

@@ -69,8 +69,17 @@ def chunk_flood(server, way, chance):
 
 def slow_reader(server, way, chance):
     """Asks for much and takes little."""
+    return take_little(server, way, chance, b"/large/4000000")
+
+
+def slow_stream_reader(server, way, chance):
+    """The same where the application writes piece by piece."""
+    return take_little(server, way, chance, b"/stream/4000")
+
+
+def take_little(server, way, chance, path):
     with server.connect(way) as connection:
-        connection.sendall(b"GET /large/4000000 HTTP/1.1\r\nHost: soak\r\n\r\n")
+        connection.sendall(b"GET %s HTTP/1.1\r\nHost: soak\r\n\r\n" % path)
         connection.settimeout(PATIENCE)
         end = time.monotonic() + chance.uniform(1, 15)
         with contextlib.suppress(OSError):
