@@ -6,8 +6,8 @@
 #   thread     ThreadSanitizer (the library, with Rust's standard library, and the programs): tests/c,
 #              and tests/wire against the host in C;
 #   valgrind   tests/c with the library as it is released.
-# SANITIZE="address thread" chooses some of them. Nothing is suppressed. All of it takes about half an
-# hour, so it is not one of the parts that run by default.
+# SANITIZE="address thread" chooses some of them. What is suppressed says why (tests/sanitize/thread.supp).
+# All of it takes about half an hour, so it is not one of the parts that run by default.
 
 test_sanitize() {
     export WSGISERVER_WATCHED=1
@@ -44,12 +44,16 @@ sanitize_by_address() {
 sanitize_by_thread() {
     local failed=0
     sanitize_as thread -fsanitize=thread
+    # What watches is the runtime of Rust's compiler, which knows more than an older C compiler's.
+    sanitize_runtime=(-Wl,--whole-archive
+        "$(rustc --print sysroot)/lib/rustlib/$sanitize_host/lib"/librustc-*_rt.tsan.a
+        -Wl,--no-whole-archive -Wl,--export-dynamic -lm -ldl -lrt)
     if ! sanitize_has_source && ! rustup component add rust-src >&2 2>/dev/null; then
         echo "skipped: ThreadSanitizer, which needs the Rust component rust-src"
         return 0
     fi
     # A child of the test of forks goes on with all of the library.
-    export TSAN_OPTIONS=die_after_fork=0
+    export TSAN_OPTIONS="die_after_fork=0 suppressions=$root/tests/sanitize/thread.supp"
     # Neither provider of TLS is watched, and this one is built sooner.
     sanitize_build -Zbuild-std --no-default-features --features ring || return 1
     sanitize_finds race || return 1
@@ -96,13 +100,18 @@ sanitize_soname() { # LIBRARY
     readelf -d "$1" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p'
 }
 
-sanitize_compile() { # COMPILER OUTPUT ARGUMENT...
-    local compiler=$1 output=$2 flags=("${sanitize_flags[@]}")
+sanitize_compile() { # COMPILER OUTPUT SOURCE|LIBRARY...
+    local compiler=$1 output=$2 flags=(-O1 -g -pthread -Iinclude "${sanitize_flags[@]}")
+    local library=(-L"$sanitize_library" -lwsgiserver -Wl,-rpath,"$sanitize_library")
     shift 2
     [[ $compiler = g++ ]] || flags+=(-std=c99)
     [[ $compiler != g++ ]] || flags+=(-std=c++17 -Ibindings/cpp)
-    "$compiler" -O1 -g -pthread -Iinclude "${flags[@]}" "$@" -o "$output" \
-        -L"$sanitize_library" -lwsgiserver -Wl,-rpath,"$sanitize_library"
+    if [[ $sanitize_tool != thread ]]; then
+        "$compiler" "${flags[@]}" "$@" -o "$output" "${library[@]}"
+    else
+        "$compiler" "${flags[@]}" -r -nostdlib "$@" -o "$output.o" &&
+            "$compiler" -pthread "$output.o" -o "$output" "${library[@]}" "${sanitize_runtime[@]}"
+    fi
 }
 
 # A tool that finds nothing in these is not at work.
@@ -110,8 +119,7 @@ sanitize_finds() { # MISTAKE...
     local mistake program
     for mistake in "$@"; do
         program=$sanitize_programs/mistake-$mistake
-        cc -O0 -g -std=c99 -pthread "${sanitize_flags[@]}" "-DMISTAKE=$mistake" \
-            tests/sanitize/mistakes.c -o "$program" || return 1
+        sanitize_compile cc "$program" tests/sanitize/mistakes.c "-DMISTAKE=$mistake" || return 1
         if "${sanitize_run[@]}" "$program" >"$program.out" 2>&1; then
             echo "FAILED: $sanitize_tool does not find the mistake: $mistake"
             return 1

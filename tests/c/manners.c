@@ -36,7 +36,9 @@ static int32_t app(void *user_data, wsgi_request request, const wsgi_environ *en
     if (path_is(environ, "/respond")) {
         status = wsgi_respond(server, request, str("200 OK"), NULL, 0, large, LARGE);
     } else if (path_is(environ, "/keep")) {
-        CHECK_INT(wsgi_request_hijack(server, request, 0, &kept_stream), WSGI_OK);
+        wsgi_stream *stream = NULL;
+        CHECK_INT(wsgi_request_hijack(server, request, 0, &stream), WSGI_OK);
+        __atomic_store_n(&kept_stream, stream, __ATOMIC_SEQ_CST);
     } else if (path_is(environ, "/stream")) {
         wsgi_stream *stream = NULL;
         CHECK_INT(wsgi_request_hijack(server, request, 0, &stream), WSGI_OK);

@@ -4,7 +4,7 @@
 
 enum { PIECE = 64 * 1024 };
 
-static volatile wsgi_status write_ended;
+static wsgi_status write_ended; /* by the application's thread */
 
 /* Writes until the client is gone. */
 static int32_t endless(void *user_data, wsgi_request request, const wsgi_environ *environ,
@@ -14,17 +14,17 @@ static int32_t endless(void *user_data, wsgi_request request, const wsgi_environ
     if (path_is(environ, "/small")) return say(environ->server, request, "small");
     wsgi_status status = responder->start_response(responder->context, str("200 OK"), NULL, 0, 0);
     while (status >= 0) status = responder->write(responder->context, piece, sizeof piece);
-    write_ended = status;
+    __atomic_store_n(&write_ended, status, __ATOMIC_SEQ_CST);
     return status;
 }
 
 static void leave_in_the_middle(const char *address, void (*leave)(client *)) {
     client client = client_open(address);
-    write_ended = WSGI_OK;
+    __atomic_store_n(&write_ended, WSGI_OK, __ATOMIC_SEQ_CST);
     client_get(&client, "/endless");
     CHECK(client_need(&client, 4 * PIECE));
     leave(&client);
-    WAIT_FOR(write_ended != WSGI_OK);
+    WAIT_FOR(__atomic_load_n(&write_ended, __ATOMIC_SEQ_CST) != WSGI_OK);
     CHECK_INT(write_ended, WSGI_E_CLIENT);
 }
 
