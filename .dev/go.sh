@@ -37,21 +37,34 @@ need_venv() {
 go_environment() {
     export GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-mod=mod GOWORK=off
     export GOCACHE=${GOCACHE:-$target/dev/go/cache}
-    export PKG_CONFIG_PATH=$target/dev/go${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+    export GOENV=$target/dev/go/env
     go_pkg_config "$target/release"
 }
 
-# A wsgiserver.pc for a library that is not installed.
+# A wsgiserver.pc for a library that is not installed, and a pkg-config that finds it for go alone: were
+# PKG_CONFIG_PATH exported, cargo would build aws-lc-sys anew, and so the library, whenever it changes.
 go_pkg_config() { # FOLDER
-    mkdir -p "$target/dev/go"
-    cat >"$target/dev/go/wsgiserver.pc.$$" <<PC
+    local folder=$target/dev/go
+    mkdir -p "$folder"
+    go_write "$folder/wsgiserver.pc" <<PC
 Name: wsgiserver
 Description: the library of this checkout
 Version: 0
 Cflags: -I$root/include
 Libs: -L$1 -lwsgiserver -Wl,-rpath,$1
 PC
-    mv -f "$target/dev/go/wsgiserver.pc.$$" "$target/dev/go/wsgiserver.pc"
+    go_write "$folder/pkg-config" <<SH
+#!/bin/sh
+PKG_CONFIG_PATH=\$(dirname "\$0")\${PKG_CONFIG_PATH:+:\$PKG_CONFIG_PATH} exec ${PKG_CONFIG:-pkg-config} "\$@"
+SH
+    chmod +x "$folder/pkg-config"
+    echo "PKG_CONFIG=$folder/pkg-config" | go_write "$GOENV"
+}
+
+# Written aside and moved: another `./dev` may be reading the one that is there.
+go_write() { # FILE
+    cat >"$1.$$"
+    mv -f "$1.$$" "$1"
 }
 
 # Compiles the program in examples/go/NAME to target/dev/go/NAME; go itself knows what is new.
