@@ -23,6 +23,7 @@ MOST = 100
 # The flood's own address has its share, and the others keep theirs.
 FLOOD = {"max_connections": 80, "max_connections_per_ip": 60}
 SHORT = {"timeout": 2}
+SCARCE = {"max_buffered": 50_000_000}
 # Name, kind (a function of soak_attacks.py), whether over TLS, the attackers' address, options.
 ATTACKS = (
     ("slow heads", "slow_head", False, None, {}),
@@ -30,6 +31,7 @@ ATTACKS = (
     ("slow bodies", "slow_body", False, None, {}),
     ("slow bodies read by the application", "slow_upload", False, None, {}),
     ("slow readers", "slow_reader", False, None, {}),
+    ("slow readers, for whom memory is short", "slow_reader", False, None, SCARCE),
     ("silent connections", "silent", False, None, {}),
     ("silent TLS connections", "silent", True, None, {}),
     ("TLS garbage", "garbage", True, None, {}),

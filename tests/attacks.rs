@@ -206,6 +206,11 @@ fn slow_readers_when_memory_is_used_up() {
         probe(&site, &mut slow, nothing);
         eventually("some have been cut", || site.server.stats().connections < ATTACKERS);
         eventually("it is told", || told.load(Ordering::SeqCst) > 0);
+        let mut upload = site.connect();
+        upload.send("POST /read HTTP/1.1\r\nHost: test\r\nContent-Length: 60000\r\n\r\n");
+        upload.send([b'x'; 30_000]).send([b'x'; 30_000]);
+        assert_eq!(upload.answer(), (200, "read".into()), "{path}");
+        drop(upload);
         // Who takes the answer gets it whole.
         assert_eq!(site.connect().get(path).answer().1.len(), LARGE, "{path}");
         drop(slow);

@@ -199,6 +199,8 @@ impl HTTPConnection {
                     if !services.budget.is_exceeded_by_answers() {
                         break Ok(());
                     }
+                    // Others that can be cut may have come to rest only now.
+                    services.call_for_memory();
                 }
                 Ok([0, 0]) if step != left => {
                     said = true;

@@ -88,7 +88,7 @@ impl HTTPConnection {
         services: &Services,
         spare: &mut Option<Box<Exchange>>,
     ) -> Fill {
-        if services.budget.is_exceeded() && self.readable {
+        if services.budget.is_exceeded_by_requests() && self.readable {
             self.timing.retry = true;
             return Fill::Drained;
         }

@@ -155,7 +155,7 @@ impl HTTPConnection {
             exchange.input.reserve(have * 2);
         }
         let mut space = exchange.input.space();
-        if services.budget.is_exceeded() {
+        if services.budget.is_exceeded_by_requests() {
             if self.charged != Charge::NONE {
                 self.timing.retry = true;
                 return Fill::Drained;

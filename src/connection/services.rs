@@ -202,15 +202,15 @@ impl Services {
     }
 }
 
-/// The bytes that all connections hold while nobody works on them. Past the limit a connection that
-/// holds some already is not read any further; one that holds none is still read a little, so that
-/// small requests get through.
+/// The bytes that all connections hold while nobody works on them, of requests and of answers, each up
+/// to the limit: clients of the one kind do not use up what the other has.
 ///
-/// Answers cannot be held up like that: their applications have made them. When they alone are past
-/// the limit, the connections that have been taking theirs for the longest time are cut.
+/// With requests past the limit a connection that holds some already is not read any further; one
+/// that holds none is still read a little, so that small requests get through. Answers cannot be held
+/// up like that, as their applications have made them. With answers past the limit the connections
+/// that have been taking theirs for the longest time are cut.
 pub(crate) struct Budget {
-    used: AtomicUsize,
-    /// Of that, by answers that their clients have not taken yet.
+    requests: AtomicUsize,
     answers: AtomicUsize,
     limit: usize,
 }
@@ -235,19 +235,15 @@ impl Charge {
     pub(crate) fn answers(self) -> usize {
         self.answers as usize
     }
-
-    fn all(self) -> usize {
-        self.requests as usize + self.answers as usize
-    }
 }
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { used: AtomicUsize::new(0), answers: AtomicUsize::new(0), limit }
+        Self { requests: AtomicUsize::new(0), answers: AtomicUsize::new(0), limit }
     }
 
-    pub(crate) fn is_exceeded(&self) -> bool {
-        self.used.load(Ordering::Relaxed) > self.limit
+    pub(crate) fn is_exceeded_by_requests(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > self.limit
     }
 
     pub(crate) fn is_exceeded_by_answers(&self) -> bool {
@@ -256,8 +252,8 @@ impl Budget {
 
     /// Moves one connection's share.
     pub(crate) fn change(&self, before: Charge, after: Charge) {
+        change(&self.requests, before.requests as usize, after.requests as usize);
         change(&self.answers, before.answers(), after.answers());
-        change(&self.used, before.all(), after.all());
     }
 }
 

@@ -273,8 +273,9 @@ options! {
     "deliver_at_head" OptionKind::Flag, "0",
         "Calls the application when the head is there: it refuses the body, or waits for it.";
     "max_buffered" OptionKind::Number(65_536, i64::MAX), "268435456",
-        "Bytes that all connections together may hold while nobody works on them. Requests past it are \
-         not read on; for answers past it the clients that have been slow longest are cut.";
+        "Bytes of requests, and as many of answers, that all connections together may hold while nobody \
+         works on them. Requests past it are not read on; for answers past it the clients that have \
+         been slow longest are cut.";
     "pollers" OptionKind::Number(0, 64), "0",
         "Threads that wait for events at a time; 0: one for each core, at most 4.";
     "eager_after" OptionKind::Seconds(0.0, DAY), "0.0001",
