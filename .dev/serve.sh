@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared with dev and its other files
-# ./dev serve APPLICATION LANGUAGE PORT [--bind ADDR ...] [--option VALUE ...]: the server program
+# ./dev serve APPLICATION LANGUAGE PORT [--bind ADDR ...] [--tls] [--option VALUE ...]: the server program
 # replaces this shell, so that the process that was started is the server.
 
 serve_applications="hello fixture"
@@ -29,6 +29,11 @@ serve_check_options() {
     serve_options=()
     while [[ $# -gt 0 ]]; do
         [[ $1 = --?* ]] || serve_usage "not an option: '$1'"
+        if [[ $1 = --tls ]]; then
+            serve_certificate
+            shift
+            continue
+        fi
         [[ $# -ge 2 ]] || serve_usage "$1 needs a value"
         if [[ $1 = --threads ]]; then
             serve_options+=(--numthreads "$2")
@@ -39,10 +44,25 @@ serve_check_options() {
     done
 }
 
+# For localhost, signed by itself; made again when it ends within a day.
+serve_certificate() {
+    local folder=$target/dev/serve
+    need_command openssl openssl
+    if ! openssl x509 -noout -checkend 86400 -in "$folder/certificate.pem" >/dev/null 2>&1; then
+        mkdir -p "$folder"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+            -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$folder/key.pem.$$" \
+            -out "$folder/certificate.pem.$$" 2>/dev/null || fail 3 "openssl could not make a certificate"
+        mv -f "$folder/key.pem.$$" "$folder/key.pem"
+        mv -f "$folder/certificate.pem.$$" "$folder/certificate.pem"
+    fi
+    serve_options+=(--certificate "$folder/certificate.pem" --private-key "$folder/key.pem")
+}
+
 serve_usage() { # MESSAGE
     {
         echo "dev: $1"
-        echo "usage: ./dev serve APPLICATION LANGUAGE PORT [--bind ADDR ...] [--option VALUE ...]"
+        echo "usage: ./dev serve APPLICATION LANGUAGE PORT [--bind ADDR ...] [--tls] [--option VALUE ...]"
         echo "applications: $serve_applications"
         echo "languages: $serve_languages"
     } >&2
