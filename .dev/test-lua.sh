@@ -11,9 +11,8 @@ test_lua() {
     for language in lua5.1 luajit; do
         lua_busted "$language" spec/orbit/orbit_spec.lua || failed=1
     done
-    for language in $lua_languages; do
-        wire_play "$language" || failed=1
-    done
+    # shellcheck disable=SC2086  # a list
+    wire_play $lua_languages || failed=1
     lua_packages || failed=1
     return $failed
 }

@@ -40,16 +40,16 @@ pypy_needs() {
 # WSGISERVER_PYPY=whole: every test, and the vectors cut in every way.
 test_pypy() {
     local which=(application input stream files ssl statistics)
-    local ways=("--split whole" "--over unix" "--over tls")
+    local wire_ways=("--split whole" "--over unix" "--over tls")
     build_pypy
     if [[ ${WSGISERVER_PYPY:-} = whole ]]; then
         which=("*")
-        ways=("${wire_ways[@]}")
+        wire_ways=("${wire_all_ways[@]}")
     fi
     which=("${which[@]/#/bindings/python/tests/test_}")
     # shellcheck disable=SC2068  # "*" is for the shell
     "$pypy" -m pytest -q -p no:cacheprovider ${which[@]/%/.py}
-    wire_play pypy "${ways[@]}"
+    wire_play pypy
 }
 
 python_wheel() {

@@ -3,38 +3,44 @@
 # against theirs.
 
 # The same bytes must give the same answers however they are cut and wherever they come in.
-wire_ways=("--split whole" "--split pieces" "--split bytes" "--over unix" "--over tls")
+wire_all_ways=("--split whole" "--split pieces" "--split bytes" "--over unix" "--over tls")
+wire_ways=("${wire_all_ways[@]}")
 
 test_wire() {
-    local language failed=0 rust_example_profile=dev
+    local language languages=() rust_example_profile=dev failed=0
     python3 tests/wire/rows.py || failed=1
     for language in ${serve_languages%"$lua_languages"}; do # these have a part of their own
-        [[ $language != pypy ]] || continue # and so has this one
-        wire_play "$language" || failed=1
+        [[ $language = pypy ]] || languages+=("$language")  # and so has this one
     done
+    wire_play "${languages[@]}" || failed=1
     return $failed
 }
 
-# All ways at once: most of the time is spent waiting for time-outs.
-wire_play() { # LANGUAGE [WAY...]
-    local folder=$target/dev/wire start way ways=("${wire_ways[@]}") way_pids=() failed=0 at=0
-    [[ $# -eq 1 ]] || ways=("${@:2}")
-    build_serve "$1"
-    start=$(printf '%q ' "${serve_program[@]}" fixture)
+# All languages and ways at once: nearly all of the time is spent waiting for time-outs.
+wire_play() { # LANGUAGE...
+    local folder=$target/dev/wire language way names=() pids=() failed=0 at
+    local -A starts=()
     mkdir -p "$folder"
-    for way in "${ways[@]}"; do
-        # shellcheck disable=SC2086  # an option and its value
-        python3 tests/wire/run.py --start "$start" $way >"$folder/$1$way.out" 2>"$folder/$1$way.err" &
-        way_pids+=($!)
+    for language in "$@"; do
+        build_serve "$language" || return 1
+        starts[$language]=$(printf '%q ' "${serve_program[@]}" fixture)
     done
-    for way in "${ways[@]}"; do
-        echo "the fixture in $1, $way:"
-        wait "${way_pids[at]}" || {
+    for language in "$@"; do
+        for way in "${wire_ways[@]}"; do
+            # shellcheck disable=SC2086  # an option and its value
+            python3 tests/wire/run.py --start "${starts[$language]}" $way \
+                >"$folder/$language$way.out" 2>"$folder/$language$way.err" &
+            names+=("$language, $way")
+            pids+=($!)
+        done
+    done
+    for at in "${!pids[@]}"; do
+        echo "the fixture in ${names[at]}:"
+        wait "${pids[at]}" || {
             failed=1
-            tail -n 30 "$folder/$1$way.err"
+            tail -n 30 "$folder/${names[at]/, /}.err"
         }
-        at=$((at + 1))
-        cat "$folder/$1$way.out"
+        cat "$folder/${names[at]/, /}.out"
     done
     return $failed
 }
