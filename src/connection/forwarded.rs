@@ -9,7 +9,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::networks::Networks;
-use crate::gateway::environ::Said;
+use crate::gateway::environ::{KEYS, Said, becomes, key_id_of};
 use crate::request::head::RequestHead;
 use crate::request::headers::{Field, Known};
 use crate::request::line::authority::split_authority;
@@ -88,8 +88,10 @@ impl TrustedProxies {
         let believed: &[Known] = if is_trusted { &self.believed } else { &[] };
         if self.clear {
             let fields = head.fields.iter_mut();
-            let hidden =
-                |field: &&mut Field| ALL.contains(&field.known) && !believed.contains(&field.known);
+            let hidden = |field: &&mut Field| {
+                !believed.contains(&field.known)
+                    && (ALL.contains(&field.known) || looks_forwarded(field.name.of(input)))
+            };
             fields.filter(hidden).for_each(|field| field.exported = false);
         }
         let values = |known| {
@@ -134,6 +136,13 @@ impl TrustedProxies {
         }
         (found != Forwarded::default()).then_some(found)
     }
+}
+
+/// Where names with `_` are kept, `X_Forwarded_For` becomes the same key as the field that counts.
+fn looks_forwarded(name: &[u8]) -> bool {
+    let keys =
+        || ALL.iter().filter_map(|known| KEYS.get((key_id_of(*known) as usize).wrapping_sub(1)));
+    name.contains(&b'_') && keys().any(|key| becomes(name, key.as_bytes()))
 }
 
 /// One proxy's words in `Forwarded`.

@@ -8,7 +8,7 @@ use super::types::*;
 use crate::engine::Engine;
 use crate::engine::handle::RequestId;
 use crate::gateway::RequestView;
-use crate::gateway::environ::KEYS;
+use crate::gateway::environ::{KEYS, becomes};
 
 /// Fills view with the request as it was sent; view->struct_size is to be set before. Nothing is
 /// put together as for an environ, so this is the cheaper way for who needs none. A dispatcher changes
@@ -195,6 +195,9 @@ impl RawTable {
             _ if !(key.starts_with("HTTP_") || key.starts_with("CONTENT_")) => return None,
             _ => {}
         }
+        if self.fields.iter().any(|field| field.key_id == 0 && is_key_too(field, key)) {
+            return None;
+        }
         let mut found = self.fields.iter().filter(|field| field.key_id == id);
         match (found.next(), found.next()) {
             (None, _) => Some(lend(None)),
@@ -202,6 +205,13 @@ impl RawTable {
             _ => None,
         }
     }
+}
+
+/// Where names with `_` are kept, such a one may become the key of one with `-`.
+fn is_key_too(field: &wsgi_pair, key: &str) -> bool {
+    // SAFETY: a field's strings lie in the text, which lives as long as the table.
+    let name = unsafe { lent_bytes(field.key) };
+    name.is_ok_and(|name| becomes(name, key.as_bytes()))
 }
 
 /// Appends a string and a NUL.

@@ -11,9 +11,9 @@ pub mod keys;
 mod mount;
 pub mod pairs;
 
-use keys::{KEY_BYTE, id_of};
+use keys::{KEY_BYTE, id_of, key_id_of_underscores};
 pub use keys::{KEYS, key_id};
-pub(crate) use keys::{key_id_of, key_text};
+pub(crate) use keys::{becomes, key_id_of, key_text};
 use pairs::copy;
 pub use pairs::{Pair, Pairs};
 
@@ -233,7 +233,7 @@ impl Writer<'_> {
     #[inline]
     fn fields(&self, all: &mut Pairs) {
         for field in self.head.fields.iter().filter(|field| field.exported) {
-            self.pair(all, field, |arena| match self.unicode {
+            self.pair(all, field, key_id_of(field.known), |arena| match self.unicode {
                 true => put(arena, field.value.of(self.input), true),
                 false => copy(arena, self.input, field.value),
             });
@@ -249,9 +249,13 @@ impl Writer<'_> {
             if exported().take(index).any(|earlier| self.same_key(earlier, field)) {
                 continue;
             }
+            let id = match key_id_of(field.known) {
+                0 => key_id_of_underscores(field.name.of(self.input)),
+                id => id,
+            };
             let same = exported().skip(index).filter(|later| self.same_key(later, field));
             match field.known.repeated() {
-                Repeated::Joined(separator) => self.pair(all, field, |arena| {
+                Repeated::Joined(separator) => self.pair(all, field, id, |arena| {
                     for (count, later) in same.enumerate() {
                         if count > 0 {
                             arena.extend_from_slice(separator);
@@ -261,15 +265,14 @@ impl Writer<'_> {
                 }),
                 Repeated::Last => {
                     let last = same.last().unwrap_or(field).value.of(self.input);
-                    self.pair(all, field, |arena| put(arena, last, self.unicode));
+                    self.pair(all, field, id, |arena| put(arena, last, self.unicode));
                 }
             }
         }
     }
 
     #[inline]
-    fn pair(&self, all: &mut Pairs, field: &Field, value: impl FnOnce(&mut Vec<u8>)) {
-        let id = key_id_of(field.known);
+    fn pair(&self, all: &mut Pairs, field: &Field, id: u32, value: impl FnOnce(&mut Vec<u8>)) {
         if id != 0 {
             return all.known_with(id, value);
         }

@@ -44,6 +44,15 @@ fn nobody_is_believed_by_default() {
     let environ = ask(address, ALL);
     assert_eq!(value(&environ, "REMOTE_ADDR"), Some("127.0.0.1"));
     assert!(!environ.contains("FORWARDED"), "{environ}");
+    let (_server, address) = serve(&[
+        ("trusted_proxy", "127.0.0.1"),
+        ("clear_untrusted_proxy_headers", "1"),
+        ("underscore_headers", "1"),
+    ]);
+    let environ =
+        ask(address, "X_Forwarded_For: evil\r\nX-Forwarded-For: 192.0.2.1\r\nX_Own: 1\r\n");
+    assert_eq!(value(&environ, "HTTP_X_FORWARDED_FOR"), Some("192.0.2.1"), "no other spelling");
+    assert_eq!(value(&environ, "HTTP_X_OWN"), Some("1"));
 }
 
 #[test]

@@ -111,6 +111,21 @@ pub(crate) fn key_id_of(known: Known) -> u32 {
     KEY_OF_KNOWN[known as usize & 63]
 }
 
+/// Whether a field of this name becomes this key. `Content-Length` and `Content-Type` do not: theirs have
+/// no prefix.
+pub(crate) fn becomes(name: &[u8], key: &[u8]) -> bool {
+    let byte = |byte: &u8| KEY_BYTE[*byte as usize];
+    key.strip_prefix(b"HTTP_").is_some_and(|rest| {
+        rest.len() == name.len() && name.iter().map(byte).eq(rest.iter().copied())
+    })
+}
+
+/// The number of the key that a name with `_`, where such are kept, comes to share with a well-known one.
+#[cold]
+pub(super) fn key_id_of_underscores(name: &[u8]) -> u32 {
+    if name.contains(&b'_') { find(b"HTTP_", name) } else { 0 }
+}
+
 /// The number of a key that is known when this is compiled.
 pub(super) const fn id_of(key: &str) -> u32 {
     let id = find(b"", key.as_bytes());

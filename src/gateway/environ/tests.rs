@@ -149,6 +149,9 @@ fn underscores_that_are_kept() {
     assert_eq!(environ.get(b"HTTP_X_A"), Some(&b"1, 2"[..]));
     assert_eq!(environ.get(b"CONTENT_LENGTH"), Some(&b"3"[..]));
     assert_eq!(environ.get(b"HTTP_X_FORWARDED_FOR"), Some(&b"a, b"[..]));
+    let numbered =
+        environ.pairs().iter().filter(|pair| pair.key_id == id_of("HTTP_X_FORWARDED_FOR"));
+    assert_eq!(numbered.count(), 1);
     let keys: std::collections::HashSet<&[u8]> = environ.iter().map(|(key, _)| key).collect();
     assert_eq!(keys.len(), environ.pairs().len());
 }
