@@ -18,7 +18,7 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub(crate) mod accept;
@@ -49,6 +49,7 @@ pub(crate) mod share;
 pub(crate) mod slots;
 mod stopping;
 pub(crate) mod sync;
+mod turnstile;
 pub(crate) mod watches;
 pub(crate) mod worker;
 
@@ -64,6 +65,7 @@ use resting::Rest;
 use roles::Roles;
 use share::Share;
 use slots::Slots;
+use sync::AtomicUsize;
 
 use crate::connection::Advance;
 use crate::connection::exchange::Exchange;
@@ -241,7 +243,7 @@ impl Engine {
 
     /// Connections that are accepted from now on have TCP_NODELAY, or not.
     pub(crate) fn set_nodelay(&self, on: bool) -> io::Result<()> {
-        self.listeners.iter().try_for_each(|listener| listener.set_nodelay(on))
+        self.listeners.iter().try_for_each(|listener| listener.set_nodelay(self, on))
     }
 
     /// Ends an engine that nobody has served with: threads that were started leave.

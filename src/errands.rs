@@ -4,8 +4,12 @@
 #![forbid(unsafe_code)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use crate::engine::sync::{AtomicBool, Mutex, Ordering, lock};
+
+#[cfg(all(loom, test))]
+mod models;
 
 type Errand = Box<dyn FnOnce() + Send>;
 
@@ -19,7 +23,7 @@ pub(crate) struct Errands {
 impl Errands {
     /// Puts a call aside.
     pub(crate) fn push(&self, errand: Errand) {
-        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut list = lock(&self.list);
         list.push(errand);
         self.waiting.store(true, Ordering::Release);
     }
@@ -34,7 +38,7 @@ impl Errands {
     #[cold]
     pub(crate) fn run(&self) {
         while self.are_waiting() {
-            let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut list = lock(&self.list);
             let errands = std::mem::take(&mut *list);
             self.waiting.store(false, Ordering::Release);
             drop(list);
@@ -82,7 +86,7 @@ impl<T: Send + 'static> Drop for Foreign<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(not(loom), test))]
 mod tests {
     use std::sync::atomic::AtomicU32;
 

@@ -3,14 +3,16 @@
 //! for which no buffer has room is dropped and counted.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
-use std::thread::Thread;
+use std::sync::{OnceLock, TryLockError};
 
 use super::format::{Format, LONGEST_LINE};
+use crate::engine::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, lock};
+
+#[cfg(all(loom, test))]
+mod models;
 
 /// The first one is used while nobody else is at it, so that lines are in the order of their ends.
-const BUFFERS: usize = 8;
+const BUFFERS: usize = if cfg!(loom) { 2 } else { 8 };
 /// Bytes of a buffer. What was never needed of it costs no memory.
 pub(super) const ROOM: usize = 1 << 20;
 /// A buffer with so much in it is not to wait for the writer's next round.
@@ -26,7 +28,8 @@ pub(crate) struct Lines {
     asleep: AtomicBool,
     /// The server stops: the writer is to come to its end.
     pub(super) ending: AtomicBool,
-    writer: OnceLock<Thread>,
+    /// Wakes the writer.
+    bell: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// On cache lines of its own.
@@ -49,7 +52,7 @@ impl Lines {
             dropped: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
             ending: AtomicBool::new(false),
-            writer: OnceLock::new(),
+            bell: OnceLock::new(),
         }
     }
 
@@ -80,16 +83,16 @@ impl Lines {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Who is to be woken.
-    pub(super) fn written_by(&self, writer: Thread) {
-        let _once = self.writer.set(writer);
+    /// How the writer is woken. Before anybody leaves a line.
+    pub(super) fn written_by(&self, bell: impl Fn() + Send + Sync + 'static) {
+        let _once = self.bell.set(Box::new(bell));
     }
 
     #[cold]
     pub(super) fn wake(&self) {
         self.asleep.store(false, Ordering::Relaxed);
-        if let Some(writer) = self.writer.get() {
-            writer.unpark();
+        if let Some(wake) = self.bell.get() {
+            wake();
         }
     }
 
@@ -136,11 +139,11 @@ impl Lines {
 impl Buffer {
     /// For the writer, which may wait.
     fn lock(&self) -> MutexGuard<'_, Page> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
-#[cfg(test)]
+#[cfg(all(not(loom), test))]
 mod tests {
     use super::*;
 

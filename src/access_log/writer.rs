@@ -59,7 +59,8 @@ impl Writer {
             *tell.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
             tell.1.notify_all();
         })?;
-        lines.written_by(thread.thread().clone());
+        let writer = thread.thread().clone();
+        lines.written_by(move || writer.unpark());
         Ok(Self { lines, thread: Some(thread), over })
     }
 

@@ -4,9 +4,11 @@
 //! tells whether it is still the right one.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::{Mutex, PoisonError};
+use crate::engine::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::engine::sync::{AtomicU64, Mutex, lock};
+
+#[cfg(all(loom, test))]
+mod models;
 
 macro_rules! live {
     ($($(#[$about:meta])* $name:ident),* $(,)?) => {
@@ -90,7 +92,7 @@ impl LiveText {
     }
 
     pub(crate) fn set(&self, text: Vec<u8>) {
-        let mut held = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.text);
         *held = text;
         self.version.fetch_add(1, Release);
     }
@@ -108,13 +110,13 @@ impl TextCopy {
 
     #[cold]
     fn renew(&mut self, live: &LiveText) {
-        let text = live.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = lock(&live.text);
         self.version = live.version.load(Relaxed);
         self.text.clone_from(&text);
     }
 }
 
-#[cfg(test)]
+#[cfg(all(not(loom), test))]
 mod tests {
     use super::*;
 

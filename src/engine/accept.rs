@@ -3,10 +3,9 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, TryLockError};
 
 use super::ownership::Token;
+use super::turnstile::Turnstile;
 use super::{Engine, LISTENER};
 use crate::error_log::{LogCode, LogLevel};
 use crate::sys::listening::ListeningSocket;
@@ -22,9 +21,7 @@ const REST: u64 = 100;
 /// A listening socket.
 pub(crate) struct Listener {
     number: u32,
-    state: Mutex<State>,
-    /// An event came while another thread was accepting.
-    again: AtomicBool,
+    state: Turnstile<State>,
 }
 
 struct State {
@@ -43,16 +40,12 @@ impl Listener {
     pub(crate) fn new(socket: ListeningSocket, index: u8) -> io::Result<Self> {
         let spare = Some(socket::spare_descriptor(&socket)?);
         let state = State { socket: Some(socket), spare, complaints: Vec::new() };
-        Ok(Self {
-            number: LISTENER + u32::from(index),
-            state: Mutex::new(state),
-            again: AtomicBool::new(false),
-        })
+        Ok(Self { number: LISTENER + u32::from(index), state: Turnstile::new(state) })
     }
 
     /// Begins to take connections.
     pub(crate) fn open(&self, engine: &Engine) -> io::Result<()> {
-        let state = self.lock();
+        let state = self.state.lock();
         let added = match &state.socket {
             Some(socket) => engine.services.epoll.add(socket.as_raw_fd(), EVENTS, self.data()),
             None => Ok(()),
@@ -64,7 +57,7 @@ impl Listener {
 
     /// Stops listening. Who is in the queue already is taken in: it would be lost with the socket.
     pub(crate) fn close(&self, engine: &Engine, now: u64) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         for _ in 0..MOST_AT_THE_END / AT_ONCE {
             if state.accept_some(engine, self.number, now) {
                 break;
@@ -83,39 +76,33 @@ impl Listener {
     }
 
     /// Sets TCP_NODELAY, which accepted sockets inherit; a UNIX socket has none.
-    pub(super) fn set_nodelay(&self, on: bool) -> io::Result<()> {
-        match &self.lock().socket {
+    pub(super) fn set_nodelay(&self, engine: &Engine, on: bool) -> io::Result<()> {
+        let set = match &self.state.lock().socket {
             Some(socket) => socket.set_nodelay(on),
             None => Ok(()),
-        }
+        };
+        self.look_again(engine);
+        set
     }
 
     /// Takes in what waits. The listener is edge-triggered, so it goes on until nothing is left or
     /// its share is used up; then its own token goes to the end of the queue.
     pub(crate) fn accept(&self, engine: &Engine, token: Token, now: u64) {
-        self.again.store(true, Ordering::SeqCst);
-        while self.again.load(Ordering::SeqCst) {
-            let mut state = match self.state.try_lock() {
-                Ok(state) => state,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                // Whoever accepts looks at `again` when it is done.
-                Err(TryLockError::WouldBlock) => return,
-            };
-            self.again.store(false, Ordering::SeqCst);
+        self.state.work(|mut state| {
             let exhausted = state.accept_some(engine, self.number, now);
             let complaints = std::mem::take(&mut state.complaints);
             drop(state);
             complain(engine, complaints);
             if !exhausted {
                 engine.push_ready(token);
-                return;
             }
-        }
+            exhausted
+        });
     }
 
     /// The rest of a listener is over.
     pub(crate) fn resume(&self, engine: &Engine, now: u64) {
-        let state = self.lock();
+        let state = self.state.lock();
         let opened = match &state.socket {
             Some(socket) => engine.services.epoll.modify(socket.as_raw_fd(), EVENTS, self.data()),
             None => Ok(()),
@@ -131,7 +118,7 @@ impl Listener {
 
     /// The event that registering gives may have come to a thread while this one had the state.
     fn look_again(&self, engine: &Engine) {
-        if self.again.load(Ordering::SeqCst) {
+        if self.state.is_wanted() {
             engine.push_ready(self.token());
         }
     }
@@ -142,10 +129,6 @@ impl Listener {
 
     fn data(&self) -> u64 {
         self.token().pack()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

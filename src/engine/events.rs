@@ -5,13 +5,14 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use super::Engine;
 use super::handle::{RequestId, SERIAL_MASK};
 use super::ownership::Token;
-use crate::engine::sync::AtomicU64;
+use crate::engine::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, lock};
+
+#[cfg(all(loom, test))]
+mod models;
 
 /// Stands among the ready tokens for one event. No slot has this number.
 pub(super) const EVENT: Token = Token { slot: Token::MAX_SLOT, generation: 0 };
@@ -62,7 +63,7 @@ pub(super) struct Events {
 
 impl Events {
     fn push(&self, event: Event) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = lock(&self.queue);
         queue.push_back(event);
         self.count.store(queue.len(), Ordering::SeqCst);
     }
@@ -71,7 +72,7 @@ impl Events {
         if self.count.load(Ordering::SeqCst) == 0 {
             return None;
         }
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = lock(&self.queue);
         let event = queue.pop_front();
         self.count.store(queue.len(), Ordering::SeqCst);
         event
@@ -96,7 +97,7 @@ impl Untold {
     pub(super) fn begin(&self, serial: u64) {
         let seen = self.0.load(Ordering::Relaxed);
         if seen >> MARKS != serial & SERIAL_MASK {
-            self.0.store((serial & SERIAL_MASK) << MARKS, Ordering::Release);
+            self.0.store((serial & SERIAL_MASK) << MARKS, Ordering::SeqCst);
         }
     }
 
@@ -155,7 +156,7 @@ impl Engine {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(not(loom), test))]
 mod tests {
     use super::*;
 

@@ -1,7 +1,10 @@
 //! How many requests may be out at the host at a time (the option `max_in_flight`).
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::engine::sync::{AtomicUsize, Ordering};
+
+#[cfg(all(loom, test))]
+mod models;
 
 /// The requests that the host has and has not finished. They are counted only if there is a limit.
 pub(super) struct Flight {
@@ -42,7 +45,7 @@ impl Flight {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(not(loom), test))]
 mod tests {
     use super::*;
 

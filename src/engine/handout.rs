@@ -47,7 +47,7 @@ impl Engine {
 
     /// A wake-up through epoll reaches any poller: if it was meant for another one it goes on.
     pub(super) fn pass_wake_on(&self, me: &Share) {
-        if self.wakes.load(Ordering::SeqCst) == 0 || me.woken.load(Ordering::SeqCst) {
+        if self.wakes.load(Ordering::SeqCst) == 0 || me.is_asked_back() {
             return;
         }
         // The kernel prefers who came last, so this one must not be back before the other is out.

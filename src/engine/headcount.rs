@@ -6,6 +6,9 @@
 
 use crate::engine::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
 
+#[cfg(all(loom, test))]
+mod models;
+
 /// The pool's numbers.
 pub(crate) struct Headcount {
     /// The seed's `min`.

@@ -364,8 +364,10 @@ impl Word {
         self.0.swap((u64::from(next) << GENERATION_SHIFT) | CLOSED, Ordering::Release);
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & CLOSED == 0
+    /// The name of the connection that is open, if one is.
+    pub(crate) fn open_token(&self, slot: u32) -> Option<Token> {
+        let seen = self.0.load(Ordering::Relaxed);
+        (seen & CLOSED == 0).then_some(Token { slot, generation: generation_of(seen) })
     }
 
     /// Whether a request is out at the host, and no thread is in a call on it.

@@ -9,7 +9,10 @@
 //! them with the event itself, and nobody has to be woken out of the parking lot.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::engine::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+#[cfg(all(loom, test))]
+mod models;
 
 /// So many full batches in a row show that one poller is not enough.
 const PATIENCE: u32 = 64;
@@ -136,7 +139,7 @@ impl Roles {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(not(loom), test))]
 mod tests {
     use super::*;
 

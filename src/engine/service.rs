@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 mod slow;
+mod watching;
 
 use slow::SlowCalls;
+use watching::Watching;
 
 use super::events::EVENT;
 use super::ownership::{Ownership, Token};
@@ -84,8 +86,7 @@ impl Stopper {
 /// How others reach the service thread.
 pub(crate) struct Service {
     stopper: Arc<Stopper>,
-    /// It watches: whoever goes away need not say so.
-    watching: AtomicBool,
+    watching: Watching,
     /// It has taken the poller's place.
     polls: AtomicBool,
     /// The code, if it is not `NO_CODE`.
@@ -98,7 +99,7 @@ impl Service {
     pub(super) fn new(stopper: Arc<Stopper>, enabled: bool) -> Self {
         Self {
             stopper,
-            watching: AtomicBool::new(false),
+            watching: Watching::default(),
             polls: AtomicBool::new(false),
             interrupted: AtomicI64::new(NO_CODE),
             enabled,
@@ -108,10 +109,7 @@ impl Service {
     /// Says that something may need watching: nobody waits in epoll, or a batch has a remainder.
     /// One load while the watch is on.
     pub(super) fn watch(&self) {
-        if self.enabled
-            && !self.watching.load(Ordering::SeqCst)
-            && !self.watching.swap(true, Ordering::SeqCst)
-        {
+        if self.enabled && self.watching.begin() {
             self.wake();
         }
     }
@@ -259,7 +257,7 @@ impl Watch {
     fn timeout(&self) -> Option<u64> {
         let engine = &self.engine;
         let tick = (engine.tuning.takeover_after / 1_000_000).max(1);
-        if engine.service.watching.load(Ordering::SeqCst) {
+        if engine.service.watching.is_on() {
             Some(tick)
         } else if self.waiting_since.is_some() {
             Some(GROW_AFTER)
@@ -373,12 +371,12 @@ impl Watch {
             // Whoever is called away from now on leaves another poller behind.
             engine.lot.wake_one();
         }
-        engine.service.watching.store(false, Ordering::SeqCst);
-        // Somebody may have gone away between the look and the store.
-        let unattended = !self.polls && engine.roles.polling() == 0 && !engine.host_polls();
-        if unattended || engine.has_queued() || engine.has_remainder() {
+        let ended = engine.service.watching.end_unless(|| {
+            let unattended = !self.polls && engine.roles.polling() == 0 && !engine.host_polls();
+            unattended || engine.has_queued() || engine.has_remainder()
+        });
+        if !ended {
             self.quiet = 0;
-            engine.service.watching.store(true, Ordering::SeqCst);
         }
     }
 

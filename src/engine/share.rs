@@ -1,13 +1,17 @@
 //! What others can see and take of a worker: nothing that it has in hand is hidden.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::AtomicI32;
 
 use super::batch::Batch;
 use super::handle::RequestId;
 use super::parking::Parker;
+use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::statistics::counters::Counters;
 use crate::sys::thread;
+
+#[cfg(all(loom, test))]
+mod models;
 
 /// What others can see and take of a worker.
 pub(crate) struct Share {
@@ -22,7 +26,7 @@ pub(crate) struct Share {
     has_role: AtomicBool,
     pub(super) parker: Parker,
     /// It was asked to come back from where it waits.
-    pub(super) woken: AtomicBool,
+    woken: AtomicBool,
     /// What its worker alone counts, and what of that was there when the statistics were cleared.
     pub(super) counters: Counters,
     pub(super) cleared: Counters,
@@ -104,6 +108,29 @@ impl Share {
         let id = self.call.load(Ordering::Acquire);
         let since = self.since.load(Ordering::Relaxed);
         (id != 0).then_some((RequestId(id), since))
+    }
+
+    /// Asks the worker to come back from where it waits. `wakes` counts those who were asked and have not
+    /// noticed: it is never less than that.
+    pub(super) fn ask_back(&self, wakes: &AtomicUsize) {
+        wakes.fetch_add(1, Ordering::SeqCst);
+        if self.woken.swap(true, Ordering::SeqCst) {
+            wakes.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether it was asked to come back.
+    pub(super) fn is_asked_back(&self) -> bool {
+        self.woken.load(Ordering::SeqCst)
+    }
+
+    /// It is back: true if it was asked.
+    pub(super) fn is_back_as_asked(&self, wakes: &AtomicUsize) -> bool {
+        let asked = self.woken.load(Ordering::Relaxed) && self.woken.swap(false, Ordering::SeqCst);
+        if asked {
+            wakes.fetch_sub(1, Ordering::SeqCst);
+        }
+        asked
     }
 
     /// The number of its thread to the system.

@@ -87,11 +87,7 @@ impl Slots {
     /// The tokens of all connections that are open at this moment.
     pub(crate) fn open_tokens(&self) -> impl Iterator<Item = Token> + '_ {
         let used = self.used.load(Ordering::Acquire);
-        (RESERVED..RESERVED + used).filter_map(|number| {
-            let word = &self.get(number)?.word;
-            let generation = word.generation();
-            word.is_open().then_some(Token { slot: number, generation })
-        })
+        (RESERVED..RESERVED + used).filter_map(|number| self.get(number)?.word.open_token(number))
     }
 
     fn fresh(&self) -> Option<u32> {

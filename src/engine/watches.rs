@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use super::handle::RequestId;
+use super::sync::{AtomicUsize, Mutex, Ordering, lock};
 use crate::errands::Foreign;
+
+#[cfg(all(loom, test))]
+mod models;
 
 /// A call of the host's.
 pub(crate) type Call = Foreign<Box<dyn FnOnce() + Send>>;
@@ -26,7 +28,7 @@ impl Watches {
 
     /// Notes a call, and gives the one that it replaces.
     pub(crate) fn put(&self, id: RequestId, call: Call) -> Option<Call> {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = lock(&self.calls);
         let old = calls.insert(id.0, call);
         self.count.store(calls.len(), Ordering::Release);
         old
@@ -34,14 +36,14 @@ impl Watches {
 
     /// Takes all calls out.
     pub(crate) fn take_all(&self) -> Vec<Call> {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = lock(&self.calls);
         self.count.store(0, Ordering::Release);
         calls.drain().map(|(_, call)| call).collect()
     }
 
     /// Takes a request's call out: whoever gets it makes it, or drops it.
     pub(crate) fn take(&self, id: RequestId) -> Option<Call> {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = lock(&self.calls);
         let call = calls.remove(&id.0);
         self.count.store(calls.len(), Ordering::Release);
         call

@@ -161,10 +161,7 @@ impl Worker {
             if self.engine.headcount.take_leave() || self.is_over() {
                 return Next::Stopped;
             }
-            if self.share.woken.load(Ordering::Relaxed)
-                && self.share.woken.swap(false, Ordering::SeqCst)
-            {
-                self.engine.wakes.fetch_sub(1, Ordering::SeqCst);
+            if self.share.is_back_as_asked(&self.engine.wakes) {
                 return Next::Nothing;
             }
             self.look_beside_the_queue();
@@ -240,9 +237,7 @@ impl Worker {
 
     /// Makes `next` return soon, from any thread.
     pub(crate) fn wake(engine: &Engine, share: &Share) {
-        if !share.woken.swap(true, Ordering::SeqCst) {
-            engine.wakes.fetch_add(1, Ordering::SeqCst);
-        }
+        share.ask_back(&engine.wakes);
         engine.lot.wake(&share.parker);
         engine.wake_pollers();
     }
@@ -427,9 +422,7 @@ impl Drop for Worker {
         while let Some(entry) = self.share.batch.pop() {
             engine.start_elsewhere(entry, self.share.fetched(), self.now_ms());
         }
-        if self.share.woken.swap(false, Ordering::SeqCst) {
-            engine.wakes.fetch_sub(1, Ordering::SeqCst);
-        }
+        let _nobody_waits_for_it = self.share.is_back_as_asked(&engine.wakes);
         let mut shares = engine.write_shares();
         shares.retain(|share| !Arc::ptr_eq(share, &self.share));
         // Under the same lock, so that nobody finds its figures twice.

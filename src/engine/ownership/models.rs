@@ -174,7 +174,7 @@ fn an_owner_takes_the_connection_away() {
         match site.ended() {
             0 => site.assert_quiet(token),
             1 => {
-                assert!(!site.word.is_open() && site.word.peek_bits().is_empty());
+                assert!(site.word.open_token(SLOT).is_none() && site.word.peek_bits().is_empty());
                 assert_eq!(site.word.generation(), token.generation + 1);
             }
             more => panic!("taken {more} times"),

@@ -1,7 +1,6 @@
 //! Where a worker waits: in epoll with a poller role, else in the parking lot.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Worker;
@@ -56,7 +55,7 @@ impl Worker {
         engine.roles.enter();
         // Whoever queued something before it saw us here could not have woken us.
         if engine.has_queued()
-            || self.share.woken.load(Ordering::SeqCst)
+            || self.share.is_asked_back()
             || engine.headcount.has_leavers()
             || self.is_over()
         {
