@@ -199,5 +199,5 @@ sanitize_wire() { # LANGUAGE
         sanitize_compile g++ "$program" examples/cpp/serve.cpp || return 1
     fi
     start=$(printf '%q ' "$program" fixture)
-    wire_all_ways "$1, $sanitize_tool" "$start"
+    wire_hosts "$1-$sanitize_tool" "$start"
 }

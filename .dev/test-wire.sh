@@ -16,31 +16,36 @@ test_wire() {
     return $failed
 }
 
-# All languages and ways at once: nearly all of the time is spent waiting for time-outs.
 wire_play() { # LANGUAGE...
-    local folder=$target/dev/wire language way names=() pids=() failed=0 at
-    local -A starts=()
-    mkdir -p "$folder"
+    local language hosts=()
     for language in "$@"; do
         build_serve "$language" || return 1
-        starts[$language]=$(printf '%q ' "${serve_program[@]}" fixture)
+        hosts+=("$language" "$(printf '%q ' "${serve_program[@]}" fixture)")
     done
-    for language in "$@"; do
+    wire_hosts "${hosts[@]}"
+}
+
+# All hosts and ways at once: nearly all of the time is spent waiting for time-outs.
+wire_hosts() { # NAME COMMAND [NAME COMMAND...]
+    local folder=$target/dev/wire way at names=() outputs=() pids=() failed=0
+    mkdir -p "$folder"
+    while [[ $# -gt 0 ]]; do
         for way in "${wire_ways[@]}"; do
+            names+=("$1, $way")
+            outputs+=("$folder/$1$way")
             # shellcheck disable=SC2086  # an option and its value
-            python3 tests/wire/run.py --start "${starts[$language]}" $way \
-                >"$folder/$language$way.out" 2>"$folder/$language$way.err" &
-            names+=("$language, $way")
+            python3 tests/wire/run.py --start "$2" $way >"$folder/$1$way.out" 2>"$folder/$1$way.err" &
             pids+=($!)
         done
+        shift 2
     done
     for at in "${!pids[@]}"; do
         echo "the fixture in ${names[at]}:"
         wait "${pids[at]}" || {
             failed=1
-            tail -n 30 "$folder/${names[at]/, /}.err"
+            tail -n 30 "${outputs[at]}.err"
         }
-        cat "$folder/${names[at]/, /}.out"
+        cat "${outputs[at]}.out"
     done
     return $failed
 }
