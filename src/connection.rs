@@ -330,12 +330,12 @@ impl HTTPConnection {
     /// Brings its share of the budget up to date.
     fn charge(&mut self, services: &Services) {
         let requests = self.stored.capacity() + self.scan.memory();
-        let held = Charge::new(requests, self.unsent.data.capacity());
+        let held = Charge::new(requests, self.unsent.memory());
         if held != self.charged {
             services.budget.change(self.charged, held);
             let grows = held.answers() > self.charged.answers();
             self.charged = held;
-            if grows && services.budget.is_exceeded_by_answers() {
+            if grows && services.budget.is_fought_for() {
                 services.call_for_memory();
             }
         }

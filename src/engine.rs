@@ -133,8 +133,6 @@ pub(crate) struct Engine {
     requests: TokenQueue,
     /// Complete requests that found the queue full, in the order they came.
     waiting: Mutex<std::collections::VecDeque<Token>>,
-    /// Requests whose bodies would make one worker too many wait for a client.
-    deferred: TokenQueue,
     /// What a host that pulls is to be told.
     events: events::Events,
     flight: flight::Flight,
@@ -199,7 +197,6 @@ impl Engine {
             ready: TokenQueue::new(-1),
             requests: TokenQueue::new(tuning.accepted_queue_size),
             waiting: Mutex::default(),
-            deferred: TokenQueue::new(-1),
             events: events::Events::default(),
             flight: flight::Flight::new(tuning.max_in_flight),
             host_polls: AtomicBool::new(false),

@@ -218,6 +218,20 @@ fn slow_readers_when_memory_is_used_up() {
     }
 }
 
+/// An answer that is larger than all that may be kept is nobody's loss while nothing else is kept.
+#[test]
+fn the_only_answer_that_is_kept_is_not_cut() {
+    let _alone = alone();
+    let site = site(&[("max_buffered", "65536")]);
+    let mut client = from("127.0.0.1", site.address);
+    client.get("/large");
+    probe(&site, &mut [], nothing);
+    no_thread_is_theirs(&site);
+    assert_eq!(client.answer().1.len(), LARGE);
+    drop(client);
+    nothing_is_left(&site);
+}
+
 /// Idle connections make room, so a probe always gets in.
 #[test]
 fn a_flood_of_connections_over_the_limit() {

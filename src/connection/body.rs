@@ -177,12 +177,14 @@ impl HTTPConnection {
         let events = if awaited == Awaited::Body { poll::IN } else { poll::OUT };
         let now = clock::monotonic_ms();
         let until = self.timing.thread_waits_until(awaited, &services.settings, now);
-        // The threads of those who detach or pull requests are not the pool's to keep free.
+        // Of the pool's threads some stay free, and of those that pull; one that has detached its
+        // request is not the pool's to keep free.
         let is_one_too_many = self.attached && !self.take_place(services);
         let counts = is_one_too_many || self.is_pulled(services);
         // Only until there is memory again for what the client does not take.
         let is_short = is_one_too_many && awaited == Awaited::Room;
         if is_short {
+            services.budget.claim(true);
             services.call_for_memory();
         }
         if counts {
@@ -219,8 +221,11 @@ impl HTTPConnection {
             }
         };
         services.waiters.end_wait();
+        if is_short {
+            services.budget.claim(false);
+        }
         if counts {
-            services.waiters.give();
+            services.give_place();
         }
         if said {
             services.patience.end(self.token.slot);
@@ -244,11 +249,11 @@ impl HTTPConnection {
 
     pub(crate) fn give_place(&mut self, services: &Services) {
         if std::mem::take(&mut self.may_wait) {
-            services.waiters.give();
+            services.give_place();
         }
     }
 
-    /// The host has taken the request, and not detached it: its threads take turns.
+    /// The host has taken the request: its threads take turns.
     pub(super) fn is_pulled(&self, services: &Services) -> bool {
         services.settings.pull && !self.attached
     }

@@ -16,6 +16,7 @@ use super::proxied::ProxyProtocol;
 use crate::access_log::Listeners;
 use crate::engine::calls::Described;
 use crate::engine::deadlines::Deadlines;
+use crate::engine::queue::TokenQueue;
 use crate::engine::service::Stopper;
 use crate::engine::watches::Watches;
 use crate::errands::Errands;
@@ -177,6 +178,15 @@ impl Services {
         self.service.wake();
     }
 
+    /// A place among those that may wait for clients is free again. Whoever gives it may stay away
+    /// for long, so the service thread looks for somebody if a request waits for a place.
+    pub(crate) fn give_place(&self) {
+        self.waiters.give();
+        if self.waiters.has_deferred() {
+            self.service.wake();
+        }
+    }
+
     /// From now on no connection is kept alive behind its next answer.
     pub(crate) fn quiesce(&self) {
         self.ending.fetch_max(QUIESCED, Ordering::SeqCst);
@@ -212,6 +222,8 @@ impl Services {
 pub(crate) struct Budget {
     requests: AtomicUsize,
     answers: AtomicUsize,
+    /// Connections that have some of it for their answers, and threads that wait for some.
+    claims: AtomicUsize,
     limit: usize,
 }
 
@@ -239,7 +251,8 @@ impl Charge {
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { requests: AtomicUsize::new(0), answers: AtomicUsize::new(0), limit }
+        let none = || AtomicUsize::new(0);
+        Self { requests: none(), answers: none(), claims: none(), limit }
     }
 
     pub(crate) fn is_exceeded_by_requests(&self) -> bool {
@@ -250,10 +263,22 @@ impl Budget {
         self.answers.load(Ordering::Relaxed) > self.limit
     }
 
+    /// Whether answers are to be cut. One that is larger than the limit by itself is not, as long as
+    /// nobody else wants memory.
+    pub(crate) fn is_fought_for(&self) -> bool {
+        self.is_exceeded_by_answers() && self.claims.load(Ordering::Relaxed) > 1
+    }
+
+    /// A thread begins to wait for memory, or (`false`) has done so.
+    pub(crate) fn claim(&self, waits: bool) {
+        change(&self.claims, usize::from(!waits), usize::from(waits));
+    }
+
     /// Moves one connection's share.
     pub(crate) fn change(&self, before: Charge, after: Charge) {
         change(&self.requests, before.requests as usize, after.requests as usize);
         change(&self.answers, before.answers(), after.answers());
+        change(&self.claims, before.answers().min(1), after.answers().min(1));
     }
 }
 
@@ -274,6 +299,8 @@ pub(crate) struct Waiters {
     most: AtomicUsize,
     /// How many do wait now.
     waiting: AtomicUsize,
+    /// Requests whose bodies would make one worker too many wait for a client.
+    pub(crate) deferred: TokenQueue,
 }
 
 impl Waiters {
@@ -282,7 +309,13 @@ impl Waiters {
             places: AtomicUsize::new(0),
             most: AtomicUsize::new(most),
             waiting: AtomicUsize::new(0),
+            deferred: TokenQueue::new(-1),
         }
+    }
+
+    /// Whether a request waits for a place, and there is one.
+    pub(crate) fn has_deferred(&self) -> bool {
+        !self.deferred.is_empty() && !self.is_full()
     }
 
     /// Whether all places are taken.
@@ -310,7 +343,7 @@ impl Waiters {
         self.places.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn give(&self) {
+    fn give(&self) {
         self.places.fetch_sub(1, Ordering::SeqCst);
     }
 

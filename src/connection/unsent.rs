@@ -44,6 +44,18 @@ impl Unsent {
         self.rest().len() as u64 + behind
     }
 
+    /// What is held for the client: also what stands behind a file or a buffer of the host's, be it
+    /// another such buffer, which its thread would have kept if it had waited. The first one is the
+    /// host's own to count.
+    pub(super) fn memory(&self) -> usize {
+        let tails = std::iter::successors(self.tail.as_deref(), |tail| tail.next.as_deref());
+        let behind = |tail: &Tail| {
+            let next = tail.next.as_ref().map_or(0, |next| next.source.memory());
+            tail.after.capacity() + next
+        };
+        self.data.capacity() + tails.map(behind).sum::<usize>()
+    }
+
     pub(super) fn rest(&self) -> &[u8] {
         &self.data[self.at..]
     }
@@ -88,6 +100,13 @@ pub(super) enum Source {
 }
 
 impl Source {
+    fn memory(&self) -> usize {
+        match self {
+            Self::File(_) => 0,
+            Self::Owned(part) => part.left() as usize,
+        }
+    }
+
     fn left(&self) -> u64 {
         match self {
             Self::File(part) => part.left,
@@ -154,6 +173,7 @@ impl HTTPConnection {
             (self.unsent.data, self.unsent.at) = (Vec::new(), 0);
             let Some(tail) = &mut self.unsent.tail else {
                 self.set_interest(services, self.interest & !epoll::OUT);
+                self.charge(services);
                 self.report(services);
                 self.note_answer_gone(services);
                 return Step::Again;
@@ -275,6 +295,11 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
+    use crate::connection::Advance;
+    use crate::connection::body::Wait;
+    use crate::connection::by_hand::{Pair, services};
+    use crate::engine::ownership::Bits;
+    use crate::request::head::HeadPolicy;
 
     fn part(bytes: &[u8], by_reading: bool) -> (FilePart, File) {
         let path = std::env::temp_dir().join(format!(
@@ -336,6 +361,53 @@ mod tests {
             assert!(matches!(part.send(&mut channel, &silent()), Sent::Broken));
             assert_eq!(part.left, 50);
         }
+    }
+
+    #[test]
+    fn an_answer_is_charged_for_until_it_is_taken() {
+        let services = services(HeadPolicy::default(), 0);
+        let mut pair = Pair::new(&services);
+        assert_eq!(pair.send(TWO), Advance::Request);
+        respond(&mut pair, &[b'x'; 4 << 20]);
+        assert_eq!(pair.turn(Bits::NONE), Advance::Wait);
+        assert!(pair.connection.holds_answer());
+        // The next request is there already, so the connection does not come to rest before it.
+        let mut advance = Advance::Wait;
+        while advance == Advance::Wait {
+            pair.answers();
+            advance = pair.turn(Bits::OUT);
+        }
+        assert_eq!(advance, Advance::Request);
+        assert!(!pair.connection.holds_answer());
+    }
+
+    #[test]
+    fn what_is_kept_behind_a_buffer_is_charged_for() {
+        let services = services(HeadPolicy::default(), 0);
+        let mut pair = Pair::new(&services);
+        assert_eq!(pair.send(TWO), Advance::Request);
+        pair.connection.attached = true;
+        services.waiters.take();
+        pair.connection.start_response(b"200 OK", std::iter::empty(), false).unwrap();
+        let mut charged = Vec::new();
+        for _ in 0..2 {
+            // One buffer is the host's own to count, like a file; the others are kept for its thread.
+            pair.connection.write_owned(&services, &mut Some(vec![b'x'; 4 << 20])).unwrap();
+            pair.connection.prepare_watch(&services, 1);
+            charged.push(pair.connection.charged.answers());
+        }
+        assert!(charged[0] < 1 << 20 && charged[1] >= 4 << 20, "{charged:?}");
+        let piece = vec![b'x'; 1 << 20];
+        pair.connection.write(&services, &piece, Wait::ForClient).unwrap();
+        assert!(pair.connection.charged.answers() >= 5 << 20);
+    }
+
+    const TWO: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    fn respond(pair: &mut Pair<'_>, body: &[u8]) {
+        let none = std::iter::empty();
+        pair.connection.respond(pair.services, b"200 OK", none, body).unwrap();
+        pair.connection.end_request(pair.services, false);
     }
 
     #[test]

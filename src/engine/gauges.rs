@@ -48,7 +48,7 @@ impl Engine {
                 .is_some_and(|slot| slot.word.generation() == token.generation)
         };
         let waiting = self.lock_waiting().iter().filter(is_there).count();
-        self.requests.len() + self.deferred.len() + waiting
+        self.requests.len() + self.services.waiters.deferred.len() + waiting
     }
 
     /// Requests that are out at the host, those included for which it waits for a client.

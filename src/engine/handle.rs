@@ -263,6 +263,7 @@ impl Engine {
                     if connection.over || (was_attached && !detached) {
                         return Some(own);
                     }
+                    connection.give_place(&self.services);
                     self.give_back(own, slot, id);
                     return None;
                 }

@@ -94,7 +94,7 @@ impl Engine {
             return self.dequeue(token);
         }
         if !self.services.waiters.is_full()
-            && let Some(token) = self.deferred.pop()
+            && let Some(token) = self.services.waiters.deferred.pop()
         {
             return self.dequeue(token);
         }
@@ -105,7 +105,7 @@ impl Engine {
     pub(super) fn has_queued(&self) -> bool {
         !self.ready.is_empty()
             || (!self.requests.is_empty() && !self.flight.is_full())
-            || (!self.deferred.is_empty() && !self.services.waiters.is_full())
+            || self.services.waiters.has_deferred()
     }
 
     /// Puts an event where another thread finds it; `fetched`: when it came, in nanoseconds.
@@ -177,7 +177,7 @@ impl Engine {
         let Some(slot) = self.slots.get(own.token().slot) else { return };
         let connection = slot.connection.get(&mut own);
         connection.back_to_ready(&self.services, spare, super::now_ms());
-        let _never_full = self.deferred.push(slot.word.enqueue(own));
+        let _never_full = self.services.waiters.deferred.push(slot.word.enqueue(own));
         // The pool may grow for it.
         self.service.wake();
     }

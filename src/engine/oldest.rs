@@ -70,8 +70,7 @@ impl Engine {
     /// until what such answers hold is within `max_buffered` again.
     pub(super) fn free_memory(&self, now: u64) {
         let mut cut = 0;
-        while self.services.budget.is_exceeded_by_answers() && self.close_oldest(&self.slowest, now)
-        {
+        while self.services.budget.is_fought_for() && self.close_oldest(&self.slowest, now) {
             cut += 1;
         }
         if cut > 0 {

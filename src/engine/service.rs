@@ -336,7 +336,7 @@ impl Watch {
     fn grow_if_wanted(&mut self, now: u64, grow: &mut dyn FnMut() -> bool) {
         let engine = &self.engine;
         let queued = !engine.requests.is_empty() || !engine.lock_waiting().is_empty();
-        if !(queued && engine.lot.parked() == 0) && engine.deferred.is_empty() {
+        if !(queued && engine.lot.parked() == 0) && engine.services.waiters.deferred.is_empty() {
             self.waiting_since = None;
             return;
         }
