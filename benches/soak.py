@@ -109,6 +109,9 @@ class Soak:
             began = time.monotonic()
             try:
                 self.count(kind, kind(self.server, way, chance))
+            except soak_clients.Starved:
+                with self.lock:
+                    self.tally["starved clients, given up after the time-out"] += 1
             except soak_clients.WrongAnswer as wrong:
                 self.fault(kind, way, wrong)
             except (soak_clients.NoAnswer, OSError) as error:

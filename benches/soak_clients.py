@@ -4,9 +4,16 @@ import socket
 import struct
 import time
 
+# The server's option `timeout`, in seconds.
+TIMEOUT = 10
+
 
 class WrongAnswer(Exception):
     """A whole request was answered wrongly, or not at all."""
+
+
+class Starved(Exception):
+    """This client itself had so little of the processors that the server had to give it up."""
 
 
 class NoAnswer(Exception):
@@ -66,11 +73,20 @@ def slow(server, way, chance):
     with server.connect(way) as connection:
         pieces = chance.randint(5, 20)
         size = len(data) // pieces + 1
-        for start in range(0, len(data), size):
-            connection.sendall(data[start : start + size])
-            time.sleep(1 / pieces)
-        with connection.makefile("rb") as answers:
-            check(request, answers)
+        began = time.monotonic()
+        try:
+            try:
+                for start in range(0, len(data), size):
+                    connection.sendall(data[start : start + size])
+                    time.sleep(1 / pieces)
+            finally:
+                took = time.monotonic() - began
+            with connection.makefile("rb") as answers:
+                check(request, answers)
+        except (NoAnswer, OSError, WrongAnswer):
+            if took < TIMEOUT:
+                raise
+            raise Starved
     return 1
 
 
