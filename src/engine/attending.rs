@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::events::Happened;
 use super::handle::{RequestId, SERIAL_MASK};
 use super::ownership::{Ownership, Token};
-use super::slots::Slot;
+use super::slots::{NONE, Slot};
 use super::{Engine, now_ms};
 use crate::connection::HTTPConnection;
 use crate::connection::watching::Watched;
@@ -57,8 +57,10 @@ impl Engine {
     pub(super) fn compact(&self, id: RequestId) {
         let Some(slot) = self.slots.get(id.slot()) else { return };
         let token = Token { slot: id.slot(), generation: slot.word.generation() };
-        // If a call is under way, or it has ended, there is nothing to be gained.
+        // If another thread is in a call on it, that one sees this when it gives it back.
+        slot.compact_due.store(id.serial(), Ordering::SeqCst);
         let Some(mut own) = slot.word.attend(token) else { return };
+        slot.compact_due.store(NONE, Ordering::Relaxed);
         if slot.serial.load(Ordering::Relaxed) & SERIAL_MASK == id.serial()
             && let Some(exchange) = &mut slot.connection.get(&mut own).exchange
             && !exchange.lent

@@ -308,6 +308,9 @@ impl Engine {
         } else {
             slot.word.hold(own, id.serial());
         }
+        if slot.compact_due.load(Ordering::SeqCst) == id.serial() {
+            self.compact(id);
+        }
     }
 
     pub(super) fn claim(&self, id: RequestId) -> Result<(Ownership, &Slot), RequestError> {

@@ -16,6 +16,8 @@ pub(crate) const RESERVED: u32 = 16;
 
 const CHUNK: usize = 512;
 const CHUNKS: usize = 4096;
+/// No request has this number.
+pub(super) const NONE: u64 = u64::MAX;
 
 /// One place for a connection.
 pub(crate) struct Slot {
@@ -24,6 +26,9 @@ pub(crate) struct Slot {
     pub(crate) serial: AtomicU64,
     /// The number of the last request that the application detached.
     pub(crate) detached: AtomicU64,
+    /// The number of a request whose call was over while another thread was in a call on it: what
+    /// its memory is worth giving back, that one gives.
+    pub(crate) compact_due: AtomicU64,
     /// The host wants to be told something about the request that is out.
     pub(crate) watched: AtomicBool,
     /// What of it the host has been told and has not fetched.
@@ -111,6 +116,7 @@ fn make_chunk(chunk: usize) -> Box<[Slot]> {
                 word: Word::new(),
                 serial: AtomicU64::new(1),
                 detached: AtomicU64::new(0),
+                compact_due: AtomicU64::new(NONE),
                 watched: AtomicBool::new(false),
                 untold: Untold::default(),
                 resting: Resting::default(),

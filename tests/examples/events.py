@@ -24,7 +24,8 @@ def main():
     try:
         port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
         print("  everybody hears what is said, in order, and costs no thread and little memory")
-        warm = [Listener(port) for _ in range(10)]
+        # Enough that every thread has had some, and with them what it needs itself.
+        warm = [Listener(port) for _ in range(MANY)]
         before = memory(process.pid)
         listeners = [Listener(port) for _ in range(MANY)]
         each = (memory(process.pid) - before) / MANY
