@@ -180,8 +180,7 @@ sanitize_examples() {
     local script name sources libraries failed=0
     for script in tests/examples/*.py; do
         name=$(basename "$script" .py)
-        sources=(examples/c/"$name".c)
-        mapfile -t -O 1 sources < <(compgen -G "examples/c/${name}_*.c")
+        mapfile -t sources < <(example_sources "$name")
         libraries=()
         [[ $name != websocket_echo ]] || libraries=(-lwslay -lcrypto)
         sanitize_compile cc "$sanitize_programs/example-$name" "${sources[@]}" "${libraries[@]}" &&

@@ -165,15 +165,17 @@ test_c() {
     return $failed
 }
 
+example_sources() { # NAME
+    compgen -G "$root/examples/c/$1.c"
+    compgen -G "$root/examples/c/$1_*.c" || true
+}
+
 # Each tests/examples/NAME.py runs and asserts the program made of examples/c/NAME.c and NAME_*.c.
 test_examples() {
-    local script name source sources failed=0
+    local script name sources failed=0
     for script in tests/examples/*.py; do
         name=$(basename "$script" .py)
-        sources=()
-        for source in "$root/examples/c/$name"{,_*}.c; do
-            [[ ! -e $source ]] || sources+=("$source")
-        done
+        mapfile -t sources < <(example_sources "$name")
         echo "$name"
         if [[ $name = websocket_echo ]]; then
             build_websocket_echo

@@ -30,6 +30,7 @@ use crate::sys::epoll;
 
 mod account;
 pub(crate) mod body;
+mod budget;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod by_hand;
 pub(crate) mod exchange;
@@ -57,13 +58,15 @@ mod telling;
 mod timing;
 pub(crate) mod traffic;
 mod unsent;
+pub(crate) mod waiting;
 pub(crate) mod watching;
 
 use account::Account;
+use budget::Charge;
 use exchange::Exchange;
 use extras::Extras;
 use pieces::Scan;
-use services::{Charge, Services, Settings};
+use services::{Services, Settings};
 use traffic::Traffic;
 use unsent::Unsent;
 use watching::Watch;

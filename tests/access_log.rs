@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use support::{App, Client, Gate, eventually, ok, path};
+use support::{App, Client, Gate, eventually, ok, path, serve_with};
 use wsgiserver::{AccessRecord, Ended, Gateway, HTTPServer, Handlers, Outcome, Request, RequestId};
 
 /// A record that is kept.
@@ -81,14 +81,7 @@ fn serve(
     book: &Book,
     options: &[(&str, &str)],
 ) -> (Arc<HTTPServer>, SocketAddr) {
-    let server = Arc::new(HTTPServer::new("127.0.0.1:0", gateway).unwrap());
-    server.set_handlers(book.handlers()).unwrap();
-    for (name, value) in options {
-        server.set(name, value).unwrap();
-    }
-    server.start_background().unwrap();
-    let address = server.bound_addr().unwrap();
-    (server, address)
+    serve_with(gateway, book.handlers(), options)
 }
 
 fn hello(request: &Request<'_>) -> Outcome {
@@ -347,10 +340,8 @@ fn a_handler_that_panics_costs_no_connection() {
     let handlers = Handlers::new()
         .access_log(|_: &AccessRecord<'_>| panic!("no pen"))
         .error_log(move |_, code, text: &str| log.lock().unwrap().push((code, text.to_owned())));
-    let server = Arc::new(HTTPServer::new("127.0.0.1:0", App(hello)).unwrap());
-    server.set_handlers(handlers).unwrap();
-    server.start_background().unwrap();
-    let mut client = Client::connect(server.bound_addr().unwrap());
+    let (server, address) = serve_with(App(hello), handlers, &[]);
+    let mut client = Client::connect(address);
     for _ in 0..3 {
         assert_eq!(client.get("/").answer(), (200, "hello".into()));
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use support::{App, Client, DEADLINE, eventually, ok};
+use support::{App, Client, DEADLINE, eventually, ok, serve_with};
 use wsgiserver::{AccessRecord, ErrorKind, HTTPServer, Handlers, LogCode, LogLevel, Request};
 
 /// A folder of its own that goes with the test.
@@ -41,18 +41,12 @@ type Messages = Arc<Mutex<Vec<(LogLevel, LogCode, String)>>>;
 
 fn serve(options: &[(&str, &str)]) -> (Arc<HTTPServer>, std::net::SocketAddr, Messages) {
     let app = App(|request: &Request<'_>| ok(request, b"answer"));
-    let server = Arc::new(HTTPServer::new("127.0.0.1:0", app).unwrap());
     let messages = Messages::default();
     let told = messages.clone();
     let handlers = Handlers::new().error_log(move |level, code, text: &str| {
         told.lock().unwrap().push((level, code, text.to_owned()));
     });
-    server.set_handlers(handlers).unwrap();
-    for (name, value) in options {
-        server.set(name, value).unwrap();
-    }
-    server.start_background().unwrap();
-    let address = server.bound_addr().unwrap();
+    let (server, address) = serve_with(app, handlers, options);
     (server, address, messages)
 }
 

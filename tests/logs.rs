@@ -4,9 +4,9 @@ mod support;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use support::{App, Client, eventually, ok, path};
+use support::{App, Client, eventually, ok, path, serve_with};
 use wsgiserver::{
-    ErrorKind, Gateway, HTTPServer, Handlers, LOG_TARGET, LogCode, LogLevel, Outcome, Request,
+    ErrorKind, HTTPServer, Handlers, LOG_TARGET, LogCode, LogLevel, Outcome, Request,
 };
 
 type Message = (LogLevel, LogCode, String);
@@ -33,21 +33,6 @@ impl Messages {
     fn codes(&self) -> Vec<LogCode> {
         self.0.lock().unwrap().iter().map(|message| message.1).collect()
     }
-}
-
-fn serve(
-    gateway: impl Gateway,
-    handlers: Handlers,
-    options: &[(&str, &str)],
-) -> (Arc<HTTPServer>, std::net::SocketAddr) {
-    let server = Arc::new(HTTPServer::new("127.0.0.1:0", gateway).unwrap());
-    server.set_handlers(handlers).unwrap();
-    for (name, value) in options {
-        server.set(name, value).unwrap();
-    }
-    server.start_background().unwrap();
-    let address = server.bound_addr().unwrap();
-    (server, address)
 }
 
 /// Does wrong what its path says.
@@ -83,7 +68,7 @@ fn faulty(request: &Request<'_>) -> Outcome {
 #[test]
 fn what_an_application_does_wrong_has_its_code() {
     let messages = Messages::default();
-    let (server, address) = serve(App(faulty), messages.handlers(), &[]);
+    let (server, address) = serve_with(App(faulty), messages.handlers(), &[]);
     for (path, code, text) in [
         (
             "/panic",
@@ -112,7 +97,7 @@ fn what_an_application_does_wrong_has_its_code() {
 #[test]
 fn the_application_says_something_itself() {
     let messages = Messages::default();
-    let (server, address) = serve(App(faulty), messages.handlers(), &[]);
+    let (server, address) = serve_with(App(faulty), messages.handlers(), &[]);
     assert_eq!(Client::connect(address).get("/says").answer(), (200, "said".into()));
     let told = (LogLevel::Warning, LogCode::Application, "look here\nand there".to_owned());
     assert_eq!(messages.wait_for(LogCode::Application), told);
@@ -125,7 +110,8 @@ fn what_matters_less_is_left_out() {
         [("debug", vec![LogCode::Refused, LogCode::Application]), ("error", vec![])]
     {
         let messages = Messages::default();
-        let (server, address) = serve(App(faulty), messages.handlers(), &[("log_level", level)]);
+        let (server, address) =
+            serve_with(App(faulty), messages.handlers(), &[("log_level", level)]);
         let mut client = Client::connect(address);
         let here = client.0.local_addr().unwrap();
         client.send("no request\r\n\r\n").rest();
@@ -141,7 +127,7 @@ fn what_matters_less_is_left_out() {
 #[test]
 fn a_handler_that_panics_harms_nobody() {
     let handlers = Handlers::new().error_log(|_, _, _: &str| panic!("in the handler"));
-    let (server, address) = serve(App(faulty), handlers, &[("numthreads", "1")]);
+    let (server, address) = serve_with(App(faulty), handlers, &[("numthreads", "1")]);
     for _ in 0..3 {
         let answer = Client::connect(address).get("/nothing").answer();
         assert_eq!(answer.0, 500);
@@ -160,7 +146,7 @@ fn a_handler_may_ask_the_server_things() {
         *kept.lock().unwrap() = server.get("numthreads").unwrap();
         server.signal_stop();
     });
-    let (server, address) = serve(App(faulty), handlers, &[("numthreads", "3")]);
+    let (server, address) = serve_with(App(faulty), handlers, &[("numthreads", "3")]);
     assert!(SERVER.set(server.clone()).is_ok());
     Client::connect(address).get("/nothing").rest();
     server.wait();
@@ -169,7 +155,7 @@ fn a_handler_may_ask_the_server_things() {
 
 #[test]
 fn handlers_are_set_before_the_server_runs() {
-    let (server, _) = serve(App(faulty), Handlers::new(), &[]);
+    let (server, _) = serve_with(App(faulty), Handlers::new(), &[]);
     let error = server.set_handlers(Handlers::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::State);
     server.stop();
@@ -203,7 +189,7 @@ fn the_log_crate_has_everything_too() {
         request.log(LogLevel::Info, "for the logger of the process").unwrap();
         ok(request, b"")
     };
-    let (server, address) = serve(App(own_words), Handlers::new(), &[]);
+    let (server, address) = serve_with(App(own_words), Handlers::new(), &[]);
     Client::connect(address).get("/").answer();
     server.stop();
     let lines = LOGGER.0.lock().unwrap();

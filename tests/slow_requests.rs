@@ -5,7 +5,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use support::{App, Client, Gate, eventually, ok, path};
+use support::{App, Client, Gate, eventually, ok, path, serve_with};
 use wsgiserver::{Gateway, HTTPServer, Handlers, LogCode, LogLevel, Outcome, Request, WorkerCall};
 
 type Reports = Arc<Mutex<Vec<(LogLevel, String)>>>;
@@ -14,7 +14,6 @@ fn serve(
     gateway: impl Gateway,
     options: &[(&str, &str)],
 ) -> (Arc<HTTPServer>, std::net::SocketAddr, Reports) {
-    let server = Arc::new(HTTPServer::new("127.0.0.1:0", gateway).unwrap());
     let reports = Reports::default();
     let told = reports.clone();
     let handlers = Handlers::new().error_log(move |level, code, text: &str| {
@@ -22,12 +21,7 @@ fn serve(
             told.lock().unwrap().push((level, text.to_owned()));
         }
     });
-    server.set_handlers(handlers).unwrap();
-    for (name, value) in options {
-        server.set(name, value).unwrap();
-    }
-    server.start_background().unwrap();
-    let address = server.bound_addr().unwrap();
+    let (server, address) = serve_with(gateway, handlers, options);
     (server, address, reports)
 }
 

@@ -1,17 +1,15 @@
-//! Waiting for a client inside the application: a body beyond what was read ahead, `Expect`, a
-//! streamed answer. The thread waits in poll(2) on this one socket; epoll is quiet meanwhile.
+//! Reading the body inside the application: what was read ahead, and what is still to come; `Expect`.
 #![forbid(unsafe_code)]
 
 use std::io;
 
 use super::reading::CUT_SHORT;
 use super::services::{Services, protocol};
-use super::timing::{Awaited, REQUEST_TIMEOUT};
+use super::timing::Awaited;
 use super::{HTTPConnection, Phase};
-use crate::access_log::Ended;
 use crate::gateway::RequestError;
 use crate::request::chunked::ChunkError;
-use crate::sys::{clock, poll};
+use crate::sys::poll;
 
 /// Room for so many bytes is made before a read into the exchange's buffer.
 const LEAST_READ: usize = 4096;
@@ -22,11 +20,6 @@ pub(crate) enum Wait {
     ForClient,
     Never,
 }
-
-/// After so many milliseconds a thread that waits for its client says for whom.
-const SILENT: i32 = 1_000;
-/// A thread that should not wait looks after so many milliseconds whether it still has to.
-const SHORT: i32 = 5;
 
 impl HTTPConnection {
     /// Reads the request's body: bytes, or 0 at its end. A body that the client cut short is an
@@ -160,113 +153,6 @@ impl HTTPConnection {
                 self.broken();
                 Err(RequestError::Client("the client has left"))
             }
-        }
-    }
-
-    /// Waits for the client, as long as the options allow.
-    pub(super) fn wait_for(
-        &mut self,
-        services: &Services,
-        awaited: Awaited,
-    ) -> Result<(), RequestError> {
-        if !self.muted {
-            // What comes now is for this thread alone; an edge would only wake a poller.
-            self.mute(services);
-        }
-        self.readable = true;
-        let events = if awaited == Awaited::Body { poll::IN } else { poll::OUT };
-        let now = clock::monotonic_ms();
-        let until = self.timing.thread_waits_until(awaited, &services.settings, now);
-        // Of the pool's threads some stay free, and of those that pull; one that has detached its
-        // request is not the pool's to keep free.
-        let is_one_too_many = self.attached && !self.take_place(services);
-        let counts = is_one_too_many || self.is_pulled(services);
-        // Only until there is memory again for what the client does not take.
-        let is_short = is_one_too_many && awaited == Awaited::Room;
-        if is_short {
-            services.budget.claim(true);
-            services.call_for_memory();
-        }
-        if counts {
-            services.waiters.take();
-        }
-        services.waiters.begin_wait();
-        let mut said = false;
-        let result = loop {
-            let left = self.time_left(until);
-            let most = if is_short { SHORT } else { SILENT };
-            let step = if said || (0..most).contains(&left) { left } else { most };
-            match poll::poll([(self.fd(), events), (services.cut_fd(), poll::IN)], step) {
-                Ok([0, 0]) if step != left && is_short => {
-                    if !services.budget.is_exceeded_by_answers() {
-                        break Ok(());
-                    }
-                    // Others that can be cut may have come to rest only now.
-                    services.call_for_memory();
-                }
-                Ok([0, 0]) if step != left => {
-                    said = true;
-                    if let Some(described) = self.describe() {
-                        services.patience.begin(self.token.slot, described);
-                    }
-                }
-                Ok([_, cut]) if cut != 0 => break Err(RequestError::Stopping),
-                Ok([0, _]) if left == 0 && self.is_late() => break Err(RequestError::Gone),
-                Ok([0, _]) if left == 0 => {
-                    break Err(RequestError::Client("the client is too slow"));
-                }
-                Ok([0, _]) => {}
-                Ok(_) => break Ok(()),
-                Err(_) => break Err(RequestError::Client("the socket cannot be waited for")),
-            }
-        };
-        services.waiters.end_wait();
-        if is_short {
-            services.budget.claim(false);
-        }
-        if counts {
-            services.give_place();
-        }
-        if said {
-            services.patience.end(self.token.slot);
-        }
-        self.timing.thread_waited(awaited, clock::monotonic_ms());
-        match result {
-            Err(RequestError::Gone) => self.expire(services),
-            Err(RequestError::Stopping) => self.broken_unless_head_open(Ended::Cut),
-            Err(_) => self.broken_unless_head_open(Ended::TimedOut),
-            Ok(()) => {}
-        }
-        result
-    }
-
-    /// Takes a place among those that may wait for their clients, to the end of the request. False if
-    /// there is none.
-    pub(crate) fn take_place(&mut self, services: &Services) -> bool {
-        self.may_wait = self.may_wait || services.waiters.try_take();
-        self.may_wait
-    }
-
-    pub(crate) fn give_place(&mut self, services: &Services) {
-        if std::mem::take(&mut self.may_wait) {
-            services.give_place();
-        }
-    }
-
-    /// The host has taken the request: its threads take turns.
-    pub(super) fn is_pulled(&self, services: &Services) -> bool {
-        services.settings.pull && !self.attached
-    }
-
-    /// A client that made us wait in vain gets no more, unless there is still an error to tell it.
-    pub(super) fn broken_unless_head_open(&mut self, ended: Ended) {
-        self.close = true;
-        let begun = self.exchange.as_ref().is_none_or(|exchange| exchange.framing.is_some());
-        if begun {
-            self.account_loss(ended);
-            self.broken();
-        } else {
-            self.refusal = Some(REQUEST_TIMEOUT);
         }
     }
 }

@@ -9,7 +9,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::networks::Networks;
-use crate::gateway::environ::{KEYS, Said, becomes, key_id_of};
+use crate::gateway::environ::{Said, key_id_of, key_id_of_underscores};
 use crate::request::head::RequestHead;
 use crate::request::headers::{Field, Known};
 use crate::request::line::authority::split_authority;
@@ -140,9 +140,8 @@ impl TrustedProxies {
 
 /// Where names with `_` are kept, `X_Forwarded_For` becomes the same key as the field that counts.
 fn looks_forwarded(name: &[u8]) -> bool {
-    let keys =
-        || ALL.iter().filter_map(|known| KEYS.get((key_id_of(*known) as usize).wrapping_sub(1)));
-    name.contains(&b'_') && keys().any(|key| becomes(name, key.as_bytes()))
+    let id = key_id_of_underscores(name);
+    id != 0 && ALL.iter().any(|known| key_id_of(*known) == id)
 }
 
 /// One proxy's words in `Forwarded`.

@@ -3,9 +3,10 @@
 
 use std::io;
 
+use super::budget::Charge;
 use super::exchange::Exchange;
 use super::pieces::Scan;
-use super::services::{Charge, Services, Settings};
+use super::services::{Services, Settings};
 use super::{HTTPConnection, Phase, Step};
 use crate::request::chunked::ChunkError;
 use crate::request::head::{Body, HeadPolicy, Parsed, Refusal};

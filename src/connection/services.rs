@@ -3,20 +3,20 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::budget::Budget;
 use super::exchange::Exchange;
 use super::forwarded::TrustedProxies;
 use super::live::{Live, LiveText};
 use super::peercreds::PeerCreds;
 use super::proxied::ProxyProtocol;
+use super::waiting::{Patience, Waiters};
 use crate::access_log::Listeners;
-use crate::engine::calls::Described;
 use crate::engine::deadlines::Deadlines;
-use crate::engine::queue::TokenQueue;
 use crate::engine::service::Stopper;
 use crate::engine::watches::Watches;
 use crate::errands::Errands;
@@ -209,172 +209,5 @@ impl Services {
     /// Keeps an exchange for the next connection that needs one.
     pub(crate) fn give_exchange(&self, exchange: Box<Exchange>) {
         let _full_pool_drops_it = self.exchanges.0.try_send(exchange);
-    }
-}
-
-/// The bytes that all connections hold while nobody works on them, of requests and of answers, each up
-/// to the limit: clients of the one kind do not use up what the other has.
-///
-/// With requests past the limit a connection that holds some already is not read any further; one
-/// that holds none is still read a little, so that small requests get through. Answers cannot be held
-/// up like that, as their applications have made them. With answers past the limit the connections
-/// that have been taking theirs for the longest time are cut.
-pub(crate) struct Budget {
-    requests: AtomicUsize,
-    answers: AtomicUsize,
-    /// Connections that have some of it for their answers, and threads that wait for some.
-    claims: AtomicUsize,
-    limit: usize,
-}
-
-/// What one connection has of the budget, in bytes. More than 4 GiB count as 4 GiB: each connection
-/// has one of these.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Charge {
-    requests: u32,
-    answers: u32,
-}
-
-impl Charge {
-    pub(crate) const NONE: Self = Self { requests: 0, answers: 0 };
-
-    pub(crate) fn new(requests: usize, answers: usize) -> Self {
-        let counted = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
-        Self { requests: counted(requests), answers: counted(answers) }
-    }
-
-    /// For the part of an answer that its client has not taken.
-    pub(crate) fn answers(self) -> usize {
-        self.answers as usize
-    }
-}
-
-impl Budget {
-    pub(crate) fn new(limit: usize) -> Self {
-        let none = || AtomicUsize::new(0);
-        Self { requests: none(), answers: none(), claims: none(), limit }
-    }
-
-    pub(crate) fn is_exceeded_by_requests(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) > self.limit
-    }
-
-    pub(crate) fn is_exceeded_by_answers(&self) -> bool {
-        self.answers.load(Ordering::Relaxed) > self.limit
-    }
-
-    /// Whether answers are to be cut. One that is larger than the limit by itself is not, as long as
-    /// nobody else wants memory.
-    pub(crate) fn is_fought_for(&self) -> bool {
-        self.is_exceeded_by_answers() && self.claims.load(Ordering::Relaxed) > 1
-    }
-
-    /// A thread begins to wait for memory, or (`false`) has done so.
-    pub(crate) fn claim(&self, waits: bool) {
-        change(&self.claims, usize::from(!waits), usize::from(waits));
-    }
-
-    /// Moves one connection's share.
-    pub(crate) fn change(&self, before: Charge, after: Charge) {
-        change(&self.requests, before.requests as usize, after.requests as usize);
-        change(&self.answers, before.answers(), after.answers());
-        change(&self.claims, before.answers().min(1), after.answers().min(1));
-    }
-}
-
-fn change(counter: &AtomicUsize, before: usize, after: usize) {
-    if after > before {
-        counter.fetch_add(after - before, Ordering::Relaxed);
-    } else if before > after {
-        counter.fetch_sub(before - after, Ordering::Relaxed);
-    }
-}
-
-/// How many threads may wait for clients inside the application, so that some stay free for others.
-///
-/// An application's call takes a place before its first wait and keeps it to its end: were it given
-/// back after each wait, whoever is served a byte at a time would be one too many again and again.
-pub(crate) struct Waiters {
-    places: AtomicUsize,
-    most: AtomicUsize,
-    /// How many do wait now.
-    waiting: AtomicUsize,
-    /// Requests whose bodies would make one worker too many wait for a client.
-    pub(crate) deferred: TokenQueue,
-}
-
-impl Waiters {
-    pub(crate) fn new(most: usize) -> Self {
-        Self {
-            places: AtomicUsize::new(0),
-            most: AtomicUsize::new(most),
-            waiting: AtomicUsize::new(0),
-            deferred: TokenQueue::new(-1),
-        }
-    }
-
-    /// Whether a request waits for a place, and there is one.
-    pub(crate) fn has_deferred(&self) -> bool {
-        !self.deferred.is_empty() && !self.is_full()
-    }
-
-    /// Whether all places are taken.
-    pub(crate) fn is_full(&self) -> bool {
-        self.places.load(Ordering::SeqCst) >= self.most.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn set_most(&self, most: usize) {
-        self.most.store(most, Ordering::SeqCst);
-    }
-
-    /// Takes a place if one is free.
-    pub(crate) fn try_take(&self) -> bool {
-        let most = self.most.load(Ordering::SeqCst);
-        let one_more = |places: usize| (places < most).then_some(places + 1);
-        self.places.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
-    }
-
-    /// Takes one in any case.
-    pub(crate) fn take(&self) {
-        self.places.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn give(&self) {
-        self.places.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn begin_wait(&self) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn end_wait(&self) {
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// The requests whose threads have waited for their clients for a while: they own their connections,
-/// so nobody else can look at those.
-#[derive(Default)]
-pub(crate) struct Patience(Mutex<Vec<(u32, Described)>>);
-
-impl Patience {
-    pub(crate) fn begin(&self, slot: u32, described: Described) {
-        self.lock().push((slot, Described { waits_for_client: true, ..described }));
-    }
-
-    pub(crate) fn end(&self, slot: u32) {
-        self.lock().retain(|(other, _)| *other != slot);
-    }
-
-    pub(crate) fn described(&self, slot: u32) -> Option<Described> {
-        self.lock().iter().find(|(other, _)| *other == slot).map(|(_, found)| found.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(u32, Described)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -26,8 +26,8 @@ pub(crate) struct Slot {
     pub(crate) serial: AtomicU64,
     /// The number of the last request that the application detached.
     pub(crate) detached: AtomicU64,
-    /// The number of a request whose call was over while another thread was in a call on it: what
-    /// its memory is worth giving back, that one gives.
+    /// The number of a request whose call ended while another thread was in a call on it: that one gives
+    /// back the memory that nobody needs meanwhile.
     pub(crate) compact_due: AtomicU64,
     /// The host wants to be told something about the request that is out.
     pub(crate) watched: AtomicBool,

@@ -11,9 +11,9 @@ pub mod keys;
 mod mount;
 pub mod pairs;
 
-use keys::{KEY_BYTE, id_of, key_id_of_underscores};
+use keys::{KEY_BYTE, id_of};
 pub use keys::{KEYS, key_id};
-pub(crate) use keys::{becomes, key_id_of, key_text};
+pub(crate) use keys::{becomes, key_id_of, key_id_of_underscores, key_text};
 use pairs::copy;
 pub use pairs::{Pair, Pairs};
 

@@ -122,7 +122,7 @@ pub(crate) fn becomes(name: &[u8], key: &[u8]) -> bool {
 
 /// The number of the key that a name with `_`, where such are kept, comes to share with a well-known one.
 #[cold]
-pub(super) fn key_id_of_underscores(name: &[u8]) -> u32 {
+pub(crate) fn key_id_of_underscores(name: &[u8]) -> u32 {
     if name.contains(&b'_') { find(b"HTTP_", name) } else { 0 }
 }
 

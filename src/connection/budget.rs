@@ -1,0 +1,87 @@
+//! What connections hold in memory while nobody works on them, and how much of it they may (the option
+//! `max_buffered`).
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The bytes that all connections hold while nobody works on them, of requests and of answers, each up
+/// to the limit: clients of the one kind do not use up what the other has.
+///
+/// With requests past the limit a connection that holds some already is not read any further; one
+/// that holds none is still read a little, so that small requests get through. Answers cannot be held
+/// up like that, as their applications have made them. With answers past the limit the connections
+/// that have been taking theirs for the longest time are cut.
+pub(crate) struct Budget {
+    requests: AtomicUsize,
+    answers: AtomicUsize,
+    /// Connections that have some of it for their answers, and threads that wait for some.
+    claims: AtomicUsize,
+    limit: usize,
+}
+
+/// What one connection has of the budget, in bytes. More than 4 GiB count as 4 GiB: each connection
+/// has one of these.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Charge {
+    requests: u32,
+    answers: u32,
+}
+
+impl Charge {
+    pub(crate) const NONE: Self = Self { requests: 0, answers: 0 };
+
+    pub(crate) fn new(requests: usize, answers: usize) -> Self {
+        let counted = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+        Self { requests: counted(requests), answers: counted(answers) }
+    }
+
+    /// For the part of an answer that its client has not taken.
+    pub(crate) fn answers(self) -> usize {
+        self.answers as usize
+    }
+}
+
+impl Budget {
+    pub(crate) fn new(limit: usize) -> Self {
+        let none = || AtomicUsize::new(0);
+        Self { requests: none(), answers: none(), claims: none(), limit }
+    }
+
+    pub(crate) fn is_exceeded_by_requests(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > self.limit
+    }
+
+    pub(crate) fn is_exceeded_by_answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) > self.limit
+    }
+
+    /// Whether answers are to be cut. One that is larger than the limit by itself is not, as long as
+    /// nobody else wants memory.
+    pub(crate) fn is_fought_for(&self) -> bool {
+        self.is_exceeded_by_answers() && self.claims.load(Ordering::Relaxed) > 1
+    }
+
+    /// A thread begins to wait for memory.
+    pub(crate) fn begin_wait(&self) {
+        self.claims.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_wait(&self) {
+        self.claims.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Moves one connection's share.
+    pub(crate) fn change(&self, before: Charge, after: Charge) {
+        change(&self.requests, before.requests as usize, after.requests as usize);
+        change(&self.answers, before.answers(), after.answers());
+        change(&self.claims, before.answers().min(1), after.answers().min(1));
+    }
+}
+
+fn change(counter: &AtomicUsize, before: usize, after: usize) {
+    if after > before {
+        counter.fetch_add(after - before, Ordering::Relaxed);
+    } else if before > after {
+        counter.fetch_sub(before - after, Ordering::Relaxed);
+    }
+}
