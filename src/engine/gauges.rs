@@ -54,7 +54,7 @@ impl Engine {
     /// Requests that are out at the host, those included for which it waits for a client.
     pub(crate) fn requests_in_work(&self) -> usize {
         let held = |token: &super::Token| {
-            self.slots.get(token.slot).is_some_and(|slot| slot.word.is_held())
+            self.slots.get(token.slot).is_some_and(|slot| slot.word.is_out())
         };
         self.slots.open_tokens().filter(held).count() + self.services.waiters.waiting()
     }

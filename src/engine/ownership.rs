@@ -370,9 +370,11 @@ impl Word {
         (seen & CLOSED == 0).then_some(Token { slot, generation: generation_of(seen) })
     }
 
-    /// Whether a request is out at the host, and no thread is in a call on it.
-    pub(crate) fn is_held(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & HELD != 0
+    /// Whether a request is out at the host, and no thread is in a call on it. The engine may be looking at
+    /// it just now.
+    pub(crate) fn is_out(&self) -> bool {
+        let seen = self.0.load(Ordering::Relaxed);
+        seen & HELD != 0 || seen & STATE == ATTENDED
     }
 
     pub(crate) fn generation(&self) -> u32 {

@@ -105,6 +105,20 @@ fn the_queue_is_an_owner() {
 }
 
 #[test]
+fn a_request_is_out_also_while_the_engine_looks_at_it() {
+    let (word, owner) = opened();
+    assert!(!word.is_out());
+    let token = word.hold(owner, 5);
+    assert!(word.is_out());
+    let owner = word.attend(token).expect("held");
+    assert!(word.is_out());
+    assert!(word.hold_again(owner).is_ok());
+    let owner = claimed(word.claim(token, 5));
+    assert!(!word.is_out());
+    assert!(word.release(owner).is_ok());
+}
+
+#[test]
 fn a_held_request_is_claimed_by_its_serial() {
     let (word, owner) = opened();
     let token = word.hold(owner, 5);
