@@ -986,7 +986,8 @@ wsgi_status wsgi_server_start_background(const struct wsgi_server *server,
 wsgi_status wsgi_server_stop(const struct wsgi_server *server, uint32_t *requests_cut);
 
 // Asks for the stop and returns at once: wsgi_server_serve drains and returns WSGI_OK. May be
-// called in a signal handler. Any thread. Errors: WSGI_E_NULL.
+// called in a signal handler, as long as there is the server: change the handler before
+// wsgi_server_free, as a second signal can come at any time. Any thread. Errors: WSGI_E_NULL.
 wsgi_status wsgi_server_signal_stop(const struct wsgi_server *server);
 
 // Waits until the server has stopped; returns at once if it does not run. Any thread but a worker.

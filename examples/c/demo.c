@@ -2,9 +2,12 @@
  *
  *     demo [--port N]
  */
+#define _POSIX_C_SOURCE 200809L
+
+#include "signals.h"
+
 #include <wsgiserver.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,17 +29,11 @@ static int32_t my_crazy_app(void *user_data, wsgi_request request, const wsgi_en
     return result < 0 ? result : WSGI_DONE;
 }
 
-/* The library installs no signal handlers. This one call is safe inside a handler. */
-static void stop(int signal_number) {
-    (void)signal_number;
-    wsgi_server_signal_stop(server);
-}
-
 static int fail(const char *address, wsgi_error *error) {
     fprintf(stderr, "demo: cannot serve on %s: %s%s\n", address, wsgi_error_message(error),
             wsgi_error_status(error) == WSGI_E_BIND ? " (another port: --port N)" : "");
     wsgi_error_free(error);
-    wsgi_server_free(server);
+    free_without_signals(server);
     return 1;
 }
 
@@ -54,8 +51,7 @@ int main(int argc, char **argv) {
     if (wsgi_server_new(address, my_crazy_app, NULL, NULL, &server, &error) < 0 ||
         wsgi_server_set(server, "numthreads", "10", &error) < 0)
         return fail(address, error);
-    signal(SIGINT, stop);
-    signal(SIGTERM, stop);
+    stop_on_signals(server);
 
     /* `prepare` binds the port and starts the threads; `serve` accepts until it is stopped. */
     if (wsgi_server_prepare(server, &error) < 0) return fail(address, error);
@@ -65,5 +61,5 @@ int main(int argc, char **argv) {
            address, address);
     fflush(stdout);
     if (wsgi_server_serve(server, &error) < 0) return fail(address, error);
-    return wsgi_server_free(server) < 0;
+    return free_without_signals(server) < 0;
 }

@@ -4,6 +4,8 @@
  *
  * /blog and what is below it goes to one application, everything else to the other.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include "applications.h"
 #include "run.h"
 

@@ -6,11 +6,12 @@
  * listener is a detached request: it holds no thread while there is nothing to say. */
 #define _POSIX_C_SOURCE 200809L
 
+#include "signals.h"
+
 #include <wsgiserver.h>
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,15 +199,10 @@ static int32_t app(void *user_data, wsgi_request request, const wsgi_environ *en
     return answer(request, "404 Not Found\r\nContent-Type: text/plain", "Not here.\n");
 }
 
-static void stop(int signal_number) {
-    (void)signal_number;
-    wsgi_server_signal_stop(server);
-}
-
 static int fail(wsgi_error *error) {
     fprintf(stderr, "events: %s\n", wsgi_error_message(error));
     wsgi_error_free(error);
-    wsgi_server_free(server);
+    free_without_signals(server);
     return 1;
 }
 
@@ -226,8 +222,7 @@ int main(int argc, char **argv) {
         wsgi_server_set(server, "shutdown_timeout", "0.5", &error) < 0 || /* streams never end */
         wsgi_server_prepare(server, &error) < 0)
         return fail(error);
-    signal(SIGINT, stop);
-    signal(SIGTERM, stop);
+    stop_on_signals(server);
     pthread_create(&thread, NULL, publisher, NULL);
     wsgi_server_bound_addr(server, address, sizeof address, NULL);
     printf("Serving on http://%s/\n", address);
@@ -240,5 +235,5 @@ int main(int argc, char **argv) {
     pthread_mutex_unlock(&lock);
     pthread_join(thread, NULL);
     if (served < 0) return fail(error);
-    return wsgi_server_free(server) < 0;
+    return free_without_signals(server) < 0;
 }

@@ -7,11 +7,13 @@
  * kernel's help, as on systems that lack openat2: safe as well, but no symbolic link is followed. */
 #define _GNU_SOURCE
 
+#define _POSIX_C_SOURCE 200809L
+
 #include "files.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,11 +23,6 @@ enum { FAILED = 1, USAGE = 2 };
 static wsgi_server *server;
 static folder served = {-1, 0};
 
-static void stop(int signal_number) {
-    (void)signal_number;
-    wsgi_server_signal_stop(server);
-}
-
 static int usage(void) {
     fprintf(stderr, "usage: files FOLDER [--port N] [--by-hand]\n");
     return USAGE;
@@ -34,7 +31,7 @@ static int usage(void) {
 static int fail(const char *address, wsgi_error *error) {
     fprintf(stderr, "files: cannot serve on %s: %s\n", address, wsgi_error_message(error));
     wsgi_error_free(error);
-    wsgi_server_free(server);
+    free_without_signals(server);
     return FAILED;
 }
 
@@ -62,14 +59,13 @@ int main(int argc, char **argv) {
     snprintf(address, sizeof address, "127.0.0.1:%.5s", port);
     if (wsgi_server_new(address, serve_files, &served, NULL, &server, &error) < 0)
         return fail(address, error);
-    signal(SIGINT, stop);
-    signal(SIGTERM, stop);
+    stop_on_signals(server);
     if (wsgi_server_prepare(server, &error) < 0) return fail(address, error);
     wsgi_server_bound_addr(server, address, sizeof address, NULL);
     printf("listening on http://%s/\n", address);
     fflush(stdout);
     if (wsgi_server_serve(server, &error) < 0) return fail(address, error);
-    wsgi_status status = wsgi_server_free(server);
+    wsgi_status status = free_without_signals(server);
     close(served.fd);
     return status < 0 ? FAILED : 0;
 }

@@ -3,9 +3,12 @@
  *
  *     gateway [--port N]
  */
+#define _POSIX_C_SOURCE 200809L
+
+#include "signals.h"
+
 #include <wsgiserver.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,15 +27,10 @@ static int32_t count(void *user_data, void *thread_data, wsgi_server *server,
     return wsgi_respond(server, request, status, headers, 1, body, (size_t)length);
 }
 
-static void stop_running(int signal_number) {
-    (void)signal_number;
-    wsgi_server_signal_stop(running);
-}
-
 static int fail(wsgi_error *error) {
     fprintf(stderr, "gateway: %s\n", wsgi_error_message(error));
     wsgi_error_free(error);
-    wsgi_server_free(running);
+    free_without_signals(running);
     return 1;
 }
 
@@ -53,11 +51,10 @@ int main(int argc, char **argv) {
         wsgi_server_set_handlers(running, &handlers, &answered, NULL, &error) < 0 ||
         wsgi_server_prepare(running, &error) < 0)
         return fail(error);
-    signal(SIGINT, stop_running);
-    signal(SIGTERM, stop_running);
+    stop_on_signals(running);
     wsgi_server_bound_addr(running, address, sizeof address, NULL);
     printf("Counting visitors on http://%s/\n", address);
     fflush(stdout);
     if (wsgi_server_serve(running, &error) < 0) return fail(error);
-    return wsgi_server_free(running) < 0;
+    return free_without_signals(running) < 0;
 }

@@ -5,6 +5,8 @@
  *     hints [--port N]
  *
  * Try it: curl -i --raw http://127.0.0.1:8070/ */
+#define _POSIX_C_SOURCE 200809L
+
 #include "applications.h"
 #include "run.h"
 

@@ -7,9 +7,10 @@
  * requests: here a counter, in earnest an interpreter or the connection to a database. */
 #define _POSIX_C_SOURCE 200809L
 
+#include "signals.h"
+
 #include <wsgiserver.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,15 +97,10 @@ static void error_log(void *user_data, int32_t level, uint32_t code, const char 
     fprintf(stderr, "level %d, code %u: %s\n", (int)level, (unsigned)code, text);
 }
 
-static void stop_running(int signal_number) {
-    (void)signal_number;
-    wsgi_server_signal_stop(running);
-}
-
 static int fail(wsgi_error *error) {
     fprintf(stderr, "hooks: %s\n", wsgi_error_message(error));
     wsgi_error_free(error);
-    wsgi_server_free(running);
+    free_without_signals(running);
     return 1;
 }
 
@@ -133,11 +129,10 @@ int main(int argc, char **argv) {
         wsgi_server_set_handlers(running, &handlers, NULL, NULL, &error) < 0 ||
         wsgi_server_prepare(running, &error) < 0)
         return fail(error);
-    signal(SIGINT, stop_running);
-    signal(SIGTERM, stop_running);
+    stop_on_signals(running);
     wsgi_server_bound_addr(running, address, sizeof address, NULL);
     printf("Serving on http://%s/\n", address);
     fflush(stdout);
     if (wsgi_server_serve(running, &error) < 0) return fail(error);
-    return wsgi_server_free(running) < 0;
+    return free_without_signals(running) < 0;
 }

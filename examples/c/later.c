@@ -6,11 +6,12 @@
  * GET /MILLISECONDS is answered after so many (at most a minute). */
 #define _POSIX_C_SOURCE 200809L
 
+#include "signals.h"
+
 #include <wsgiserver.h>
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,15 +106,10 @@ static int32_t put_aside(void *user_data, wsgi_request request, const wsgi_envir
     return WSGI_DETACHED;
 }
 
-static void stop(int signal_number) {
-    (void)signal_number;
-    wsgi_server_signal_stop(server);
-}
-
 static int fail(wsgi_error *error) {
     fprintf(stderr, "later: %s\n", wsgi_error_message(error));
     wsgi_error_free(error);
-    wsgi_server_free(server);
+    free_without_signals(server);
     return 1;
 }
 
@@ -131,8 +127,7 @@ int main(int argc, char **argv) {
         wsgi_server_set(server, "numthreads", "2", &error) < 0 ||
         wsgi_server_prepare(server, &error) < 0)
         return fail(error);
-    signal(SIGINT, stop);
-    signal(SIGTERM, stop);
+    stop_on_signals(server);
     pthread_create(&timer, NULL, answer_when_due, NULL);
     wsgi_server_bound_addr(server, address, sizeof address, NULL);
     printf("Serving on http://%s/\n", address);
@@ -147,5 +142,5 @@ int main(int argc, char **argv) {
     pthread_join(timer, NULL);
     for (waiting *one = first, *next; one; one = next) next = one->next, free(one);
     if (served < 0) return fail(error);
-    return wsgi_server_free(server) < 0;
+    return free_without_signals(server) < 0;
 }

@@ -8,11 +8,14 @@
  * it. */
 #define _GNU_SOURCE
 
+#define _POSIX_C_SOURCE 200809L
+
+#include "signals.h"
+
 #include <wsgiserver.h>
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,11 +37,6 @@ static int32_t tell(void *user_data, wsgi_request request, const wsgi_environ *e
     calls++;
     int length = snprintf(body, sizeof body, "%lu ticks of the clock, %lu calls\n", clock_ticks, calls);
     return wsgi_respond(environ->server, request, status, &type, 1, body, (size_t)length);
-}
-
-static void stop(int signal_number) {
-    (void)signal_number;
-    wsgi_server_signal_stop(server);
 }
 
 static int give_up(const char *what) {
@@ -92,10 +90,9 @@ int main(int argc, char **argv) {
         wsgi_server_prepare(server, &error) < 0) {
         give_up(wsgi_error_message(error));
         wsgi_error_free(error);
-        return wsgi_server_free(server), 1;
+        return free_without_signals(server), 1;
     }
-    signal(SIGINT, stop);
-    signal(SIGTERM, stop);
+    stop_on_signals(server);
     int clock = start_clock();
     if (clock < 0) return give_up(strerror(errno));
     if (wsgi_server_event_fd(server, &requests) < 0) return give_up("no descriptor to wait for");
@@ -105,6 +102,6 @@ int main(int argc, char **argv) {
 
     int32_t end = run(clock, requests);
     close(clock);
-    if (wsgi_server_free(server) < 0) return give_up("the server is still in use");
+    if (free_without_signals(server) < 0) return give_up("the server is still in use");
     return end == WSGI_E_STOPPING ? 0 : give_up(wsgi_status_name(end));
 }

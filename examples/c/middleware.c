@@ -11,6 +11,8 @@
  * that answers through its responder. What an application says past it, with wsgi_respond, wsgi_write
  * or wsgi_request_hijack, goes past the middleware too.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include "applications.h"
 #include "run.h"
 

@@ -80,8 +80,7 @@ int main(int argc, char **argv) {
     if (wsgi_server_new(address, who, NULL, NULL, &running, &error) < 0 ||
         configure(folder, &error) || wsgi_server_prepare(running, &error) < 0)
         return give_up("mutual_tls", error);
-    signal(SIGINT, stop_running);
-    signal(SIGTERM, stop_running);
+    stop_on_signals(running);
     wsgi_server_bound_addr(running, address, sizeof address, NULL);
     port = strrchr(address, ':') + 1;
     printf("Serving on https://localhost:%s/\n"
@@ -90,5 +89,5 @@ int main(int argc, char **argv) {
            port, folder, folder, folder, port);
     fflush(stdout);
     if (wsgi_server_serve(running, &error) < 0) return give_up("mutual_tls", error);
-    return wsgi_server_free(running) < 0;
+    return free_without_signals(running) < 0;
 }

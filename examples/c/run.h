@@ -2,9 +2,10 @@
 #ifndef RUN_H
 #define RUN_H
 
+#include "signals.h"
+
 #include <wsgiserver.h>
 
-#include <signal.h>
 #include <stdio.h>
 
 static wsgi_server *running;
@@ -12,17 +13,11 @@ static wsgi_server *running;
 /* Files; with them it is HTTPS. */
 static const char *certificate, *private_key;
 
-/* The library installs no signal handlers. This one call is safe inside a handler. */
-static void stop_running(int signal_number) {
-    (void)signal_number;
-    wsgi_server_signal_stop(running);
-}
-
 /* What cannot be is said in one line, which names the address, the option or the prefix. */
 static int give_up(const char *program, wsgi_error *error) {
     fprintf(stderr, "%s: %s\n", program, wsgi_error_message(error));
     wsgi_error_free(error);
-    wsgi_server_free(running);
+    free_without_signals(running);
     return 1;
 }
 
@@ -37,13 +32,12 @@ static inline int run(const char *program, const char *port, wsgi_app_fn app, vo
         (private_key && wsgi_server_set(running, "private_key", private_key, &error) < 0) ||
         wsgi_server_prepare(running, &error) < 0)
         return give_up(program, error);
-    signal(SIGINT, stop_running);
-    signal(SIGTERM, stop_running);
+    stop_on_signals(running);
     wsgi_server_bound_addr(running, address, sizeof address, NULL);
     printf("Serving on http%s://%s/\n", certificate ? "s" : "", address);
     fflush(stdout);
     if (wsgi_server_serve(running, &error) < 0) return give_up(program, error);
-    return wsgi_server_free(running) < 0;
+    return free_without_signals(running) < 0;
 }
 
 #endif

@@ -10,8 +10,8 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "applications.h"
+#include "signals.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -57,7 +57,7 @@ int main(int argc, char **argv) {
         return report(error, FAILED);
     int code = configure(argc - 3, argv + 3);
     if (code == 0) code = run(chosen);
-    if (wsgi_server_free(server) < 0 && code == 0) code = FAILED;
+    if (free_without_signals(server) < 0 && code == 0) code = FAILED;
     return code;
 }
 
@@ -119,11 +119,6 @@ static int configure(int argc, char **argv) {
     return 0;
 }
 
-static void on_signal(int number) {
-    (void)number;
-    wsgi_server_signal_stop(server);
-}
-
 /* A UNIX socket has no URL: its address says what it is. */
 static void print_addresses(void) {
     char address[256], certificate[256];
@@ -140,11 +135,7 @@ static void print_addresses(void) {
 
 static int run(const application *chosen) {
     wsgi_error *error = NULL;
-    struct sigaction action = {0};
-    action.sa_handler = on_signal;
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-
+    stop_on_signals(server);
     if (wsgi_server_start_background(server, &error) < 0) return report(error, FAILED);
     print_addresses();
 

@@ -5,6 +5,8 @@
  * Open http://127.0.0.1:8070/status while something asks for http://127.0.0.1:8070/. Prometheus finds
  * the same numbers at /status?format=prometheus.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include "applications.h"
 #include "run.h"
 
@@ -51,11 +53,10 @@ int main(int argc, char **argv) {
         wsgi_server_set(running, "statistics", "on", &error) < 0 ||
         wsgi_server_prepare(running, &error) < 0)
         return give_up("status", error);
-    signal(SIGINT, stop_running);
-    signal(SIGTERM, stop_running);
+    stop_on_signals(running);
     wsgi_server_bound_addr(running, address, sizeof address, NULL);
     printf("Serving on http://%s/status\n", address);
     fflush(stdout);
     if (wsgi_server_serve(running, &error) < 0) return give_up("status", error);
-    return wsgi_server_free(running);
+    return free_without_signals(running) < 0;
 }

@@ -8,6 +8,8 @@
  * goes wrong, a full disk or a client that leaves, it is removed.
  */
 #define _GNU_SOURCE
+#define _POSIX_C_SOURCE 200809L
+
 #include "applications.h"
 #include "run.h"
 

@@ -8,6 +8,8 @@
  * workers is held by a conversation, and none ends because the server stops.
  */
 #define _GNU_SOURCE
+#define _POSIX_C_SOURCE 200809L
+
 #include "applications.h"
 #include "run.h"
 #include "websocket_echo.h"

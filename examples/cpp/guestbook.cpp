@@ -4,9 +4,10 @@
 //
 // GET / is the page, POST / signs it (an urlencoded form: name, text), GET /news waits for the next
 // entry and answers with it.
+#include "signals.hpp"
+
 #include <wsgiserver.hpp>
 
-#include <csignal>
 #include <iostream>
 #include <mutex>
 #include <vector>
@@ -95,10 +96,6 @@ private:
     std::vector<wsgi::detached> waiting_;
 };
 
-wsgi_server* running;
-
-void stop(int) { wsgi_server_signal_stop(running); }
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -115,9 +112,7 @@ int main(int argc, char** argv) {
             if (level >= WSGI_LEVEL_WARNING) std::cerr << "guestbook: " << text << std::endl;
         });
         server.prepare();
-        running = server.native();
-        std::signal(SIGINT, stop);
-        std::signal(SIGTERM, stop);
+        stopping_on_signals signals(server);
         std::cout << "Serving on http://" << server.bound_addr() << "/" << std::endl;
         server.serve();
         book.close();

@@ -1,12 +1,11 @@
 // The smallest server in C++. Ctrl-C ends it.
 //
 //     hello [PORT]
+#include "signals.hpp"
+
 #include <wsgiserver.hpp>
 
-#include <csignal>
 #include <iostream>
-
-static wsgi_server* running;
 
 int main(int argc, char** argv) {
     try {
@@ -16,10 +15,7 @@ int main(int argc, char** argv) {
             write("Hello world!\n");
         });
         server.prepare();
-        running = server.native();
-        // The library installs no signal handlers. This one call is safe inside a handler.
-        std::signal(SIGINT, [](int) { wsgi_server_signal_stop(running); });
-        std::signal(SIGTERM, [](int) { wsgi_server_signal_stop(running); });
+        stopping_on_signals signals(server);
         std::cout << "Serving on http://" << server.bound_addr() << "/" << std::endl;
         server.serve();
         return 0;

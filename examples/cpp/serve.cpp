@@ -2,17 +2,13 @@
 //
 //     serve hello|fixture PORT [--bind ADDR ...] [--name VALUE ...]
 #include "fixture.hpp"
+#include "signals.hpp"
 
-#include <csignal>
 #include <iostream>
 
 namespace {
 
 enum { FAILED = 1, USAGE = 2 };
-
-wsgi_server* running;
-
-void on_signal(int) { wsgi_server_signal_stop(running); }
 
 // 13 bytes the WSGI way.
 void hello(wsgi::request& request) {
@@ -60,9 +56,7 @@ wsgi::server made(const std::string& application, const std::string& address, fi
 }
 
 void run(wsgi::server& server) {
-    running = server.native();
-    std::signal(SIGTERM, on_signal);
-    std::signal(SIGINT, on_signal);
+    stopping_on_signals signals(server);
     server.start_background();
     for (const std::string& address : server.bound_addrs()) {
         // A UNIX socket has no URL: its address says what it is.

@@ -286,7 +286,8 @@ pub unsafe extern "C" fn wsgi_server_stop(
 }
 
 /// Asks for the stop and returns at once: wsgi_server_serve drains and returns WSGI_OK. May be
-/// called in a signal handler. Any thread. Errors: WSGI_E_NULL.
+/// called in a signal handler, as long as there is the server: change the handler before
+/// wsgi_server_free, as a second signal can come at any time. Any thread. Errors: WSGI_E_NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wsgi_server_signal_stop(server: Option<&wsgi_server>) -> wsgi_status {
     // No guard: nothing here can panic, and a signal handler is no place for one.

@@ -77,7 +77,11 @@ impl HTTPServer {
         drop(state);
         let Some(running) = running else {
             return Err(match stage {
-                Stage::Stopped => self.ended(),
+                // Serving with nothing that runs: the end has come, and is about to be told.
+                Stage::Stopped | Stage::Serving => {
+                    self.wait();
+                    self.ended()
+                }
                 _ => Error::new(ErrorKind::State, "the server was not prepared"),
             });
         };

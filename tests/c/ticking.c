@@ -176,6 +176,22 @@ static void *tick_to_the_end(void *server) {
     return NULL;
 }
 
+/* Whenever the next tick comes, while it ends or later. */
+static void the_end_is_told_apart_from_what_was_not_prepared(void) {
+    for (int i = 0; i < 200; i++) {
+        host host = new_ticking(note_the_thread);
+        int32_t fd = -1, count;
+        CHECK_INT(wsgi_server_event_fd(host.server, &fd), WSGI_OK);
+        wsgi_server_signal_stop(host.server);
+        do {
+            is_readable(fd, 1);
+            count = wsgi_server_tick(host.server, NOT_AT_ALL);
+        } while (count >= 0);
+        CHECK_INT(count, WSGI_E_STOPPING);
+        CHECK_INT(wsgi_server_free(host.server), WSGI_OK);
+    }
+}
+
 static void a_stop_from_elsewhere_does_not_wait_for_a_tick_that_is_stuck(void) {
     host host = new_ticking(stay);
     pthread_t thread;
@@ -255,6 +271,8 @@ int main(void) {
         {"what another thread answers goes on without a tick",
          what_another_thread_answers_goes_on_without_a_tick},
         {"a stop from the application ends the ticks", a_stop_from_the_application_ends_the_ticks},
+        {"the end is told apart from what was not prepared",
+         the_end_is_told_apart_from_what_was_not_prepared},
         {"a stop from elsewhere does not wait for a tick that is stuck",
          a_stop_from_elsewhere_does_not_wait_for_a_tick_that_is_stuck},
         {"the service thread answers for a host that stays away",

@@ -192,7 +192,7 @@ public:
         detail::check(wsgi_server_stop(handle_, &cut), "wsgi_server_stop");
         return cut;
     }
-    // Only asks for it. May be called in a signal handler.
+    // Only asks for it. May be called in a signal handler that is changed before the server goes.
     void signal_stop() noexcept { wsgi_server_signal_stop(handle_); }
     void wait() { detail::check(wsgi_server_wait(handle_), "wsgi_server_wait"); }
     // Takes no more connections and goes on with those that are there.
