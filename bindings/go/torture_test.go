@@ -317,9 +317,10 @@ func TestTimeoutsOfTheServer(t *testing.T) {
 			result <- err
 			return
 		}
-		time.Sleep(80 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond)
 	}), func(s *wsgiserver.Server) {
-		s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = 50*time.Millisecond, 70*time.Millisecond, 100*time.Millisecond
+		// Time enough to send a head.
+		s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = 400*time.Millisecond, 400*time.Millisecond, 100*time.Millisecond
 	})
 	c := dial(t, server)
 	c.send("POST /read HTTP/1.1\r\n" + usual + "Content-Length: 10\r\n\r\nhalf")
