@@ -43,14 +43,15 @@ describe("wsgiserver-lua", function()
                 local file = io.open(%q, "w")
                 file:write "yes"
                 file:close()
-                require("socket").sleep(0.3)
+                repeat require("socket").sleep(0.01) until io.open(%q)
                 return 200, {}, "slow"
-            end]]):format(begun))
+            end]]):format(begun, begun .. ".told"))
         local served = start("--bind=127.0.0.1:0 --threads=2 --statistics yes " .. helper.folder() .. "/slow.lua")
         local client = helper.connect(served.port())
         client:send(helper.request_text "/")
         helper.wait_for(function() return helper.read(begun) == "yes" end)
         for _ = 1, 3 do served.signal "TERM" end
+        helper.write("begun.told", "")
         assert.equal("slow", helper.read_answer(client).body)
         client:close()
         assert.equal(0, served.code())

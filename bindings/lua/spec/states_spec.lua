@@ -49,11 +49,8 @@ describe("the states of the workers", function()
         end
         round()
         -- others may be using this machine as well: the best of a few is what the server does
-        local best = math.huge
-        for _ = 1, 10 do
-            best = math.min(best, round())
-            if best < 0.07 then break end
-        end
+        local best, deadline = math.huge, socket.gettime() + 10
+        repeat best = math.min(best, round()) until best < 0.07 or socket.gettime() > deadline
         assert.is_true(best < 0.07, best)
     end)
 
@@ -365,7 +362,7 @@ describe("a server object", function()
             app = function(request)
                 local name = request.env.FILE
                 request.server:post "here"
-                wait(0.3)
+                repeat wait(0.01) until io.open(name .. ".left")
                 local out = io.open(name, "w")
                 out:write(tostring(pcall(request.respond, request, 200)))
                 out:close()
@@ -374,6 +371,7 @@ describe("a server object", function()
         client:send(helper.request_text "/")
         assert.equal("here", server:receive(10))
         assert.is_false(server:close())
+        helper.write("came_back.left", "")
         helper.wait_for(function() return helper.read(file) == "false" end)
         client:close()
         helper.remove_folder()
