@@ -25,9 +25,9 @@ def app(environ, start_response):
         raise SystemExit("enough")
     if environ["PATH_INFO"] == "/die":
         os._exit(9)
-    if environ["PATH_INFO"] == "/slow":
-        print("slow", flush=True)
-        time.sleep(1.5)
+    if environ["PATH_INFO"] in ("/slow", "/stuck"):
+        print(environ["PATH_INFO"], flush=True)
+        time.sleep(1.5 if environ["PATH_INFO"] == "/slow" else 60)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"{WORD} {os.getpid()} {environ['wsgi.multiprocess']}".encode()]
 
@@ -187,7 +187,7 @@ def test_a_stop_waits_for_the_requests_in_work(command, how):
     running = command("site_one", *how)
     with Client(running.address()) as client:
         client.send(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
-        assert running.process.stdout.readline() == "slow\n"
+        assert running.process.stdout.readline() == "/slow\n"
         running.process.send_signal(signal.SIGTERM)
         assert client.answer().body.startswith(b"first")
     assert running.end() == 0
@@ -196,8 +196,8 @@ def test_a_stop_waits_for_the_requests_in_work(command, how):
 def test_a_second_signal_does_not_wait(command):
     running = command("site_one", "--shutdown-timeout", "60")
     with Client(running.address()) as client:
-        client.send(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
-        assert running.process.stdout.readline() == "slow\n"
+        client.send(b"GET /stuck HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert running.process.stdout.readline() == "/stuck\n"
         running.process.send_signal(signal.SIGINT)
         wait_for(lambda: not _connects(running.address()), "the end of listening")
         assert running.stop(signal.SIGINT) == 128 + signal.SIGINT
@@ -288,15 +288,22 @@ def test_reload_serves_the_new_application_on_the_same_socket(command, folder):
     address = running.address()
     assert running.get().body.startswith(b"first")
     source = folder / "site_one.py"
-    source.write_text(SITE.replace('"first"', '"second"'))
+    _replace(source, SITE.replace('"first"', '"second"'))
     running.line("site_one.py has changed, loading again")
     wait_for(lambda: _word(address) == "second", "the new application")
-    source.write_text("1 / 0\n")
+    _replace(source, "1 / 0\n")
     running.line("waiting for a change of the application")
     assert running.find("ZeroDivisionError")
-    source.write_text(SITE.replace('"first"', '"third"'))
+    _replace(source, SITE.replace('"first"', '"third"'))
     wait_for(lambda: _word(address) == "third", "the application after the error")
     assert running.stop() == 0
+
+
+def _replace(source, text):
+    """In one step, so that no half of it is loaded."""
+    new = source.with_suffix(".new")
+    new.write_text(text)
+    new.replace(source)
 
 
 def _word(address):

@@ -454,24 +454,29 @@ def test_systemd_and_ctrl_c():
 
 
 STOPPED_BY_A_SIGNAL = """
-import signal
+import signal, sys
 from wsgiserver import CherryPyWSGIServer
 server = CherryPyWSGIServer(("127.0.0.1", 0), None)
 signal.signal(signal.SIGTERM, lambda *_: server.stop())
 server.prepare()
 print("ready", flush=True)
 server.serve()
-print("stopped", server.ready)
+print("stopped", server.ready, flush=True)
+# Until both signals have come: at its very end Python has no handlers any more.
+sys.stdin.read()
 """
 
 
 def test_a_signal_handler_may_stop_the_server():
     command = [sys.executable, "-c", STOPPED_BY_A_SIGNAL]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
         process.terminate()
-        assert process.stdout.read() == "stopped False\n"
+        assert process.stdout.readline() == "stopped False\n"
+        process.stdin.close()
+        assert process.stdout.read() == ""
     assert process.returncode == 0
 
 
