@@ -89,9 +89,10 @@ def test_a_thread_beyond_min_leaves_when_it_has_waited(served, monkeypatch):
 
 
 def test_a_full_queue_is_503(served):
-    go_on = threading.Event()
+    entered, go_on = threading.Event(), threading.Event()
 
     def app(environ, start_response):
+        entered.set()
         assert go_on.wait(10)
         return hello(environ, start_response)
 
@@ -99,7 +100,8 @@ def test_a_full_queue_is_503(served):
     clients = []
     for _ in range(3):
         clients.append(Client(server.bind_addr).send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"))
-        wait_for(lambda: server.requests.qsize == 1 or len(clients) == 1)
+        # The first is in the application before the second takes the only place in the queue.
+        wait_for(lambda: entered.is_set() and (server.requests.qsize == 1 or len(clients) == 1))
     codes = [clients[-1].answer().code]
     go_on.set()
     codes += [one.answer().code for one in clients[:-1]]
