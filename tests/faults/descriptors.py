@@ -65,9 +65,9 @@ def check_busy(context):
 
 
 # Clients that come while all descriptors are with idle ones. Were there a rest of a tenth of a second
-# behind each, they would take longer.
+# behind each, most of them would take longer.
 NEW = 200
-NEW_SECONDS = 15
+MOST_SECONDS = 0.075
 
 
 def check_idle(context):
@@ -76,11 +76,13 @@ def check_idle(context):
         clients.probe(host.port)
         raise_again = limited(host)
         idle = [clients.Client(host.port) for _ in range(ROOM + 4)]
-        end = time.monotonic() + NEW_SECONDS
+        took = []
         for _ in range(NEW):
+            began = time.monotonic()
             until(lambda: clients.answers(host.port), "a new client is answered", 10)
-        if time.monotonic() > end:
-            raise Failure(f"{NEW} new clients took more than {NEW_SECONDS} s: the listener rested")
+            took.append(time.monotonic() - began)
+        if sorted(took)[NEW // 2] > MOST_SECONDS:
+            raise Failure(f"half of the new clients took more than {MOST_SECONDS} s: the listener rested")
         raise_again()
         check_told(host)
         for client in idle:
