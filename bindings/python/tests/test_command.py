@@ -109,9 +109,12 @@ class Command:
         return code
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(PATIENCE)
+        try:
+            if self.process.poll() is None:
+                self.process.terminate()
+                self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()  # or the reader would read for ever
         self.reader.join(PATIENCE)
         self.process.stdout.close()
         self.process.stderr.close()

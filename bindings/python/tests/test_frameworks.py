@@ -1,5 +1,6 @@
 """The examples of frameworks, each by its own way to start and by the command."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -34,22 +35,24 @@ BY_COMMAND = {
 
 
 class Site:
-    """A process that serves an example."""
+    """A process that serves an example, with those that it starts itself."""
 
     def __init__(self, arguments):
         self.process = subprocess.Popen(
             arguments, cwd=EXAMPLES, env={**os.environ, "PYTHONPATH": "."},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         self.text = ""
         self._found = threading.Event()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        self._found.wait(PATIENCE)
-        self.address = self._address()
-        if self.address is None:
+        try:
+            self._found.wait(PATIENCE)
+            self.address = self._address()
+            assert self.address is not None, self.text
+            wait_for(self._listens, "the site")  # some tell of it before
+        except BaseException:
             self.close()
-            raise AssertionError(self.text)
-        wait_for(self._listens, "the site")  # some tell of it before
+            raise
 
     def _address(self):
         found = re.search(r"http://(127\.0\.0\.1):(?!0/)(\d+)/?", self.text)
@@ -77,9 +80,10 @@ class Site:
         return code
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(PATIENCE)
+        # Whoever is left of them would keep the pipe, and the reader would read for ever.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         self.process.stdout.close()
 
@@ -196,9 +200,8 @@ def test_django_loads_the_site_again(tmp_path):
         assert site.get("/").body == b"Hello from Django\n"
         (tmp_path / "site_copy.py").write_text(source.replace("Hello from", "Again from"))
         wait_for(lambda: _is_new(site, tmp_path / "site_copy.py"), "the new page")
+        site.stop()
     finally:
-        site.process.send_signal(signal.SIGINT)
-        site.process.wait(PATIENCE)
         site.close()
 
 
