@@ -56,7 +56,7 @@ def _runs(tools, block):
         script = AROUND.format(block)
         done = subprocess.run(
             ["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False,
-            timeout=programs.DEADLINE, env={"PATH": f"{path}:/usr/sbin:/usr/bin:/sbin:/bin"})
+            timeout=3 * programs.DEADLINE, env={"PATH": f"{path}:/usr/sbin:/usr/bin:/sbin:/bin"})
         check(done.returncode == 0, done.returncode, done.stdout, done.stderr)
 
 

@@ -24,13 +24,15 @@ def streams(tools, front):
         for listener in listeners:
             listener.send(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
             check(b"text/event-stream" in listener.read_to(b"\r\n\r\n"))
-        began = time.monotonic()
+        took = []
         for number in range(EVENTS):
+            began = time.monotonic()
             ask(port, "/say", "POST", b"%d" % number)
             for listener in listeners:
                 listener.read_to(b"data: %d\n\n" % number)
-        took = time.monotonic() - began
-        check(took < EVENTS * CORKED / 2, f"{EVENTS} events took {took:.1f} s")
+            took.append(time.monotonic() - began)
+        # What is kept back is so each time.
+        check(sorted(took)[EVENTS // 2] < CORKED / 2, f"the events took {took} s")
         full = len(server.connections())
         for listener in listeners[1:]:
             listener.socket.close()
