@@ -6,10 +6,10 @@
    With --pull no application is given: two threads pull requests and answer them, except that
    /sleep/ is passed on to as many threads as --threads says, which sleep and answer. */
 #define _POSIX_C_SOURCE 200809L
+#include "../examples/c/signals.h"
 #include "app_bodies.h"
 #include "app_pull.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
     if (code == 0) {
         code = run(pull, threads);
     }
-    wsgi_server_free(server);
+    free_without_signals(server);
     return code;
 }
 
@@ -142,22 +142,13 @@ static int configure(int argc, char **argv, bool pull, unsigned *threads) {
     return 0;
 }
 
-static void on_signal(int number) {
-    (void)number;
-    wsgi_server_signal_stop(server);
-}
-
 static int run(bool pull, unsigned threads) {
     char address[64];
     wsgi_error *error = NULL;
-    struct sigaction action;
     struct pull_threads *pulling = NULL;
     wsgi_status status;
 
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    stop_on_signals(server);
     if (wsgi_server_start_background(server, &error) < 0) {
         return report(error, FAILED);
     }

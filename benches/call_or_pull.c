@@ -1,10 +1,9 @@
 /* The same small answer to every request, by one thread: an application that is called, or a thread
  * that pulls. `call_or_pull 0 call|pull`, port 0 being any free one. */
 #define _POSIX_C_SOURCE 200809L
-#include <wsgiserver.h>
+#include "../examples/c/signals.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,26 +51,22 @@ static void *pull(void *unused) {
     return NULL;
 }
 
-static void on_signal(int number) {
-    (void)number;
-    wsgi_server_signal_stop(server);
-}
-
 int main(int argc, char **argv) {
     char address[64];
     int pulls = argc == 3 && strcmp(argv[2], "pull") == 0;
-    struct sigaction action = {.sa_handler = on_signal};
     pthread_t thread;
 
     if (argc != 3 || (!pulls && strcmp(argv[2], "call") != 0)) {
         fprintf(stderr, "usage: call_or_pull PORT call|pull\n");
         return 2;
     }
-    sigaction(SIGTERM, &action, NULL);
     snprintf(address, sizeof address, "127.0.0.1:%s", argv[1]);
     if (wsgi_server_new(address, pulls ? NULL : application, NULL, NULL, &server, NULL) < 0
-        || wsgi_server_set(server, "numthreads", "1", NULL) < 0
-        || wsgi_server_start_background(server, NULL) < 0
+        || wsgi_server_set(server, "numthreads", "1", NULL) < 0) {
+        return 1;
+    }
+    stop_on_signals(server);
+    if (wsgi_server_start_background(server, NULL) < 0
         || (pulls && pthread_create(&thread, NULL, pull, NULL) != 0)
         || wsgi_server_bound_addr(server, address, sizeof address, NULL) < 0) {
         return 1;
@@ -82,5 +77,5 @@ int main(int argc, char **argv) {
     if (pulls) {
         pthread_join(thread, NULL);
     }
-    return wsgi_server_free(server) < 0;
+    return free_without_signals(server) < 0;
 }
