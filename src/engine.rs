@@ -111,6 +111,8 @@ pub(crate) struct Tuning {
     pub(crate) max_connections_per_ip: usize,
     /// Bytes that connections at rest may hold together.
     pub(crate) max_buffered: usize,
+    /// The number of the first request in each slot: no earlier run of the server has given it out.
+    pub(crate) first_request: u64,
 }
 
 /// So many pieces of a long answer may follow the first one in a turn when nobody waits.
@@ -189,7 +191,7 @@ impl Engine {
                 statistics,
                 stopper.clone(),
             )?,
-            slots: Slots::new(),
+            slots: Slots::new(tuning.first_request),
             idlest: Oldest::new(Rest::Idle),
             slowest: Oldest::new(Rest::Answer),
             per_address: per_address::PerAddress::new(tuning.max_connections_per_ip),

@@ -77,6 +77,8 @@ struct State {
     roll: Option<Arc<Roll>>,
     /// The listening thread of the library's own.
     service: Option<std::thread::JoinHandle<()>>,
+    /// No request of an earlier run had a higher number in its slot.
+    last_request: u64,
     /// What the last run was interrupted with.
     interrupted: Option<i32>,
 }
@@ -223,6 +225,7 @@ impl HTTPServer {
     fn set_up(&self, mut state: MutexGuard<'_, State>) -> Result<(Running, Vec<Address>), Error> {
         let (options, mut handlers) = (state.options.clone(), state.handlers.clone());
         let tls = state.tls.clone();
+        let first_request = state.last_request + 1;
         settings::check(&options)?;
         let mut listeners = std::mem::take(&mut state.listeners);
         drop(state);
@@ -240,7 +243,7 @@ impl HTTPServer {
         let engine = Engine::new(
             settings::settings(&options, &addresses, gateway.is_none(), ssl),
             &handlers,
-            settings::tuning(&options),
+            settings::tuning(&options, first_request),
             make_listeners(bound).map_err(failed)?,
             self.stopper.clone(),
             gateway.as_ref().is_some_and(|gateway| gateway.wants_environ()),
@@ -428,10 +431,12 @@ impl HTTPServer {
         running.access_log.end();
         self.stopper.reset();
         let roll = running.pool.as_ref().map(ThreadPool::roll);
+        let last_request = engine.slots.last_serial();
         // Whoever waits for the end finds the engine's descriptors closed.
         drop((self.lock().running.take(), running));
         let mut state = self.lock();
         state.roll = roll;
+        state.last_request = last_request;
         state.interrupted = interrupted;
         state.stage = Stage::Stopped;
         self.stopper.fork_mark.end();

@@ -41,15 +41,18 @@ pub(crate) struct Slot {
 /// All slots: chunks that are made when they are first needed and never moved.
 pub(crate) struct Slots {
     chunks: Box<[OnceLock<Box<[Slot]>>]>,
+    /// The number of each slot's first request.
+    first: u64,
     used: AtomicU32,
     free: Mutex<Vec<u32>>,
     open: AtomicUsize,
 }
 
 impl Slots {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(first: u64) -> Self {
         Self {
             chunks: (0..CHUNKS).map(|_| OnceLock::new()).collect(),
+            first,
             used: AtomicU32::new(0),
             free: Mutex::new(Vec::new()),
             open: AtomicUsize::new(0),
@@ -95,6 +98,13 @@ impl Slots {
         (RESERVED..RESERVED + used).filter_map(|number| self.get(number)?.word.open_token(number))
     }
 
+    /// No request in any slot has had a higher number.
+    pub(crate) fn last_serial(&self) -> u64 {
+        let used = self.used.load(Ordering::Acquire);
+        let slots = (RESERVED..RESERVED + used).filter_map(|number| self.get(number));
+        slots.map(|slot| slot.serial.load(Ordering::Acquire)).fold(self.first, u64::max)
+    }
+
     fn fresh(&self) -> Option<u32> {
         let index = self
             .used
@@ -103,18 +113,18 @@ impl Slots {
             })
             .ok()?;
         let chunk = index as usize / CHUNK;
-        self.chunks.get(chunk)?.get_or_init(|| make_chunk(chunk));
+        self.chunks.get(chunk)?.get_or_init(|| make_chunk(chunk, self.first));
         Some(index + RESERVED)
     }
 }
 
-fn make_chunk(chunk: usize) -> Box<[Slot]> {
+fn make_chunk(chunk: usize, first: u64) -> Box<[Slot]> {
     (0..CHUNK)
         .map(|index| {
             let number = (chunk * CHUNK + index) as u32 + RESERVED;
             Slot {
                 word: Word::new(),
-                serial: AtomicU64::new(1),
+                serial: AtomicU64::new(first),
                 detached: AtomicU64::new(0),
                 compact_due: AtomicU64::new(NONE),
                 watched: AtomicBool::new(false),

@@ -91,7 +91,7 @@ pub(super) fn live(options: &Options) -> Values {
     }
 }
 
-pub(super) fn tuning(options: &Options) -> Tuning {
+pub(super) fn tuning(options: &Options, first_request: u64) -> Tuning {
     let cores = available_parallelism().map_or(1, usize::from);
     let threads = options.number("numthreads") as usize;
     let max = usize::try_from(options.number("max")).unwrap_or(0);
@@ -115,6 +115,7 @@ pub(super) fn tuning(options: &Options) -> Tuning {
         accepted_queue_size: options.number("accepted_queue_size"),
         max_in_flight: options.number("max_in_flight") as usize,
         max_buffered: options.number("max_buffered") as usize,
+        first_request,
     }
 }
 
