@@ -73,12 +73,20 @@ struct State {
     running: Option<Arc<Running>>,
     listeners: Listeners,
     bound: Vec<Address>,
+    /// The number of this or the last run.
+    run: u64,
     /// The threads of this or the last run, for knowing whether some are still in the host's code.
     roll: Option<Arc<Roll>>,
-    /// The listening thread of the library's own.
-    service: Option<std::thread::JoinHandle<()>>,
+    /// Those of earlier runs that were not empty when the next one began.
+    left_behind: Vec<Arc<Roll>>,
+    /// The listening thread of the library's own, and of which run.
+    service: Option<(u64, std::thread::JoinHandle<()>)>,
+    /// A start hook wants the run to end that is being prepared.
+    asked_in_hook: bool,
     /// No request of an earlier run had a higher number in its slot.
     last_request: u64,
+    /// How many requests the last run's stop has cut.
+    cut: u32,
     /// What the last run was interrupted with.
     interrupted: Option<i32>,
 }
@@ -105,6 +113,8 @@ enum Workers {
 
 /// What exists between `prepare` and the end of a stop.
 struct Running {
+    /// Of the run.
+    number: u64,
     engine: Arc<Engine>,
     pool: Option<ThreadPool>,
     access_log: LogWriter,
@@ -188,6 +198,11 @@ impl HTTPServer {
     /// Binds, listens and starts the worker threads. Connections wait until
     /// [`serve`](Self::serve). Privileges that are needed for it may be given up after this.
     pub fn prepare(&self) -> Result<(), Error> {
+        self.prepare_run().map(drop)
+    }
+
+    /// The number of the run that is prepared.
+    fn prepare_run(&self) -> Result<u64, Error> {
         // First of all: a thread that is not here may have the lock.
         if self.is_forked() {
             return Err(forked());
@@ -200,18 +215,26 @@ impl HTTPServer {
             }
         }
         let before = std::mem::replace(&mut state.stage, Stage::Preparing);
-        state.roll = None;
+        state.run += 1;
+        let left = state.roll.take();
+        state.left_behind.extend(left);
+        state.left_behind.retain(|roll| !roll.is_empty());
         let result = self.set_up(state);
         let mut state = self.lock();
         self.changed.notify_all();
+        let asked = std::mem::take(&mut state.asked_in_hook);
         match result {
             Ok((running, bound)) => {
+                settings::catch_up(&running.engine, &state.options);
+                if asked {
+                    running.engine.service.ask_to_stop();
+                }
                 self.current.set(Some(running.engine.clone()));
                 state.running = Some(Arc::new(running));
                 state.bound = bound;
                 state.interrupted = None;
                 state.stage = Stage::Prepared;
-                Ok(())
+                Ok(state.run)
             }
             Err(error) => {
                 state.stage = before;
@@ -225,7 +248,7 @@ impl HTTPServer {
     fn set_up(&self, mut state: MutexGuard<'_, State>) -> Result<(Running, Vec<Address>), Error> {
         let (options, mut handlers) = (state.options.clone(), state.handlers.clone());
         let tls = state.tls.clone();
-        let first_request = state.last_request + 1;
+        let (number, first_request) = (state.run, state.last_request + 1);
         settings::check(&options)?;
         let mut listeners = std::mem::take(&mut state.listeners);
         drop(state);
@@ -250,14 +273,13 @@ impl HTTPServer {
             self.statistics.clone(),
         )
         .map_err(failed)?;
-        settings::set_shutdown_timeout(&engine, &options);
         let stack = options.number("thread_stack_size") as usize;
         let hooks = handlers.threads.clone();
         let pool = gateway.map(|gateway| ThreadPool::new(engine.clone(), gateway, stack, hooks));
         self.lock().roll = pool.as_ref().map(ThreadPool::roll);
         self.stopper.begin().map_err(failed)?;
         let access_log = LogWriter::start(log, &engine, &self.statistics)?;
-        let running = Running { engine, pool, access_log, ticker: Mutex::default() };
+        let running = Running { number, engine, pool, access_log, ticker: Mutex::default() };
         if let Some(pool) = &running.pool
             && let Err(error) = pool.start(running.engine.tuning.threads)
         {
@@ -281,21 +303,37 @@ impl HTTPServer {
     /// [`prepare`](Self::prepare) and [`serve`](Self::serve).
     pub fn start(&self) -> Result<(), Error> {
         self.refuse_to_serve_alone()?;
-        self.prepare()?;
-        self.serve()
+        let run = self.prepare_run()?;
+        self.serve().or_else(|error| self.unless_stopped(run, error))
     }
 
     /// [`start`](Self::start) with a listening thread of the library's own, which keeps the server
     /// alive until it is stopped.
     pub fn start_background(self: &Arc<Self>) -> Result<(), Error> {
         self.refuse_to_serve_alone()?;
-        self.prepare()?;
-        self.serve_in_background(Workers::Threads)
+        let run = self.prepare_run()?;
+        self.serve_in_background(Workers::Threads).or_else(|error| self.unless_stopped(run, error))
+    }
+
+    /// What a start has to say that could not serve what it has prepared: nothing if that is because
+    /// another thread has stopped it before.
+    fn unless_stopped(&self, run: u64, error: Error) -> Result<(), Error> {
+        let state = self.lock();
+        let stops = match &state.running {
+            Some(running) if running.number == run => running.engine.service.is_asked(),
+            _ => true,
+        };
+        drop(state);
+        if error.kind() != ErrorKind::State || !stops {
+            return Err(error);
+        }
+        self.wait_for(run);
+        Ok(())
     }
 
     fn serve_in_background(self: &Arc<Self>, workers: Workers) -> Result<(), Error> {
         let running = self.begin_to_serve(workers)?;
-        let (server, serving) = (self.clone(), running.clone());
+        let (server, serving, run) = (self.clone(), running.clone(), running.number);
         let log = running.engine.services.log.clone();
         let spawned = thread::spawn("WSGI Service".into(), 0, move || {
             if let Err(error) = server.serve_to_the_end(serving) {
@@ -303,7 +341,7 @@ impl HTTPServer {
             }
         });
         match spawned {
-            Ok(thread) => self.lock().service = Some(thread),
+            Ok(thread) => self.lock().service = Some((run, thread)),
             Err(error) => {
                 running.engine.service.ask_to_stop();
                 let _nobody_is_served = self.serve_to_the_end(running);
@@ -324,15 +362,18 @@ impl HTTPServer {
         while state.stage == Stage::Preparing {
             if state.roll.as_ref().is_some_and(|roll| roll.is_here()) {
                 // A start hook, which is being waited for.
-                self.stopper.ask();
+                state.asked_in_hook = true;
                 return 0;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let Some(running) = state.running.clone() else {
+            // Serving with nothing that runs: the end has come, and is about to be told.
+            let cut = if state.stage == Stage::Serving { state.cut } else { 0 };
+            let run = state.run;
             drop(state);
-            self.wait();
-            return 0;
+            self.wait_for(run);
+            return cut;
         };
         let stage = state.stage;
         drop(state);
@@ -348,8 +389,8 @@ impl HTTPServer {
             // Nobody serves: this thread does, to the end that has been asked for.
             let _not_interrupted = self.serve_to_the_end(running);
         }
-        self.wait();
-        running.engine.cut.load(std::sync::atomic::Ordering::SeqCst)
+        self.wait_for(running.number);
+        running.engine.cut.load(Ordering::SeqCst)
     }
 
     /// Asks for the stop and returns at once; a server that does not serve yet stops as soon as it
@@ -364,13 +405,19 @@ impl HTTPServer {
         if self.is_forked() {
             return;
         }
+        let run = self.lock().run;
+        self.wait_for(run);
+    }
+
+    /// Waits for the end of this run; the next one may have begun when that is noticed.
+    fn wait_for(&self, run: u64) {
         let mut state = self.lock();
-        while state.stage == Stage::Serving {
+        while state.stage == Stage::Serving && state.run == run {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let service = state.service.take();
+        let service = state.service.take_if(|(of, _)| *of <= run);
         drop(state);
-        if let Some(thread) = service
+        if let Some((_, thread)) = service
             && thread.as_pthread_t() as usize != thread::local_id()
         {
             let _panicked = thread.join();
@@ -425,20 +472,26 @@ impl HTTPServer {
                 engine.services.log.warning(LogCode::Stuck, text);
             }
         }
-        let interrupted = engine.service.interruption();
         self.current.set(None);
         engine.run_errands();
         running.access_log.end();
-        self.stopper.reset();
-        let roll = running.pool.as_ref().map(ThreadPool::roll);
-        let last_request = engine.slots.last_serial();
-        // Whoever waits for the end finds the engine's descriptors closed.
-        drop((self.lock().running.take(), running));
+        if let Ok(mut seat) = running.ticker.try_lock() {
+            // What it has counted is told when nothing runs any more.
+            seat.take();
+        }
         let mut state = self.lock();
-        state.roll = roll;
-        state.last_request = last_request;
+        let interrupted = engine.service.interruption();
         state.interrupted = interrupted;
+        state.cut = engine.cut.load(Ordering::SeqCst);
+        state.last_request = engine.slots.last_serial();
+        state.roll = running.pool.as_ref().map(ThreadPool::roll);
+        let ended = state.running.take();
+        drop(state);
+        // Whoever waits for the end finds the engine's descriptors closed.
+        drop((ended, running));
+        let mut state = self.lock();
         state.stage = Stage::Stopped;
+        self.stopper.reset();
         self.stopper.fork_mark.end();
         self.changed.notify_all();
         interrupted.map_or(Ok(()), |code| Err(life::interrupted(code)))
@@ -455,7 +508,8 @@ impl HTTPServer {
         let running =
             state.running.is_some() || matches!(state.stage, Stage::Preparing | Stage::Serving);
         let ticking = self.ticking.load(Ordering::SeqCst) != 0;
-        running || ticking || state.roll.as_ref().is_some_and(|roll| !roll.is_empty())
+        let mut rolls = state.left_behind.iter().chain(&state.roll);
+        running || ticking || rolls.any(|roll| !roll.is_empty())
     }
 
     /// Whether this is a forked child, which has none of the server's threads.

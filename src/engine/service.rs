@@ -42,7 +42,7 @@ const NO_CODE: i64 = i64::MAX;
 /// So many ticks in a row without anything to watch end the watch.
 const QUIET: u32 = 4;
 
-/// Asks for a stop, and knows whether this is the process that runs the server. It lives as long as
+/// Asks for a stop of whichever run, and knows whether this is the process that runs the server. It lives as long as
 /// the server, so that a signal handler can use it at any time.
 pub(crate) struct Stopper {
     event: EventFd,
@@ -86,6 +86,8 @@ impl Stopper {
 /// How others reach the service thread.
 pub(crate) struct Service {
     stopper: Arc<Stopper>,
+    /// This run is to stop. Who asks too late asks nobody: the next run has a service of its own.
+    asked: AtomicBool,
     watching: Watching,
     /// It has taken the poller's place.
     polls: AtomicBool,
@@ -99,6 +101,7 @@ impl Service {
     pub(super) fn new(stopper: Arc<Stopper>, enabled: bool) -> Self {
         Self {
             stopper,
+            asked: AtomicBool::new(false),
             watching: Watching::default(),
             polls: AtomicBool::new(false),
             interrupted: AtomicI64::new(NO_CODE),
@@ -129,12 +132,18 @@ impl Service {
         self.stopper.wake();
     }
 
-    /// Asks for the server to stop.
+    /// Asks for this run of the server to stop.
     pub(crate) fn ask_to_stop(&self) {
-        self.stopper.ask();
+        self.asked.store(true, Ordering::SeqCst);
+        self.wake();
     }
 
-    /// Asks for the server to stop, with a code for whoever serves; the first one counts.
+    /// Whether somebody has asked for the stop.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst) || self.stopper.asked.load(Ordering::SeqCst)
+    }
+
+    /// Asks for this run to stop, with a code for whoever serves; the first one counts.
     pub(crate) fn interrupt(&self, code: i32) {
         let (before, code) = (NO_CODE, i64::from(code));
         let _first =
@@ -203,10 +212,7 @@ impl Engine {
         let mut quiesced = None;
         let mut drain = None;
         loop {
-            if drain.is_none()
-                && self.service.stopper.asked.load(Ordering::SeqCst)
-                && self.quiesce_is_over(&mut quiesced)
-            {
+            if drain.is_none() && self.service.is_asked() && self.quiesce_is_over(&mut quiesced) {
                 drain = Some(self.begin_drain());
             }
             if let Some(drain) = &mut drain

@@ -2,7 +2,10 @@
 //! ending with a code of the host's.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use super::{HTTPServer, Stage, forked};
+use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
 
 /// From any thread, a worker's too.
@@ -22,7 +25,7 @@ impl HTTPServer {
     /// # Errors
     /// `State`: it does not serve.
     pub fn quiesce(&self) -> Result<(), Error> {
-        let engine = self.serving_engine()?;
+        let engine = self.with_serving_engine(Arc::clone)?;
         engine.quiesce();
         Ok(())
     }
@@ -35,9 +38,7 @@ impl HTTPServer {
     /// # Errors
     /// `State`: it does not serve.
     pub fn interrupt(&self, code: i32) -> Result<(), Error> {
-        let engine = self.serving_engine()?;
-        engine.service.interrupt(code);
-        Ok(())
+        self.with_serving_engine(|engine| engine.service.interrupt(code))
     }
 
     /// What the present or last run was interrupted with; 0 if the application asked for it.
@@ -47,13 +48,14 @@ impl HTTPServer {
         running.and_then(|running| running.engine.service.interruption()).or(state.interrupted)
     }
 
-    fn serving_engine(&self) -> Result<std::sync::Arc<crate::engine::Engine>, Error> {
+    /// Under the state's lock, so that the end of the run does not come between.
+    fn with_serving_engine<R>(&self, f: impl FnOnce(&Arc<Engine>) -> R) -> Result<R, Error> {
         if self.is_forked() {
             return Err(forked());
         }
         let state = self.lock();
         match (&state.running, state.stage) {
-            (Some(running), Stage::Serving) => Ok(running.engine.clone()),
+            (Some(running), Stage::Serving) => Ok(f(&running.engine)),
             _ => Err(Error::new(ErrorKind::State, "the server does not serve")),
         }
     }

@@ -134,6 +134,15 @@ pub(super) fn set_shutdown_timeout(engine: &Engine, options: &Options) {
     engine.shutdown_timeout.store(timeout, Ordering::SeqCst);
 }
 
+/// Takes over what has been set since the engine was made.
+pub(super) fn catch_up(engine: &Engine, options: &Options) {
+    set_shutdown_timeout(engine, options);
+    engine.services.settings.live.set(&live(options));
+    engine.services.settings.server_header.set(options.text("server_header").into_bytes());
+    // As good a listener as it was before, if not.
+    let _refused = engine.set_nodelay(options.flag("nodelay"));
+}
+
 /// Takes over what may change while the server runs; `name` is what has changed.
 pub(super) fn set_live(engine: &Engine, name: &str, options: &Options) -> Result<(), Error> {
     let settings = &engine.services.settings;

@@ -45,8 +45,9 @@ impl HTTPServer {
         if !over {
             return Ok(count);
         }
+        let run = running.number;
         drop(running);
-        self.wait();
+        self.wait_for(run);
         Err(self.ended())
     }
 
@@ -85,8 +86,15 @@ impl HTTPServer {
                 _ => Error::new(ErrorKind::State, "the server was not prepared"),
             });
         };
-        if stage == Stage::Prepared {
-            self.serve_in_background(Workers::Any)?;
+        if stage == Stage::Prepared
+            && let Err(error) = self.serve_in_background(Workers::Any)
+        {
+            drop(running);
+            return match error.kind() {
+                // Another thread has just begun to serve it, or has stopped it.
+                ErrorKind::State => self.ticked(),
+                _ => Err(error),
+            };
         }
         Ok(running)
     }
@@ -141,7 +149,9 @@ impl<'a> Here<'a> {
 
 impl Drop for Here<'_> {
     fn drop(&mut self) {
-        self.0.store(0, Ordering::SeqCst);
+        // Unless another thread ticks by now, in a run that has begun while this one was stuck.
+        let me = thread::local_id();
+        let _other = self.0.compare_exchange(me, 0, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 

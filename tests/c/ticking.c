@@ -192,6 +192,29 @@ static void the_end_is_told_apart_from_what_was_not_prepared(void) {
     }
 }
 
+static void *stop_it(void *server) {
+    CHECK_INT(wsgi_server_stop(server, NULL), WSGI_OK);
+    return NULL;
+}
+
+/* Whoever of the two begins to serve. */
+static void a_stop_at_the_first_tick_is_a_stop(void) {
+    for (int i = 0; i < 300; i++) {
+        host host = new_ticking(note_the_thread);
+        pthread_t thread;
+        int32_t count, fd = -1;
+        CHECK_INT(pthread_create(&thread, NULL, stop_it, host.server), 0);
+        for (int spin = i * 50; spin > 0; spin--) __asm__ volatile("" ::: "memory");
+        wsgi_status status = i % 2 ? wsgi_server_event_fd(host.server, &fd) : WSGI_OK;
+        CHECK(status == WSGI_OK || status == WSGI_E_STOPPING);
+        do count = wsgi_server_tick(host.server, NOT_AT_ALL);
+        while (count >= 0);
+        CHECK_INT(count, WSGI_E_STOPPING);
+        pthread_join(thread, NULL);
+        CHECK_INT(wsgi_server_free(host.server), WSGI_OK);
+    }
+}
+
 static void a_stop_from_elsewhere_does_not_wait_for_a_tick_that_is_stuck(void) {
     host host = new_ticking(stay);
     pthread_t thread;
@@ -273,6 +296,7 @@ int main(void) {
         {"a stop from the application ends the ticks", a_stop_from_the_application_ends_the_ticks},
         {"the end is told apart from what was not prepared",
          the_end_is_told_apart_from_what_was_not_prepared},
+        {"a stop at the first tick is a stop", a_stop_at_the_first_tick_is_a_stop},
         {"a stop from elsewhere does not wait for a tick that is stuck",
          a_stop_from_elsewhere_does_not_wait_for_a_tick_that_is_stuck},
         {"the service thread answers for a host that stays away",
