@@ -63,6 +63,8 @@ struct Member {
     id: usize,
     /// The lowest that nobody else had.
     index: usize,
+    /// It works no more.
+    leaves: bool,
     handle: JoinHandle<()>,
 }
 
@@ -183,6 +185,8 @@ impl ThreadPool {
                     let data = thread.data();
                     WorkerThread { worker: &mut worker, gateway: &*gateway, data }.run();
                     drop(worker);
+                    // Those of a request that was left behind come up after the server's last.
+                    engine.run_errands();
                     roll.in_hooks.fetch_add(1, Ordering::SeqCst);
                     thread.stop(&engine.services.log);
                     roll.in_hooks.fetch_sub(1, Ordering::SeqCst);
@@ -195,8 +199,9 @@ impl ThreadPool {
             drop(gateway);
             roll.strike_out(engine);
         })?;
-        threads.push(Member { id: handle.as_pthread_t() as usize, index, handle });
-        self.engine.threads_changed(threads.len());
+        let id = handle.as_pthread_t() as usize;
+        threads.push(Member { id, index, leaves: false, handle });
+        self.engine.threads_changed(working(&threads));
         Ok(())
     }
 }
@@ -258,14 +263,22 @@ impl Roll {
         // Those who left before are at their end by now.
         self.bury();
         let mut threads = self.lock();
+        threads.iter_mut().filter(|member| member.id == me).for_each(|member| member.leaves = true);
+        engine.threads_changed(working(&threads));
+        drop(threads);
+        // What goes with it may be the host's.
+        drop(engine);
+        let mut threads = self.lock();
         if let Some(place) = threads.iter().position(|member| member.id == me) {
             let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
             gone.push(threads.swap_remove(place).handle);
         }
-        engine.threads_changed(threads.len());
-        drop(engine);
         self.left.notify_all();
     }
+}
+
+fn working(threads: &[Member]) -> usize {
+    threads.iter().filter(|member| !member.leaves).count()
 }
 
 /// The text of a panic.

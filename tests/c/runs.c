@@ -124,6 +124,39 @@ static void a_server_is_not_freed_while_an_earlier_runs_worker_is_in_the_applica
     client_close(&client);
 }
 
+static void say_nothing(void *user_data, int32_t level, uint32_t code, const char *text,
+                        size_t length) {
+    (void)user_data, (void)level, (void)code, (void)text, (void)length;
+}
+
+static void wait_to_be_freed(void *fact) {
+    count(fact);
+    WAIT_FOR(has(&done));
+}
+
+/* It is the host's code that runs there, and no lock is held meanwhile. */
+static void what_is_freed_after_a_late_worker_holds_nobody_up(void) {
+    static int freeing;
+    wsgi_server *server = new_impatient_server();
+    wsgi_handlers handlers = {0};
+    client client;
+    freeing = 0;
+    handlers.struct_size = sizeof handlers;
+    handlers.error_log = say_nothing;
+    CHECK_INT(wsgi_server_set_handlers(server, &handlers, &freeing, wait_to_be_freed, NULL), WSGI_OK);
+    left_behind(server, &client, "/stay");
+    CHECK_INT(wsgi_server_stop(server, NULL), WSGI_OK);
+    CHECK_INT(wsgi_server_set_handlers(server, &handlers, NULL, NULL, NULL), WSGI_OK);
+    CHECK_INT(freeing, 0);
+    count(&leave);
+    WAIT_FOR(has(&freeing));
+    CHECK_INT(wsgi_server_free(server), WSGI_BUSY);
+    count(&done);
+    WAIT_FOR(wsgi_server_free(server) == WSGI_OK);
+    CHECK_INT(freeing, 1);
+    client_close(&client);
+}
+
 static void a_stop_in_a_start_hook_is_for_that_start_alone(void) {
     wsgi_server *server = new_server(answer, NULL);
     wsgi_handlers handlers = {0};
@@ -244,6 +277,8 @@ int main(void) {
          what_is_left_behind_does_not_end_the_next_run},
         {"a server is not freed while an earlier run's worker is in the application",
          a_server_is_not_freed_while_an_earlier_runs_worker_is_in_the_application},
+        {"what is freed after a late worker holds nobody up",
+         what_is_freed_after_a_late_worker_holds_nobody_up},
         {"a stop in a start hook is for that start alone",
          a_stop_in_a_start_hook_is_for_that_start_alone},
         {"options that are set while threads start count",
