@@ -158,7 +158,12 @@ impl Worker {
             if let Some(event) = self.take_event() {
                 return Next::Event(event);
             }
-            if self.engine.headcount.take_leave() || self.is_over() {
+            if self.engine.headcount.take_leave() {
+                return Next::Stopped;
+            }
+            if self.is_over() {
+                // A host may keep its worker for long.
+                self.leave_the_books();
                 return Next::Stopped;
             }
             if self.share.is_back_as_asked(&self.engine.wakes) {
@@ -403,6 +408,17 @@ impl Worker {
         }
     }
 
+    /// Is no longer among the workers. Its figures stay with the server.
+    fn leave_the_books(&self) {
+        let mut shares = self.engine.write_shares();
+        let place = shares.iter().position(|share| Arc::ptr_eq(share, &self.share));
+        if let Some(place) = place {
+            shares.remove(place);
+            // Under the same lock, so that nobody finds them twice.
+            self.engine.services.statistics.take_over(&self.share.counters);
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.engine.leaving.load(Ordering::SeqCst)
     }
@@ -423,11 +439,7 @@ impl Drop for Worker {
             engine.start_elsewhere(entry, self.share.fetched(), self.now_ms());
         }
         let _nobody_waits_for_it = self.share.is_back_as_asked(&engine.wakes);
-        let mut shares = engine.write_shares();
-        shares.retain(|share| !Arc::ptr_eq(share, &self.share));
-        // Under the same lock, so that nobody finds its figures twice.
-        engine.services.statistics.take_over(&self.share.counters);
-        drop(shares);
+        self.leave_the_books();
         if self.share.lose_role() {
             engine.roles.release();
         }

@@ -3,6 +3,7 @@
 
 #include "client.h"
 #include "host.h"
+#include "pull.h"
 
 #include <pthread.h>
 
@@ -157,6 +158,37 @@ static void what_is_freed_after_a_late_worker_holds_nobody_up(void) {
     client_close(&client);
 }
 
+static uint64_t requests_counted(wsgi_server *server) {
+    wsgi_stats stats = {0};
+    stats.struct_size = sizeof stats;
+    CHECK_INT(wsgi_server_stats(server, &stats), WSGI_OK);
+    return stats.requests;
+}
+
+static void what_a_pulling_worker_has_counted_outlives_the_run(void) {
+    host host = {new_server(NULL, NULL), ""};
+    set(host.server, "statistics", "1");
+    for (int run = 1; run <= 2; run++) {
+        host = start_host(host.server);
+        wsgi_worker *worker = new_worker(host.server);
+        client client = client_open(host.address);
+        client_get(&client, "/");
+        CHECK_INT(say(host.server, next_request(worker), "served"), WSGI_OK);
+        reply reply = client_reply(&client, 0);
+        CHECK_STR(reply.body, "served");
+        reply_free(&reply);
+        client_close(&client);
+        CHECK_INT(wsgi_server_stop(host.server, NULL), WSGI_OK);
+        wsgi_event event = {0};
+        event.struct_size = sizeof event;
+        CHECK_INT(wsgi_worker_next(worker, &event, 1, -1), WSGI_E_STOPPING);
+        CHECK_INT(requests_counted(host.server), run);
+        CHECK_INT(wsgi_worker_free(worker), WSGI_OK);
+        CHECK_INT(requests_counted(host.server), run);
+    }
+    CHECK_INT(wsgi_server_free(host.server), WSGI_OK);
+}
+
 static void a_stop_in_a_start_hook_is_for_that_start_alone(void) {
     wsgi_server *server = new_server(answer, NULL);
     wsgi_handlers handlers = {0};
@@ -279,6 +311,8 @@ int main(void) {
          a_server_is_not_freed_while_an_earlier_runs_worker_is_in_the_application},
         {"what is freed after a late worker holds nobody up",
          what_is_freed_after_a_late_worker_holds_nobody_up},
+        {"what a pulling worker has counted outlives the run",
+         what_a_pulling_worker_has_counted_outlives_the_run},
         {"a stop in a start hook is for that start alone",
          a_stop_in_a_start_hook_is_for_that_start_alone},
         {"options that are set while threads start count",
