@@ -5,6 +5,9 @@ local wsgiserver = require "wsgiserver"
 local M = {}
 local running = {}
 
+-- Seconds until what does not come is a failure.
+local PATIENCE = 30
+
 -- A server on a free port that has started; `finish` ends it.
 function M.serve(options)
     options.bind = options.bind or "127.0.0.1:0"
@@ -22,7 +25,7 @@ end
 
 function M.connect(port)
     local client = assert(socket.connect("127.0.0.1", port))
-    client:settimeout(10)
+    client:settimeout(PATIENCE)
     return client
 end
 
@@ -79,15 +82,15 @@ function M.ask(server, path, options)
     return answer
 end
 
--- The result of the function as soon as it is true; an error after ten seconds.
+-- The result of the function as soon as it is true; an error if it does not become so.
 function M.wait_for(what)
-    local deadline = socket.gettime() + 10
+    local deadline = socket.gettime() + PATIENCE
     repeat
         local result = what()
         if result then return result end
         socket.sleep(0.005)
     until socket.gettime() > deadline
-    error("it did not come true in ten seconds", 2)
+    error("it did not come true in " .. PATIENCE .. " seconds", 2)
 end
 
 local folder
