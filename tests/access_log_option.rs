@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use support::{App, Client, DEADLINE, eventually, ok, serve_with};
+use support::{App, Client, PROMPT, eventually, ok, serve_with};
 use wsgiserver::{AccessRecord, ErrorKind, HTTPServer, Handlers, LogCode, LogLevel, Request};
 
 /// A folder of its own that goes with the test.
@@ -271,7 +271,7 @@ fn a_stop_waits_for_a_stuck_reader_no_longer_than_a_moment() {
     ask_long(address, 40);
     let began = Instant::now();
     server.stop();
-    assert!(began.elapsed() < DEADLINE / 2, "{:?}", began.elapsed());
+    assert!(began.elapsed() < PROMPT / 2, "{:?}", began.elapsed());
     let said = said(&messages);
     assert!(said.last().unwrap().contains("could not be written before the stop"), "{said:?}");
     assert!(server.stats().access_log_dropped > 0);

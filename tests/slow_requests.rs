@@ -104,7 +104,7 @@ fn the_statistics_tell_what_each_worker_is_doing() {
     let call = found.unwrap();
     assert_eq!((&*call.method, &*call.target), (&b"POST"[..], &b"/wait"[..]));
     assert_eq!(call.remote, Some(stuck.0.local_addr().unwrap()));
-    assert!(!call.waits_for_client && call.duration < support::DEADLINE);
+    assert!(!call.waits_for_client && call.duration < support::PROMPT);
     let busy = server.stats().workers.into_iter().position(|worker| worker.call.is_some()).unwrap();
     let target = || server.worker_stats(busy).unwrap().call.unwrap().target;
     eventually("what it is for", || target() == b"/wait");

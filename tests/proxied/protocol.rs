@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use wsgiserver::{AccessRecord, HTTPServer, Handlers, LogCode, LogLevel};
 
 use crate::support::listening::{Folder, Server, ask, environ, gateway, new, value};
-use crate::support::{App, Client, DEADLINE, eventually};
+use crate::support::{App, Client, PROMPT, eventually};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
 const LINE: &[u8] = b"PROXY TCP4 192.0.2.1 198.51.100.2 50000 443\r\n";
@@ -295,7 +295,7 @@ fn a_slow_header_holds_nobody_and_has_its_time() {
     for client in slow {
         assert_eq!(text_of(client), "");
     }
-    assert!(begun.elapsed() < DEADLINE);
+    assert!(begun.elapsed() < PROMPT);
     assert!(complaints.last(50).contains("too slow"));
 }
 

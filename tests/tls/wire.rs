@@ -9,7 +9,7 @@ use crate::application::serve;
 use crate::certificates::file;
 use crate::client::{Secure, connect};
 use crate::handshakes::client_hello;
-use crate::support::{Client, DEADLINE};
+use crate::support::{Client, PROMPT};
 
 /// The seed's text.
 const PLAIN: &str =
@@ -49,7 +49,7 @@ pub fn garbage_is_closed(adapter: &str) {
         client.send(garbage);
         closes(&mut client);
     }
-    assert!(begun.elapsed() < DEADLINE / 2, "garbage is not waited with: {:?}", begun.elapsed());
+    assert!(begun.elapsed() < PROMPT / 2, "garbage is not waited with: {:?}", begun.elapsed());
     // Behind the handshake, too.
     let mut client = connect(address);
     assert_eq!(client.get("/").answer().0, 200);
