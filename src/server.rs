@@ -48,7 +48,8 @@ use crate::threadpool::{Roll, ThreadPool};
 
 /// Threads that do not come back from the application are waited for so long after the cut.
 const GRACE: Duration = Duration::from_millis(50);
-/// When nothing was cut no thread is in the application, and each only needs a processor to leave.
+/// Threads that are not in the application only need a processor to leave. When nothing was cut all
+/// have this time: whoever is in a call has answered.
 const LEAVING: Duration = Duration::from_secs(5);
 
 /// An HTTP server. All methods may be called from any thread.
@@ -466,7 +467,8 @@ impl HTTPServer {
         });
         if let Some(pool) = &running.pool {
             let nothing_cut = engine.cut.load(Ordering::SeqCst) == 0;
-            let stuck = pool.join(Instant::now() + if nothing_cut { LEAVING } else { GRACE });
+            let now = Instant::now();
+            let stuck = pool.join(now + if nothing_cut { LEAVING } else { GRACE }, now + LEAVING);
             if stuck > 0 {
                 let text = format_args!("{stuck} worker threads are still in the host's code");
                 engine.services.log.warning(LogCode::Stuck, text);

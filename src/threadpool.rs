@@ -87,7 +87,8 @@ impl ThreadPool {
             (Ok(()), None) => Ok(()),
             (result, reason) => {
                 self.engine.abandon();
-                self.join(Instant::now() + ANY_TIME);
+                let any_time = Instant::now() + ANY_TIME;
+                self.join(any_time, any_time);
                 let why = |reason| Error::new(ErrorKind::ThreadStart, reason);
                 Err(reason.map_or_else(|| result.err().unwrap_or_else(|| why(String::new())), why))
             }
@@ -144,11 +145,14 @@ impl ThreadPool {
         self.roll.is_here()
     }
 
-    /// Waits until all threads have left, at most until `deadline`. Returns how many have not; they
-    /// leave by themselves when the application lets them. Those that are in their stop hooks get
-    /// some time more.
-    pub(crate) fn join(&self, deadline: Instant) -> usize {
-        let stayed = self.roll.wait(deadline);
+    /// Waits until all threads have left: until `patience` while only those are there that are in
+    /// calls of the application, until `leaving` while others are, which only need a processor.
+    /// Returns how many have not left; they leave by themselves when the application lets them. Those
+    /// that are in their stop hooks get some time more.
+    pub(crate) fn join(&self, patience: Instant, leaving: Instant) -> usize {
+        let only_called = |threads| threads <= self.engine.calls_under_way().len();
+        let until = |threads| if only_called(threads) { patience } else { leaving };
+        let stayed = self.roll.wait(until);
         self.roll.bury();
         stayed
     }
@@ -217,10 +221,12 @@ impl Roll {
         self.lock().iter().any(|member| member.id == me)
     }
 
-    /// Waits until all have left. How many have not when the time is up.
-    fn wait(&self, deadline: Instant) -> usize {
+    /// Waits until all have left. How many have not when the time is up that `until` gives for so
+    /// many threads, which may change with each that leaves.
+    fn wait(&self, until: impl Fn(usize) -> Instant) -> usize {
         let mut threads = self.lock();
         loop {
+            let deadline = until(threads.len());
             let in_hooks = self.in_hooks.load(Ordering::SeqCst) > 0;
             let deadline = if in_hooks { deadline + HOOKS_TIME } else { deadline };
             let left = deadline.saturating_duration_since(Instant::now());

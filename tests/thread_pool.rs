@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use support::{App, Client, Gate, eventually, ok, path, serve};
-use wsgiserver::{ErrorKind, Gateway, HTTPServer, Outcome, Request};
+use support::{App, Client, Gate, eventually, ok, path, serve, serve_with};
+use wsgiserver::{ErrorKind, Gateway, HTTPServer, Handlers, LogCode, Outcome, Request};
 
 fn say_ok(request: &Request<'_>) -> Outcome {
     ok(request, b"ok")
@@ -138,6 +138,29 @@ fn no_request_is_lost_while_the_pool_changes_all_the_time() {
     server.shrink(100).unwrap();
     eventually("one is left", || server.threads() == 1);
     assert_eq!(Client::connect(address).get("/").answer().0, 200);
+}
+
+/// Only those are left behind that the application does not let go, however long the others take.
+#[test]
+fn a_stop_that_cuts_waits_for_all_who_only_need_a_processor_to_leave() {
+    let (kept, stuck) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let (keep, told) = (kept.clone(), stuck.clone());
+    let app = App(move |request: &Request<'_>| {
+        keep.lock().unwrap().push(request.detach().unwrap());
+        Outcome::Detached
+    });
+    let handlers = Handlers::new().error_log(move |_, code, text: &str| {
+        if code == LogCode::Stuck {
+            told.lock().unwrap().push(text.to_owned());
+        }
+    });
+    let options = [("numthreads", "1000"), ("shutdown_timeout", "0.01")];
+    let (server, address) = serve_with(app, handlers, &options);
+    let mut client = Client::connect(address);
+    client.get("/");
+    eventually("it is detached", || kept.lock().unwrap().len() == 1);
+    assert_eq!(server.stop(), 1);
+    assert_eq!(*stuck.lock().unwrap(), [""; 0]);
 }
 
 struct PanicsAgain;
