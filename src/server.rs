@@ -477,10 +477,6 @@ impl HTTPServer {
         self.current.set(None);
         engine.run_errands();
         running.access_log.end();
-        if let Ok(mut seat) = running.ticker.try_lock() {
-            // What it has counted is told when nothing runs any more.
-            seat.take();
-        }
         let mut state = self.lock();
         let interrupted = engine.service.interruption();
         state.interrupted = interrupted;
@@ -519,13 +515,14 @@ impl HTTPServer {
         self.stopper.fork_mark.in_child()
     }
 
-    /// Whether the calling thread is a worker of this server, or inside its `tick`.
+    /// Whether the calling thread is a worker of this server, be it of an earlier run, or inside its
+    /// `tick`.
     pub(crate) fn is_a_worker_here(&self) -> bool {
         if self.ticking.load(Ordering::SeqCst) == thread::local_id() {
             return true;
         }
-        let running = self.lock().running.clone();
-        running.is_some_and(|running| running.is_a_worker_here())
+        let state = self.lock();
+        state.left_behind.iter().chain(&state.roll).any(|roll| roll.is_here())
     }
 
     /// The running engine, for request handles.
@@ -555,10 +552,6 @@ impl Drop for HTTPServer {
 }
 
 impl Running {
-    fn is_a_worker_here(&self) -> bool {
-        self.pool.as_ref().is_some_and(ThreadPool::is_here)
-    }
-
     /// Whether the host's `tick` is what calls the application.
     fn has_no_threads(&self) -> bool {
         self.pool.is_some() && self.engine.tuning.threads == 0

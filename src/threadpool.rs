@@ -140,11 +140,6 @@ impl ThreadPool {
         Ok(started)
     }
 
-    /// Whether the calling thread is one of these.
-    pub(crate) fn is_here(&self) -> bool {
-        self.roll.is_here()
-    }
-
     /// Waits until all threads have left: until `patience` while only those are there that are in
     /// calls of the application, until `leaving` while others are, which only need a processor.
     /// Returns how many have not left; they leave by themselves when the application lets them. Those
