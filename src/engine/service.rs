@@ -42,8 +42,8 @@ const NO_CODE: i64 = i64::MAX;
 /// So many ticks in a row without anything to watch end the watch.
 const QUIET: u32 = 4;
 
-/// Asks for a stop of whichever run, and knows whether this is the process that runs the server. It lives as long as
-/// the server, so that a signal handler can use it at any time.
+/// Asks for a stop of whichever run, and knows whether this is the process that runs the server. It
+/// lives as long as the server, so that a signal handler can use it at any time.
 pub(crate) struct Stopper {
     event: EventFd,
     asked: AtomicBool,

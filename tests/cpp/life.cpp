@@ -102,6 +102,24 @@ void server_waits_for_applications() {
     opens.join();
 }
 
+// It is stopped, and its handle stays good.
+void server_destroyed_by_its_application() {
+    std::unique_ptr<wsgi::server> owner;
+    std::atomic<bool> there{false};
+    owner = std::make_unique<wsgi::server>(serving([&](wsgi::request& request) {
+        WAIT_FOR(there);
+        owner.reset();
+        request.respond("200 OK");
+    }));
+    wsgi_server* native = owner->native();
+    client one(owner->bound_addr());
+    one.get("/");
+    there = true;
+    CHECK_EQUAL(one.answer().status, 200);
+    CHECK_EQUAL(wsgi_server_wait(native), WSGI_OK);
+    CHECK_EQUAL(wsgi_server_free(native), WSGI_OK);
+}
+
 void late_uses() {
     std::atomic<wsgi_request> id{0};
     auto server = serving([&](wsgi::request& request) {
@@ -234,6 +252,7 @@ void many_servers() {
 const test tests[] = {{"server_moves", server_moves},
                       {"use_after_stop", use_after_stop},
                       {"server_waits_for_applications", server_waits_for_applications},
+                      {"server_destroyed_by_its_application", server_destroyed_by_its_application},
                       {"late_uses", late_uses},
                       {"answered_later", answered_later},
                       {"detached_at_the_end", detached_at_the_end},

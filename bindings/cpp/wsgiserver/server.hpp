@@ -339,7 +339,10 @@ private:
         auto pause = std::chrono::microseconds(100);
         while (wsgi_server_free(handle) == WSGI_BUSY) {
             // A thread is in an application: another one, which comes back, or this one.
-            if (wsgi_server_wait(handle) == WSGI_BUSY) return;
+            if (wsgi_server_wait(handle) == WSGI_BUSY) {
+                wsgi_server_signal_stop(handle);
+                return;
+            }
             std::this_thread::sleep_for(pause);
             if (pause < std::chrono::milliseconds(20)) pause *= 2;
         }
