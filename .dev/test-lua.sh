@@ -100,6 +100,7 @@ lua_rock() { # FOLDER
 # A command that was installed serves an application with the modules beside it.
 lua_installed() { # INTERPRETER PREFIX VERSION COMMAND
     local output=$target/dev/lua/installed.out pid url="" body code=0
+    : >"$output" # what the one before has said
     env "LUA_PATH=$2/share/lua/$3/?.lua;;" "LUA_CPATH=$2/lib/lua/$3/?.so;;" "$4" -b 127.0.0.1:0 -t 1 \
         'return function(env) return 200, {}, _VERSION .. env.PATH_INFO end' >"$output" &
     pid=$!

@@ -220,7 +220,13 @@ func TestUnixSocket(t *testing.T) {
 	})}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ListenAndServe() }()
-	eventually(t, "it listens", func() bool { _, err := os.Stat(path); return err == nil })
+	eventually(t, "it listens", func() bool {
+		conn, err := net.Dial("unix", path)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 	c := dialAt(t, &net.UnixAddr{Name: path, Net: "unix"})
 	c.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
 	if _, body := c.answer("GET"); body != "@" {

@@ -234,8 +234,11 @@ typedef struct waiter {
 static void *wait_in_call(void *argument) {
     waiter *waiter = argument;
     static char endless[ENDLESS];
-    waiter->result = waiter->writes ? wsgi_stream_write(waiter->stream, endless, ENDLESS, 0)
-                                    : wsgi_stream_read(waiter->stream, endless, 1, 0);
+    /* Busy: just then it is looked whether this waits. */
+    do {
+        waiter->result = waiter->writes ? wsgi_stream_write(waiter->stream, endless, ENDLESS, 0)
+                                        : wsgi_stream_read(waiter->stream, endless, 1, 0);
+    } while (waiter->result == WSGI_BUSY);
     return NULL;
 }
 
