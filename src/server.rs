@@ -220,13 +220,14 @@ impl HTTPServer {
         let left = state.roll.take();
         state.left_behind.extend(left);
         state.left_behind.retain(|roll| !roll.is_empty());
+        let nodelay = state.options.flag("nodelay");
         let result = self.set_up(state);
         let mut state = self.lock();
         self.changed.notify_all();
         let asked = std::mem::take(&mut state.asked_in_hook);
         match result {
             Ok((running, bound)) => {
-                settings::catch_up(&running.engine, &state.options);
+                settings::catch_up(&running.engine, &state.options, nodelay);
                 if asked {
                     running.engine.service.ask_to_stop();
                 }

@@ -134,13 +134,15 @@ pub(super) fn set_shutdown_timeout(engine: &Engine, options: &Options) {
     engine.shutdown_timeout.store(timeout, Ordering::SeqCst);
 }
 
-/// Takes over what has been set since the engine was made.
-pub(super) fn catch_up(engine: &Engine, options: &Options) {
+/// Takes over what has been set since the engine was made, with listeners of this `nodelay`.
+pub(super) fn catch_up(engine: &Engine, options: &Options, nodelay: bool) {
     set_shutdown_timeout(engine, options);
     engine.services.settings.live.set(&live(options));
     engine.services.settings.server_header.set(options.text("server_header").into_bytes());
-    // As good a listener as it was before, if not.
-    let _refused = engine.set_nodelay(options.flag("nodelay"));
+    if options.flag("nodelay") != nodelay {
+        // As good a listener as it was before, if not.
+        let _refused = engine.set_nodelay(!nodelay);
+    }
 }
 
 /// Takes over what may change while the server runs; `name` is what has changed.
