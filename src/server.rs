@@ -169,7 +169,6 @@ impl HTTPServer {
         state.options.set(name, value)?;
         self.statistics.switch(state.options.flag("statistics"));
         if let Some(running) = &state.running {
-            settings::set_shutdown_timeout(&running.engine, &state.options);
             settings::set_live(&running.engine, name, &state.options)?;
             // A stop that is under way counts with it.
             running.engine.service.wake();
@@ -220,14 +219,14 @@ impl HTTPServer {
         let left = state.roll.take();
         state.left_behind.extend(left);
         state.left_behind.retain(|roll| !roll.is_empty());
-        let nodelay = state.options.flag("nodelay");
-        let result = self.set_up(state);
+        let options = state.options.clone();
+        let result = self.set_up(state, &options);
         let mut state = self.lock();
         self.changed.notify_all();
         let asked = std::mem::take(&mut state.asked_in_hook);
         match result {
             Ok((running, bound)) => {
-                settings::catch_up(&running.engine, &state.options, nodelay);
+                settings::catch_up(&running.engine, &options, &state.options);
                 if asked {
                     running.engine.service.ask_to_stop();
                 }
@@ -247,17 +246,20 @@ impl HTTPServer {
     }
 
     /// Makes what a run needs. Without the lock while names are resolved and hooks are called.
-    fn set_up(&self, mut state: MutexGuard<'_, State>) -> Result<(Running, Vec<Address>), Error> {
-        let (options, mut handlers) = (state.options.clone(), state.handlers.clone());
-        let tls = state.tls.clone();
+    fn set_up(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        options: &Options,
+    ) -> Result<(Running, Vec<Address>), Error> {
+        let (mut handlers, tls) = (state.handlers.clone(), state.tls.clone());
         let (number, first_request) = (state.run, state.last_request + 1);
-        settings::check(&options)?;
+        settings::check(options)?;
         let mut listeners = std::mem::take(&mut state.listeners);
         drop(state);
-        let ssl = tls.adapter(&options);
-        let log = access_log::open(&options, &mut handlers);
+        let ssl = tls.adapter(options);
+        let log = access_log::open(options, &mut handlers);
         let bound = match (&ssl, &log) {
-            (Ok(_), Ok(_)) => listeners.bind_all(&options),
+            (Ok(_), Ok(_)) => listeners.bind_all(options),
             (Err(error), _) | (_, Err(error)) => Err(error.clone()),
         };
         self.lock().listeners = listeners;
@@ -266,15 +268,16 @@ impl HTTPServer {
         let gateway = handlers.gateway.clone().or_else(|| self.gateway.clone());
         let failed = |error: std::io::Error| Error::system("the server cannot be set up", &error);
         let engine = Engine::new(
-            settings::settings(&options, &addresses, gateway.is_none(), ssl),
+            settings::settings(options, &addresses, gateway.is_none(), ssl),
             &handlers,
-            settings::tuning(&options, first_request),
+            settings::tuning(options, first_request),
             make_listeners(bound).map_err(failed)?,
             self.stopper.clone(),
             gateway.as_ref().is_some_and(|gateway| gateway.wants_environ()),
             self.statistics.clone(),
         )
         .map_err(failed)?;
+        settings::set_shutdown_timeout(&engine, options);
         let stack = options.number("thread_stack_size") as usize;
         let hooks = handlers.threads.clone();
         let pool = gateway.map(|gateway| ThreadPool::new(engine.clone(), gateway, stack, hooks));

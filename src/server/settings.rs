@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use super::address::Address;
 use super::notify::Notifier;
-use super::options::Options;
+use super::options::{Options, WHILE_RUNNING};
 use crate::connection::forwarded::TrustedProxies;
 use crate::connection::live::{Live, LiveText, Values};
 use crate::connection::peercreds::PeerCreds;
@@ -134,14 +134,11 @@ pub(super) fn set_shutdown_timeout(engine: &Engine, options: &Options) {
     engine.shutdown_timeout.store(timeout, Ordering::SeqCst);
 }
 
-/// Takes over what has been set since the engine was made, with listeners of this `nodelay`.
-pub(super) fn catch_up(engine: &Engine, options: &Options, nodelay: bool) {
-    set_shutdown_timeout(engine, options);
-    engine.services.settings.live.set(&live(options));
-    engine.services.settings.server_header.set(options.text("server_header").into_bytes());
-    if options.flag("nodelay") != nodelay {
-        // As good a listener as it was before, if not.
-        let _refused = engine.set_nodelay(!nodelay);
+/// Takes over what has been set since the engine was made, of the options as they were `before`.
+pub(super) fn catch_up(engine: &Engine, before: &Options, now: &Options) {
+    for name in WHILE_RUNNING.iter().filter(|name| before.text(name) != now.text(name)) {
+        // The listeners are as good as they were before, if not.
+        let _refused = set_live(engine, name, now);
     }
 }
 
@@ -149,6 +146,7 @@ pub(super) fn catch_up(engine: &Engine, options: &Options, nodelay: bool) {
 pub(super) fn set_live(engine: &Engine, name: &str, options: &Options) -> Result<(), Error> {
     let settings = &engine.services.settings;
     settings.live.set(&live(options));
+    set_shutdown_timeout(engine, options);
     if name == "server_header" {
         settings.server_header.set(options.text(name).into_bytes());
     }

@@ -74,13 +74,13 @@ impl HTTPServer {
             return Err(forked());
         }
         let state = self.lock();
-        let (stage, running) = (state.stage, state.running.clone());
+        let (stage, run, running) = (state.stage, state.run, state.running.clone());
         drop(state);
         let Some(running) = running else {
             return Err(match stage {
                 // Serving with nothing that runs: the end has come, and is about to be told.
                 Stage::Stopped | Stage::Serving => {
-                    self.wait();
+                    self.wait_for(run);
                     self.ended()
                 }
                 _ => Error::new(ErrorKind::State, "the server was not prepared"),
