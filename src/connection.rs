@@ -48,6 +48,7 @@ mod owned;
 mod pace;
 pub(crate) mod peercreds;
 mod pieces;
+mod places;
 pub(crate) mod proxied;
 pub(crate) mod proxy_header;
 mod reading;
@@ -333,7 +334,7 @@ impl HTTPConnection {
     /// Brings its share of the budget up to date.
     fn charge(&mut self, services: &Services) {
         let requests = self.stored.capacity() + self.scan.memory();
-        let held = Charge::new(requests, self.unsent.memory());
+        let held = Charge::new(requests, self.unsent.memory(), self.phase == Phase::Request);
         if held != self.charged {
             services.budget.change(self.charged, held);
             let grows = held.answers() > self.charged.answers();

@@ -440,7 +440,7 @@ impl Engine {
 
     /// The number of workers has changed.
     pub(crate) fn threads_changed(&self, threads: usize) {
-        self.services.waiters.set_most(most_waiters(threads));
+        self.services.waiters.places.set_most(most_waiters(threads));
     }
 }
 

@@ -63,3 +63,123 @@ fn a_call_that_hijacks_its_connection() {
 fn a_call_that_leaves_its_request_to_others_by_its_outcome() {
     makes_way(|_, _| Outcome::Detached);
 }
+
+/// Streams without end to clients that take nothing, two more than there are threads.
+const SLOW_READERS: usize = 6;
+
+/// With four threads three may wait for their clients. Memory for the others is soon used up.
+const FOUR: [(&str, &str); 4] = [
+    ("numthreads", "4"),
+    ("max_buffered", "1000000"),
+    ("write_timeout", "0"),
+    ("body_timeout", "0"),
+];
+
+fn endless(request: &Request<'_>) -> Outcome {
+    if path(request) != "/endless" {
+        return ok(request, b"done");
+    }
+    let piece = [b'x'; 16 * 1024];
+    let mut result = request.start_response("200 OK", &[], false);
+    while result.is_ok() {
+        result = request.write(&piece);
+    }
+    Outcome::Failed
+}
+
+#[test]
+fn slow_readers_of_streams_hold_no_more_threads_than_may_wait() {
+    let (server, address) = serve(App(endless), &FOUR);
+    let slow: Vec<_> = (0..SLOW_READERS)
+        .map(|_| {
+            let mut client = Client::connect(address);
+            client.get("/endless");
+            client
+        })
+        .collect();
+    eventually("one thread is free again", || {
+        server.stats().requests_in_work == 3 && server.stats().queue == 0
+    });
+    for _ in 0..20 {
+        assert_eq!(Client::connect(address).get("/").answer(), (200, "done".into()));
+    }
+    assert_eq!(server.stats().requests_in_work, 3, "those that wait are left alone");
+    drop(slow);
+    eventually("the streams have ended", || server.stats().requests_in_work == 0);
+}
+
+#[test]
+fn a_slow_reader_loses_its_thread_to_an_upload() {
+    let app = App(|request: &Request<'_>| match path(request).as_str() {
+        "/endless" => endless(request),
+        _ => read_all(request),
+    });
+    let (server, address) = serve(app, &FOUR);
+    let _slow: Vec<_> = (0..3)
+        .map(|_| {
+            let mut client = Client::connect(address);
+            client.get("/endless");
+            client
+        })
+        .collect();
+    eventually("all places are taken", || server.stats().requests_in_work == 3);
+    let mut upload = Client::connect(address);
+    upload.send(head_of_upload(3_000_000)).send(vec![b'x'; 100_000]);
+    upload.send(vec![b'x'; 2_900_000]);
+    assert_eq!(upload.answer(), (200, "3000000".into()));
+}
+
+/// Clients that send the beginning of a body and then nothing.
+#[test]
+fn uploads_that_stand_still_make_way_for_others() {
+    let (server, address) = serve(App(read_all), &FOUR);
+    let _still: Vec<_> = (0..12)
+        .map(|_| {
+            let mut client = Client::connect(address);
+            client.send(head_of_upload(1_000_000_000)).send(vec![b'x'; 70_000]);
+            client
+        })
+        .collect();
+    eventually("places are waited for", || server.stats().queue > 0);
+    for _ in 0..3 {
+        let mut upload = Client::connect(address);
+        upload.send(head_of_upload(1_000_000)).send(vec![b'x'; 1_000_000]);
+        assert_eq!(upload.answer(), (200, "1000000".into()));
+    }
+}
+
+#[test]
+fn a_body_that_is_there_needs_no_place() {
+    let gate = Arc::new(Gate::default());
+    let opens = gate.clone();
+    let app = App(move |request: &Request<'_>| {
+        if path(request) == "/held" {
+            assert!(opens.pass());
+        }
+        read_all(request)
+    });
+    let (_server, address) = serve(app, &[("numthreads", "2"), ("preread", "0")]);
+    let mut held = Client::connect(address);
+    held.send("POST /held HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n");
+    gate.wait_for(1);
+    let mut upload = Client::connect(address);
+    upload.send([head_of_upload(9).as_bytes(), b"all there"].concat());
+    assert_eq!(upload.answer(), (200, "9".into()));
+    gate.open();
+    assert_eq!(held.send("body").answer(), (200, "4".into()));
+}
+
+fn head_of_upload(length: usize) -> String {
+    format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n")
+}
+
+fn read_all(request: &Request<'_>) -> Outcome {
+    let (mut buffer, mut length) = ([0; 16 * 1024], 0);
+    loop {
+        match request.read(&mut buffer) {
+            Ok(0) => return ok(request, length.to_string().as_bytes()),
+            Ok(count) => length += count,
+            Err(_) => return Outcome::Failed,
+        }
+    }
+}

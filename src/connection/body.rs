@@ -132,7 +132,9 @@ impl HTTPConnection {
             }
         };
         self.traffic.note_read(&result, &services.log);
-        self.timing.received(*result.as_ref().unwrap_or(&0));
+        let received = *result.as_ref().unwrap_or(&0);
+        self.timing.received(received);
+        exchange.credit.moved(received as u64);
         match result {
             Ok(0) => {
                 self.ended = true;

@@ -4,6 +4,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// So many bytes of a stream are kept though the budget is used up.
+const SMALL_STREAM: usize = 64 * 1024;
+
 /// The bytes that all connections hold while nobody works on them, of requests and of answers, each up
 /// to the limit: clients of the one kind do not use up what the other has.
 ///
@@ -14,7 +17,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct Budget {
     requests: AtomicUsize,
     answers: AtomicUsize,
-    /// Connections that have some of it for their answers, and threads that wait for some.
+    /// Of these, what belongs to requests that are at the application: it cannot be cut by others.
+    answers_in_calls: AtomicUsize,
+    /// Connections that have some of it for their answers.
     claims: AtomicUsize,
     limit: usize,
 }
@@ -25,26 +30,32 @@ pub(crate) struct Budget {
 pub(crate) struct Charge {
     requests: u32,
     answers: u32,
+    is_in_call: bool,
 }
 
 impl Charge {
-    pub(crate) const NONE: Self = Self { requests: 0, answers: 0 };
+    pub(crate) const NONE: Self = Self { requests: 0, answers: 0, is_in_call: false };
 
-    pub(crate) fn new(requests: usize, answers: usize) -> Self {
+    /// `is_in_call`: the request is at the application.
+    pub(crate) fn new(requests: usize, answers: usize, is_in_call: bool) -> Self {
         let counted = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
-        Self { requests: counted(requests), answers: counted(answers) }
+        Self { requests: counted(requests), answers: counted(answers), is_in_call }
     }
 
     /// For the part of an answer that its client has not taken.
     pub(crate) fn answers(self) -> usize {
         self.answers as usize
     }
+
+    fn in_call(self) -> usize {
+        if self.is_in_call { self.answers() } else { 0 }
+    }
 }
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Self {
         let none = || AtomicUsize::new(0);
-        Self { requests: none(), answers: none(), claims: none(), limit }
+        Self { requests: none(), answers: none(), answers_in_calls: none(), claims: none(), limit }
     }
 
     pub(crate) fn is_exceeded_by_requests(&self) -> bool {
@@ -61,19 +72,26 @@ impl Budget {
         self.is_exceeded_by_answers() && self.claims.load(Ordering::Relaxed) > 1
     }
 
-    /// A thread begins to wait for memory.
-    pub(crate) fn begin_wait(&self) {
-        self.claims.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn end_wait(&self) {
-        self.claims.fetch_sub(1, Ordering::Relaxed);
+    /// Whether a stream whose call has no place to wait may keep `more` bytes besides the `held` ones.
+    ///
+    /// Past the limit the answers that only wait for their clients make room, up to the limit, for
+    /// streams that hold no more than half of it; and a little of each stream fits in any case, so
+    /// that small answers come through.
+    pub(crate) fn has_room_for(&self, held: usize, more: usize) -> bool {
+        let holds = held.saturating_add(more);
+        let fits = |answers: &AtomicUsize| {
+            answers.load(Ordering::Relaxed).saturating_add(more) <= self.limit
+        };
+        fits(&self.answers)
+            || holds <= SMALL_STREAM
+            || (holds <= self.limit / 2 && fits(&self.answers_in_calls))
     }
 
     /// Moves one connection's share.
     pub(crate) fn change(&self, before: Charge, after: Charge) {
         change(&self.requests, before.requests as usize, after.requests as usize);
         change(&self.answers, before.answers(), after.answers());
+        change(&self.answers_in_calls, before.in_call(), after.in_call());
         change(&self.claims, before.answers().min(1), after.answers().min(1));
     }
 }

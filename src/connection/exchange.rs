@@ -8,15 +8,18 @@
 use std::any::Any;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use super::forwarded::Forwarded;
 use super::live::TextCopy;
+use super::places::Credit;
 use crate::date::imf_fixdate;
 use crate::gateway::environ::{Environ, Remote};
 use crate::request::head::RequestHead;
 use crate::request::response::{Framing, Response, decimal};
 use crate::rfile::RFile;
 use crate::sys::clock;
+use crate::sys::event::EventFd;
 
 /// The seed's `rbufsize` was 8 KiB; twice that takes most heads with a small body in one read.
 const INPUT: usize = 16 * 1024;
@@ -39,6 +42,12 @@ pub(crate) struct Exchange {
     /// `100 Continue` was sent.
     pub(crate) continued: bool,
     pub(crate) rfile: RFile,
+    /// How long the client may still be waited for before another call gets the place.
+    pub(super) credit: Credit,
+    /// Ends a wait for the client, if the call has waited.
+    pub(super) bell: Option<Arc<EventFd>>,
+    /// That call had a place among those that may wait, and another one has it now.
+    pub(super) lost_place: bool,
     pub(crate) environ: Environ,
     pub(crate) environ_built: bool,
     pub(crate) remote_text: RemoteText,
@@ -70,6 +79,9 @@ impl Default for Exchange {
             lent: false,
             continued: false,
             rfile: RFile::Empty,
+            credit: Credit::default(),
+            bell: None,
+            lost_place: false,
             environ: Environ::default(),
             environ_built: false,
             remote_text: RemoteText::default(),

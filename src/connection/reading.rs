@@ -6,6 +6,7 @@ use std::io;
 use super::budget::Charge;
 use super::exchange::Exchange;
 use super::pieces::Scan;
+use super::places::Credit;
 use super::services::{Services, Settings};
 use super::{HTTPConnection, Phase, Step};
 use crate::request::chunked::ChunkError;
@@ -260,14 +261,6 @@ impl HTTPConnection {
         self.received(result, asked)
     }
 
-    /// Whether the application, to read the body, would have to wait for the client.
-    pub(crate) fn wants_client(&self) -> bool {
-        self.exchange.as_ref().is_some_and(|exchange| {
-            let at_hand = exchange.rfile.is_complete_in(exchange.input.unread());
-            !at_hand.unwrap_or(true)
-        })
-    }
-
     /// Whether the request's path is this one, which is not empty.
     #[inline]
     pub(crate) fn asks_for(&self, path: &[u8]) -> bool {
@@ -322,6 +315,7 @@ impl Exchange {
         self.environ_built = false;
         self.raw_built = false;
         self.continued = false;
+        (self.credit, self.lost_place) = (Credit::default(), false);
         self.kept.clear();
     }
 

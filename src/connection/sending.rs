@@ -92,7 +92,7 @@ impl HTTPConnection {
                 match self.send_unsent(services) {
                     Step::Again => {}
                     Step::Close => return Err(self.has_left()),
-                    _ if wait == Wait::Never || self.may_keep(services) => {
+                    _ if wait == Wait::Never || self.may_keep(services, left(&pieces, at)) => {
                         self.keep(services, behind(pieces, at));
                         return Ok(());
                     }
@@ -124,6 +124,7 @@ impl HTTPConnection {
             match sent {
                 Ok(sent) => {
                     self.timing.sent(sent);
+                    self.client_moved(sent);
                     at += sent.saturating_sub(first);
                     self.sent_ahead(sent.min(first));
                     if self.traffic.written >= TOLD_EARLY {
@@ -131,7 +132,7 @@ impl HTTPConnection {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if wait == Wait::Never || self.may_keep(services) {
+                    if wait == Wait::Never || self.may_keep(services, left(&pieces, at)) {
                         self.keep(services, behind(pieces, at));
                         return Ok(());
                     }
@@ -163,14 +164,15 @@ impl HTTPConnection {
     }
 
     /// When as many threads wait for clients as may, a stream is buffered instead, as long as the
-    /// server's budget lasts. (When it doesn't, the wait is short: others are cut for it.)
-    fn may_keep(&mut self, services: &Services) -> bool {
+    /// server's budget lasts. `more`: bytes of the pieces that are still to go.
+    fn may_keep(&mut self, services: &Services, more: usize) -> bool {
         let all_wait = if self.attached {
-            !self.take_place(services)
+            !self.take_free_place(services)
         } else {
-            self.is_pulled(services) && services.waiters.is_full()
+            self.is_pulled(services) && services.waiters.places.is_full()
         };
-        all_wait && !services.budget.is_exceeded_by_answers()
+        let output = self.exchange.as_ref().map_or(0, |exchange| exchange.output.len());
+        all_wait && services.budget.has_room_for(self.unsent.memory(), output + more)
     }
 
     pub(super) fn has_left(&mut self) -> RequestError {
@@ -199,6 +201,11 @@ fn behind<'a>(
         skip -= skipped;
         piece.get(skipped..).filter(|rest| !rest.is_empty())
     })
+}
+
+/// Bytes of the pieces without their first `at`.
+fn left<'a>(pieces: &(impl Iterator<Item = &'a [u8]> + Clone), at: usize) -> usize {
+    pieces.clone().map(<[u8]>::len).sum::<usize>() - at
 }
 
 /// One system call for what is ahead and as many pieces as go into one.

@@ -13,6 +13,7 @@ use super::exchange::Exchange;
 use super::forwarded::TrustedProxies;
 use super::live::{Live, LiveText};
 use super::peercreds::PeerCreds;
+use super::places::SLOW;
 use super::proxied::ProxyProtocol;
 use super::waiting::{Patience, Waiters};
 use crate::access_log::Listeners;
@@ -20,13 +21,14 @@ use crate::engine::deadlines::Deadlines;
 use crate::engine::service::Stopper;
 use crate::engine::watches::Watches;
 use crate::errands::Errands;
-use crate::error_log::{ErrorLog, LogLevel};
+use crate::error_log::{ErrorLog, LogCode, LogLevel};
 use crate::gateway::environ::EnvironTemplate;
 use crate::handlers::Handlers;
 use crate::request::head::HeadPolicy;
 use crate::server::notify::Notifier;
 use crate::ssl::SSLAdapter;
 use crate::statistics::counters::Ledger;
+use crate::sys::clock;
 use crate::sys::epoll::Epoll;
 use crate::sys::event::EventFd;
 
@@ -181,10 +183,23 @@ impl Services {
     /// A place among those that may wait for clients is free again. Whoever gives it may stay away
     /// for long, so the service thread looks for somebody if a request waits for a place.
     pub(crate) fn give_place(&self) {
-        self.waiters.give();
+        self.waiters.places.give();
         if self.waiters.has_deferred() {
             self.service.wake();
         }
+    }
+
+    /// Takes the place of the call whose client is the slowest. False if none is slow.
+    pub(crate) fn take_from_slowest(&self) -> bool {
+        let taken = self.waiters.places.take_from_slowest(clock::monotonic_ms());
+        if taken {
+            let text = format_args!(
+                "a client that moves less than {SLOW} bytes a second is cut: \
+                 another request needs the thread that waits for it"
+            );
+            self.log.repeated(LogLevel::Warning, LogCode::Connection, text);
+        }
+        taken
     }
 
     /// From now on no connection is kept alive behind its next answer.

@@ -158,6 +158,7 @@ impl HTTPConnection {
                     Ok(sent) => {
                         self.timing.progress = true;
                         self.timing.sent(sent);
+                        self.client_moved(sent);
                         self.unsent.at += sent;
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -187,6 +188,9 @@ impl HTTPConnection {
             self.timing.progress |= count > 0;
             self.timing.sent(count as usize);
             self.traffic.written += count;
+            if let Some(exchange) = self.exchange.as_mut() {
+                exchange.credit.moved(count);
+            }
             match sent {
                 Sent::All => {
                     self.unsent.data = std::mem::take(&mut tail.after);
@@ -387,7 +391,7 @@ mod tests {
         let mut pair = Pair::new(&services);
         assert_eq!(pair.send(TWO), Advance::Request);
         pair.connection.attached = true;
-        services.waiters.take();
+        services.waiters.places.take();
         pair.connection.start_response(b"200 OK", std::iter::empty(), false).unwrap();
         let mut charged = Vec::new();
         for _ in 0..2 {

@@ -1,59 +1,74 @@
 //! Waiting for a client inside the application: the thread waits in poll(2) on this one socket, and epoll
-//! is quiet meanwhile. How many threads may, and who waits for a place among them.
+//! is quiet meanwhile.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::HTTPConnection;
+use super::places::{Bell, Credit, Places};
 use super::services::Services;
 use super::timing::{Awaited, REQUEST_TIMEOUT};
 use crate::access_log::Ended;
 use crate::engine::calls::Described;
+use crate::engine::ownership::Token;
 use crate::engine::queue::TokenQueue;
+use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::RequestError;
-use crate::sys::{clock, poll};
+use crate::sys::event::EventFd;
+use crate::sys::{clock, poll, socket};
 
 /// After so many milliseconds a thread that waits for its client says for whom.
 const SILENT: i32 = 1_000;
-/// A thread that should not wait looks after so many milliseconds whether it still has to.
-const SHORT: i32 = 5;
+/// A request of whose body so many bytes are there is expected to need its thread for a short time.
+const MUCH: usize = 64 * 1024;
+
+const TOO_SLOW: RequestError = RequestError::Client("the client is too slow");
+const PLACE_LOST: RequestError =
+    RequestError::Client("the client is too slow, and another request needs the thread");
 
 impl HTTPConnection {
     /// Waits for the client, as long as the options allow.
+    ///
+    /// Of the pool's threads some stay free, and of those that pull; one that has detached its request
+    /// is not the pool's to keep free. So a call that gets no place among those that may wait does
+    /// not: its client is cut.
     pub(super) fn wait_for(
         &mut self,
         services: &Services,
         awaited: Awaited,
     ) -> Result<(), RequestError> {
+        if self.has_lost_place() || (self.attached && !self.take_place(services)) {
+            self.has_no_place(services);
+            self.broken_unless_head_open(Ended::TimedOut);
+            return Err(PLACE_LOST);
+        }
         if !self.muted {
             // What comes now is for this thread alone; an edge would only wake a poller.
             self.mute(services);
         }
         self.readable = true;
-        // Of the pool's threads some stay free, and of those that pull; one that has detached its
-        // request is not the pool's to keep free.
-        let is_one_too_many = self.attached && !self.take_place(services);
-        let counts = is_one_too_many || self.is_pulled(services);
-        // Only until there is memory again for what the client does not take.
-        let is_short = is_one_too_many && awaited == Awaited::Room;
-        if is_short {
-            services.budget.begin_wait();
-            services.call_for_memory();
+        let borrows = self.is_pulled(services);
+        if borrows {
+            services.waiters.places.take();
         }
-        if counts {
-            services.waiters.take();
-        }
-        services.waiters.begin_wait();
-        let result = self.poll_client(services, awaited, is_short);
-        services.waiters.end_wait();
-        if is_short {
-            services.budget.end_wait();
-        }
-        if counts {
+        let began = clock::monotonic_ms();
+        let bell = self.begin_wait(services, borrows || self.attached, began);
+        let mut result = self.poll_client(services, awaited, bell);
+        if services.waiters.places.end_wait(self.token.slot) {
+            self.may_wait = false;
+            if let Some(exchange) = self.exchange.as_mut() {
+                exchange.lost_place = true;
+            }
+            result = Err(PLACE_LOST);
+        } else if borrows {
             services.give_place();
         }
-        self.timing.thread_waited(awaited, clock::monotonic_ms());
+        let now = clock::monotonic_ms();
+        if let Some(exchange) = self.exchange.as_mut() {
+            exchange.credit.waited(now.saturating_sub(began));
+        }
+        self.timing.thread_waited(awaited, now);
         match result {
             Err(RequestError::Gone) => self.expire(services),
             Err(RequestError::Stopping) => self.broken_unless_head_open(Ended::Cut),
@@ -63,12 +78,28 @@ impl HTTPConnection {
         result
     }
 
-    /// Until the client has done something, or its time is up; with `is_short` also until there is memory.
+    /// Enters the wait where those are chosen that lose their places. Returns the descriptor of the
+    /// bell that ends it, -1 if there is none: then the place cannot be lost.
+    fn begin_wait(&mut self, services: &Services, has_place: bool, now: u64) -> RawFd {
+        let (mut bell, mut credit) = (None, Credit::default());
+        if let Some(exchange) = self.exchange.as_mut() {
+            credit = exchange.credit;
+            if has_place {
+                exchange.bell = exchange.bell.take().or_else(|| EventFd::new().ok().map(Arc::new));
+                bell = exchange.bell.clone();
+            }
+        }
+        let fd = bell.as_ref().map_or(-1, |bell| bell.as_raw_fd());
+        services.waiters.places.begin_wait(self.token.slot, credit, now, bell);
+        fd
+    }
+
+    /// Until the client has done something, its time is up, or the bell rings.
     fn poll_client(
         &mut self,
         services: &Services,
         awaited: Awaited,
-        is_short: bool,
+        bell: RawFd,
     ) -> Result<(), RequestError> {
         let events = if awaited == Awaited::Body { poll::IN } else { poll::OUT };
         let now = clock::monotonic_ms();
@@ -76,28 +107,20 @@ impl HTTPConnection {
         let mut said = false;
         let result = loop {
             let left = self.time_left(until);
-            let most = if is_short { SHORT } else { SILENT };
-            let step = if said || (0..most).contains(&left) { left } else { most };
-            match poll::poll([(self.fd(), events), (services.cut_fd(), poll::IN)], step) {
-                Ok([0, 0]) if step != left && is_short => {
-                    if !services.budget.is_exceeded_by_answers() {
-                        break Ok(());
-                    }
-                    // Others that can be cut may have come to rest only now.
-                    services.call_for_memory();
-                }
-                Ok([0, 0]) if step != left => {
+            let step = if said || (0..SILENT).contains(&left) { left } else { SILENT };
+            let wanted = [(self.fd(), events), (services.cut_fd(), poll::IN), (bell, poll::IN)];
+            match poll::poll(wanted, step) {
+                Ok([_, _, lost]) if lost != 0 => break Err(PLACE_LOST),
+                Ok([0, 0, _]) if step != left => {
                     said = true;
                     if let Some(described) = self.describe() {
                         services.patience.begin(self.token.slot, described);
                     }
                 }
-                Ok([_, cut]) if cut != 0 => break Err(RequestError::Stopping),
-                Ok([0, _]) if left == 0 && self.is_late() => break Err(RequestError::Gone),
-                Ok([0, _]) if left == 0 => {
-                    break Err(RequestError::Client("the client is too slow"));
-                }
-                Ok([0, _]) => {}
+                Ok([_, cut, _]) if cut != 0 => break Err(RequestError::Stopping),
+                Ok([0, ..]) if left == 0 && self.is_late() => break Err(RequestError::Gone),
+                Ok([0, ..]) if left == 0 => break Err(TOO_SLOW),
+                Ok([0, ..]) => {}
                 Ok(_) => break Ok(()),
                 Err(_) => break Err(RequestError::Client("the socket cannot be waited for")),
             }
@@ -108,14 +131,45 @@ impl HTTPConnection {
         result
     }
 
-    /// Takes a place among those that may wait for their clients, to the end of the request. False if
-    /// there is none.
+    /// Takes a place among those that may wait for their clients, to the end of the request: a free
+    /// one, or that of the slowest client. False if there is none.
     pub(crate) fn take_place(&mut self, services: &Services) -> bool {
-        self.may_wait = self.may_wait || services.waiters.try_take();
+        self.take_free_place(services)
+            || (!self.has_lost_place() && self.take_place_from_slowest(services))
+    }
+
+    /// The same, of the free ones.
+    pub(super) fn take_free_place(&mut self, services: &Services) -> bool {
+        let may_take = !self.may_wait && !self.has_lost_place();
+        self.may_wait |= may_take && services.waiters.places.try_take();
         self.may_wait
     }
 
+    fn take_place_from_slowest(&mut self, services: &Services) -> bool {
+        self.may_wait = services.take_from_slowest();
+        self.may_wait
+    }
+
+    /// Another request has the place that this one had. It gets no second one.
+    fn has_lost_place(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| exchange.lost_place)
+    }
+
+    #[cold]
+    fn has_no_place(&self, services: &Services) {
+        if !self.has_lost_place() {
+            let text = format_args!(
+                "as many threads wait for slow clients as may, and max_buffered is used up: \
+                 a client is cut"
+            );
+            services.log.repeated(LogLevel::Error, LogCode::Connection, text);
+        }
+    }
+
     pub(crate) fn give_place(&mut self, services: &Services) {
+        if let Some(exchange) = self.exchange.as_mut() {
+            exchange.bell = None;
+        }
         if std::mem::take(&mut self.may_wait) {
             services.give_place();
         }
@@ -124,6 +178,35 @@ impl HTTPConnection {
     /// The host has taken the request: its threads take turns.
     pub(super) fn is_pulled(&self, services: &Services) -> bool {
         services.settings.pull && !self.attached
+    }
+
+    /// Whether the application, to read the body, would have to wait for the client. It does not where
+    /// all that is missing lies in the socket.
+    pub(crate) fn wants_client(&self) -> bool {
+        let Some(exchange) = &self.exchange else { return false };
+        let here = exchange.input.unread();
+        if exchange.rfile.is_complete_in(here).unwrap_or(true) {
+            return false;
+        }
+        let left = exchange.rfile.remaining().map(|left| left.saturating_sub(here.len() as u64));
+        left.is_none_or(|left| (self.bytes_at_hand() as u64) < left)
+    }
+
+    /// Whether so much of the body has come that the thread which reads it will be free again soon.
+    pub(crate) fn has_much_at_hand(&self) -> bool {
+        self.bytes_at_hand() >= MUCH
+    }
+
+    /// Bytes that the system has for us; those of TLS are not told in plaintext.
+    fn bytes_at_hand(&self) -> usize {
+        if self.channel.is_secured() { 0 } else { socket::bytes_to_read(self.fd()) }
+    }
+
+    /// Bytes have come from the client, or gone to it.
+    pub(super) fn client_moved(&mut self, bytes: usize) {
+        if let Some(exchange) = self.exchange.as_mut() {
+            exchange.credit.moved(bytes as u64);
+        }
     }
 
     /// A client that made us wait in vain gets no more, unless there is still an error to tell it.
@@ -139,69 +222,59 @@ impl HTTPConnection {
     }
 }
 
-/// How many threads may wait for clients inside the application, so that some stay free for others.
-///
-/// An application's call takes a place before its first wait and keeps it to its end: were it given
-/// back after each wait, whoever is served a byte at a time would be one too many again and again.
+impl Bell for Arc<EventFd> {
+    fn ring(&self) {
+        self.signal();
+    }
+}
+
+/// The calls that wait for clients, and the requests that would.
 pub(crate) struct Waiters {
-    places: AtomicUsize,
-    most: AtomicUsize,
-    /// How many do wait now.
-    waiting: AtomicUsize,
+    pub(crate) places: Places<Arc<EventFd>>,
     /// Requests whose bodies would make one worker too many wait for a client.
-    pub(crate) deferred: TokenQueue,
+    pub(crate) deferred: Deferred,
 }
 
 impl Waiters {
     pub(crate) fn new(most: usize) -> Self {
-        Self {
-            places: AtomicUsize::new(0),
-            most: AtomicUsize::new(most),
-            waiting: AtomicUsize::new(0),
-            deferred: TokenQueue::new(-1),
-        }
+        Self { places: Places::new(most), deferred: Deferred::default() }
     }
 
     /// Whether a request waits for a place, and there is one.
     pub(crate) fn has_deferred(&self) -> bool {
-        !self.deferred.is_empty() && !self.is_full()
+        !self.deferred.is_empty() && !self.places.is_full()
+    }
+}
+
+/// Requests that wait for a place. Those of which much has come go first: who sends little has others
+/// wait for longer.
+pub(crate) struct Deferred {
+    fast: TokenQueue,
+    slow: TokenQueue,
+}
+
+impl Default for Deferred {
+    fn default() -> Self {
+        Self { fast: TokenQueue::new(-1), slow: TokenQueue::new(-1) }
+    }
+}
+
+impl Deferred {
+    pub(crate) fn push(&self, token: Token, has_much_at_hand: bool) {
+        let queue = if has_much_at_hand { &self.fast } else { &self.slow };
+        let _never_full = queue.push(token);
     }
 
-    /// Whether all places are taken.
-    pub(crate) fn is_full(&self) -> bool {
-        self.places.load(Ordering::SeqCst) >= self.most.load(Ordering::SeqCst)
+    pub(crate) fn pop(&self) -> Option<Token> {
+        self.fast.pop().or_else(|| self.slow.pop())
     }
 
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::SeqCst)
+    pub(crate) fn len(&self) -> usize {
+        self.fast.len() + self.slow.len()
     }
 
-    pub(crate) fn set_most(&self, most: usize) {
-        self.most.store(most, Ordering::SeqCst);
-    }
-
-    /// Takes a place if one is free.
-    pub(crate) fn try_take(&self) -> bool {
-        let most = self.most.load(Ordering::SeqCst);
-        let one_more = |places: usize| (places < most).then_some(places + 1);
-        self.places.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
-    }
-
-    /// Takes one in any case.
-    pub(crate) fn take(&self) {
-        self.places.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(super) fn give(&self) {
-        self.places.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn begin_wait(&self) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn end_wait(&self) {
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fast.is_empty() && self.slow.is_empty()
     }
 }
 

@@ -56,7 +56,7 @@ impl Engine {
         let held = |token: &super::Token| {
             self.slots.get(token.slot).is_some_and(|slot| slot.word.is_out())
         };
-        self.slots.open_tokens().filter(held).count() + self.services.waiters.waiting()
+        self.slots.open_tokens().filter(held).count() + self.services.waiters.places.waiting()
     }
 
     /// Calls `f` with what the workers have counted that are there. None leaves meanwhile.

@@ -93,7 +93,7 @@ impl Engine {
             }
             return self.dequeue(token);
         }
-        if !self.services.waiters.is_full()
+        if !self.services.waiters.places.is_full()
             && let Some(token) = self.services.waiters.deferred.pop()
         {
             return self.dequeue(token);
@@ -176,8 +176,9 @@ impl Engine {
     pub(super) fn defer(&self, mut own: Ownership, spare: &mut Option<Box<Exchange>>) {
         let Some(slot) = self.slots.get(own.token().slot) else { return };
         let connection = slot.connection.get(&mut own);
+        let has_much_at_hand = connection.has_much_at_hand();
         connection.back_to_ready(&self.services, spare, super::now_ms());
-        let _never_full = self.services.waiters.deferred.push(slot.word.enqueue(own));
+        self.services.waiters.deferred.push(slot.word.enqueue(own), has_much_at_hand);
         // The pool may grow for it.
         self.service.wake();
     }

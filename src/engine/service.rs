@@ -35,6 +35,9 @@ use crate::sys::poll;
 const GROW_AFTER: u64 = 10;
 /// When a thread could not be made, so many milliseconds pass before the next try.
 const GROW_AGAIN: u64 = 1_000;
+/// While a request waits for a place, one that was lost to a slow client is looked for after so many
+/// milliseconds.
+const PLACES_AFTER: u64 = 100;
 /// A worker that is ready to run is believed to compute for long after so many ticks.
 const COMPUTING: u32 = 3;
 /// Not interrupted: no code is so large.
@@ -267,6 +270,8 @@ impl Watch {
             Some(tick)
         } else if self.waiting_since.is_some() {
             Some(GROW_AFTER)
+        } else if !engine.services.waiters.deferred.is_empty() {
+            Some(PLACES_AFTER)
         } else {
             None
         }
@@ -282,6 +287,7 @@ impl Watch {
         }
         self.slow.look(&engine, now);
         engine.free_memory(now / 1_000_000);
+        engine.free_places();
         self.grow_if_wanted(now / 1_000_000, grow);
         let attended = engine.roles.polling() > 0 || engine.host_polls();
         let visits = engine.roles.visits();
@@ -443,6 +449,17 @@ impl Watch {
 }
 
 impl Engine {
+    /// If requests wait for places, calls whose clients are slow lose theirs.
+    fn free_places(&self) {
+        let waiters = &self.services.waiters;
+        for _ in 0..waiters.deferred.len() {
+            if !waiters.places.is_full() || !self.services.take_from_slowest() {
+                return;
+            }
+            self.services.give_place();
+        }
+    }
+
     /// Takes role and batch from a worker. False if it had neither.
     fn rob(&self, share: &Share) -> bool {
         let mut entries = [0; super::batch::BATCH_MAX];

@@ -268,7 +268,7 @@ impl Worker {
     /// Whether a call may begin that will have to wait for its client.
     fn may_begin(&self, connection: &mut HTTPConnection) -> bool {
         let services = &self.engine.services;
-        if self.pull { !services.waiters.is_full() } else { connection.take_place(services) }
+        if self.pull { !services.waiters.places.is_full() } else { connection.take_place(services) }
     }
 
     /// Drives one connection. The id of its request if one is complete.
