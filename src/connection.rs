@@ -334,6 +334,7 @@ impl HTTPConnection {
     /// Brings its share of the budget up to date.
     fn charge(&mut self, services: &Services) {
         let requests = self.stored.capacity() + self.scan.memory();
+        let requests = requests.saturating_sub(reading::SMALL_REQUEST);
         let held = Charge::new(requests, self.unsent.memory(), self.phase == Phase::Request);
         if held != self.charged {
             services.budget.change(self.charged, held);

@@ -242,6 +242,36 @@ fn the_only_answer_that_is_kept_is_not_cut() {
     nothing_is_left(&site);
 }
 
+/// However fast it comes: past `max_buffered` a connection is read no further than 2 KiB.
+#[test]
+fn bursts_of_unfinished_requests() {
+    let _alone = alone();
+    const LIMIT: usize = 100_000;
+    const SMALL: usize = 2048;
+    let site = site(&[("max_buffered", &LIMIT.to_string()), ("statistics", "1")]);
+    let field = format!("X-Padding: {}\r\n", "x".repeat(7_000));
+    let head = format!("POST / HTTP/1.1\r\nHost: test\r\n{}", field.repeat(8));
+    let body = format!("{head}Content-Length: 65536\r\n\r\n{}", "x".repeat(60_000));
+    for burst in [&head, &body] {
+        let before = site.server.stats().bytes_read as usize;
+        let mut clients: Vec<_> = (0..ATTACKERS)
+            .map(|_| {
+                let mut client = site.connect();
+                client.send(burst);
+                client
+            })
+            .collect();
+        let read = || site.server.stats().bytes_read as usize - before;
+        eventually("the limit is reached", || read() > LIMIT);
+        probe(&site, &mut clients, nothing);
+        // Each thread was in the middle of one burst when the limit was reached.
+        let most = LIMIT + ATTACKERS * SMALL + THREADS * burst.len() + 2 * PROBES * SMALL;
+        assert!(read() <= most, "{} of {most}", read());
+        drop(clients);
+        nothing_is_left(&site);
+    }
+}
+
 /// Idle connections make room, so a probe always gets in.
 #[test]
 fn a_flood_of_connections_over_the_limit() {

@@ -3,7 +3,7 @@
 //! each and little more.
 #![forbid(unsafe_code)]
 
-use super::reading::Fill;
+use super::reading::{Fill, allowed};
 use super::services::Services;
 use super::{Exchange, HTTPConnection, Phase};
 use crate::request::chunked::{ChunkError, ChunkedScanner};
@@ -88,12 +88,12 @@ impl HTTPConnection {
         services: &Services,
         spare: &mut Option<Box<Exchange>>,
     ) -> Fill {
-        if services.budget.is_exceeded_by_requests() && self.readable {
-            self.timing.retry = true;
-            return Fill::Drained;
-        }
         if !self.readable {
             return if self.ended { Fill::Ended } else { Fill::Drained };
+        }
+        let allowed = allowed(services, self.stored.len());
+        if allowed == 0 {
+            return self.hold_back();
         }
         let lent = spare.get_or_insert_with(|| services.take_exchange());
         lent.input.clear();
@@ -101,8 +101,8 @@ impl HTTPConnection {
             lent.input.reserve(need.saturating_sub(self.stored.len()).min(PIECE));
         }
         let space = lent.input.space();
-        let asked = space.len();
-        let result = self.channel.receive(space);
+        let asked = space.len().min(allowed);
+        let result = self.channel.receive(&mut space[..asked]);
         self.traffic.note_read(&result, &services.log);
         if let Ok(count) = &result {
             lent.input.filled_more(*count);

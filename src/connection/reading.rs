@@ -3,7 +3,6 @@
 
 use std::io;
 
-use super::budget::Charge;
 use super::exchange::Exchange;
 use super::pieces::Scan;
 use super::places::Credit;
@@ -14,8 +13,9 @@ use crate::request::head::{Body, HeadPolicy, Parsed, Refusal};
 use crate::rfile::RFile;
 use crate::sys::clock;
 
-/// Over the budget a connection that holds nothing is read so far and no further.
-const SMALL_READ: usize = 2048;
+/// So many bytes of a request are read whatever the budget says, and do not count in it: small
+/// requests get through.
+pub(super) const SMALL_REQUEST: usize = 2048;
 /// Of an unread body so much is thrown away to keep the connection; more closes it.
 pub(super) const DRAIN_LIMIT: u64 = 256 * 1024;
 /// So much a client may still send to a connection that lingers.
@@ -109,8 +109,7 @@ impl HTTPConnection {
         };
         match fill {
             Fill::Some(count) => {
-                self.timing.progress = true;
-                self.timing.received(count);
+                self.timing.came(count);
                 Step::Again
             }
             // A head that is not complete when the server stops is not waited for.
@@ -152,26 +151,30 @@ impl HTTPConnection {
             return if self.ended { Fill::Ended } else { Fill::Drained };
         }
         let Some(exchange) = self.exchange.as_mut() else { return Fill::Broken };
+        let have = exchange.input.request().len();
+        let allowed = allowed(services, have);
+        if allowed == 0 {
+            return self.hold_back();
+        }
         if exchange.input.space().is_empty() {
-            let have = exchange.input.request().len();
             exchange.input.reserve(have * 2);
         }
-        let mut space = exchange.input.space();
-        if services.budget.is_exceeded_by_requests() {
-            if self.charged != Charge::NONE {
-                self.timing.retry = true;
-                return Fill::Drained;
-            }
-            let small = space.len().min(SMALL_READ);
-            space = &mut space[..small];
-        }
-        let asked = space.len();
+        let space = exchange.input.space();
+        let asked = space.len().min(allowed);
+        let space = &mut space[..asked];
         let result = self.channel.receive(space);
         self.traffic.note_read(&result, &services.log);
         if let Ok(count) = &result {
             exchange.input.filled_more(*count);
         }
         self.received(result, asked)
+    }
+
+    /// There is no memory for more of the request. A client that has ended its side has most likely
+    /// left, and what it holds is worth more to others.
+    pub(super) fn hold_back(&mut self) -> Fill {
+        self.timing.hold_back();
+        if self.hung_up { Fill::Broken } else { Fill::Drained }
     }
 
     /// What a read that asked for so many bytes says about the socket.
@@ -301,6 +304,15 @@ impl HTTPConnection {
             self.stored = Vec::new();
             self.exchange = Some(exchange);
         }
+    }
+}
+
+/// How many bytes more of a request may be read of which there are so many. What is held counts, not
+/// what was charged for it when the connection came to rest: it may all come at once.
+pub(super) fn allowed(services: &Services, have: usize) -> usize {
+    match services.budget.is_exceeded_by_requests() {
+        true => SMALL_REQUEST.saturating_sub(have),
+        false => usize::MAX,
     }
 }
 

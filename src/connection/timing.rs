@@ -9,8 +9,10 @@ use crate::access_log::Ended;
 use crate::engine::ownership::Bits;
 use crate::request::head::Refusal;
 
-/// A connection that the budget keeps from reading looks again after so many milliseconds.
-const RETRY: u64 = 50;
+/// A connection that the budget keeps from reading looks again after so many milliseconds, then after
+/// twice as many, and so on: there may be thousands of them.
+const RETRY: u16 = 50;
+const LAST_RETRY: u16 = 800;
 /// So long a lingering connection is kept, in milliseconds.
 const LINGER: u64 = 2_000;
 
@@ -29,8 +31,10 @@ pub(super) struct Timing {
     request: u32,
     /// Bytes have moved since the deadline was set.
     pub(super) progress: bool,
-    /// The budget kept the connection from being read.
-    pub(super) retry: bool,
+    /// The budget kept the connection from being read: when it looks again, in milliseconds.
+    retry: u16,
+    /// The same, of the time before.
+    last_retry: u16,
     /// Of the present request; only where the options ask for a pace.
     paces: Option<Box<Paces>>,
 }
@@ -41,6 +45,18 @@ impl Timing {
         if settings.live.min_body_rate() | settings.live.min_write_rate() != 0 {
             self.paces = Some(Box::default());
         }
+    }
+
+    /// The budget keeps the connection from being read.
+    pub(super) fn hold_back(&mut self) {
+        self.retry = (self.last_retry * 2).clamp(RETRY, LAST_RETRY);
+    }
+
+    /// So many bytes of a request came that are waited for at rest.
+    pub(super) fn came(&mut self, bytes: usize) {
+        self.progress = true;
+        self.last_retry = 0;
+        self.received(bytes);
     }
 
     /// So many bytes came from the client.
@@ -260,8 +276,10 @@ impl HTTPConnection {
         timing.request = self.requests_seen;
         timing.progress = false;
         let mut wake = timing.deadline;
-        if std::mem::take(&mut timing.retry) {
-            wake = if wake == 0 { now + RETRY } else { wake.min(now + RETRY) };
+        if timing.retry != 0 {
+            let retry = now + u64::from(timing.retry);
+            wake = if wake == 0 { retry } else { wake.min(retry) };
+            timing.last_retry = std::mem::take(&mut timing.retry);
         }
         if wake != 0 {
             self.wake_by(services, wake);
