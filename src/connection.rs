@@ -364,6 +364,19 @@ impl HTTPConnection {
             && self.exchange.as_ref().is_none_or(|exchange| exchange.input.request().is_empty())
     }
 
+    /// Whether the client has begun with what it has not finished: a handshake, a head or a body that
+    /// no call waits for, or what it sends after the last answer.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.is_all_sent()
+            && match self.phase {
+                Phase::ProxyHeader { .. } | Phase::Handshake { .. } | Phase::Head => {
+                    !self.is_idle()
+                }
+                Phase::Body { .. } | Phase::Draining { .. } | Phase::Lingering { .. } => true,
+                Phase::Ready | Phase::Request | Phase::Closing => false,
+            }
+    }
+
     /// Whether a part of the next request has been read.
     pub(crate) fn has_unread(&self) -> bool {
         self.exchange.as_ref().is_some_and(|exchange| !exchange.input.unread().is_empty())

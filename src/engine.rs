@@ -127,6 +127,8 @@ pub(crate) struct Engine {
     idlest: Oldest,
     /// Who goes first when there is no memory for answers.
     slowest: Oldest,
+    /// And that for those whose requests are not there as a whole.
+    longest_unfinished: Oldest,
     per_address: per_address::PerAddress,
     listeners: Vec<Listener>,
     /// Tokens of connections that want a turn.
@@ -194,6 +196,7 @@ impl Engine {
             slots: Slots::new(tuning.first_request),
             idlest: Oldest::new(Rest::Idle),
             slowest: Oldest::new(Rest::Answer),
+            longest_unfinished: Oldest::new(Rest::Unfinished),
             per_address: per_address::PerAddress::new(tuning.max_connections_per_ip),
             listeners,
             ready: TokenQueue::new(-1),

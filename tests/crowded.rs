@@ -51,6 +51,44 @@ fn one_connection_too_many_gets_503_while_none_is_idle() {
     }
 }
 
+/// Clients that never finish what they begin, each since another millisecond than the one before.
+#[test]
+fn the_client_that_has_been_longest_in_a_request_makes_room() {
+    let options = [("max_connections", &*MOST.to_string()), ("statistics", "1")];
+    let (server, address) = serve(App(|request: &Request<'_>| ok(request, b"done")), &options);
+    let begun = |bytes: &str| {
+        let before = server.stats().bytes_read;
+        let mut client = Client::connect(address);
+        client.send(bytes);
+        eventually("it is read", || server.stats().bytes_read == before + bytes.len() as u64);
+        std::thread::sleep(Duration::from_millis(3));
+        client
+    };
+    let mut clients: Vec<_> = (0..MOST - 1).map(|_| begun("GET / HTTP/1.1\r\nX-Half: ")).collect();
+    clients.push(begun("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nhalf"));
+    // A byte more does not make it a new request.
+    let before = server.stats().bytes_read;
+    clients[0].send("x");
+    eventually("it is read", || server.stats().bytes_read == before + 1);
+    let mut later = Vec::new();
+    for client in &mut clients {
+        let mut late = Client::connect(address);
+        assert_eq!(late.get("/").answer(), (200, "done".into()));
+        drop(late);
+        assert_eq!(rest_of_closed(client), b"", "closed without a word, the oldest one first");
+        eventually("the others are there", || server.stats().connections < MOST);
+        // The place that became free is taken again.
+        later.push(begun("GET / HTTP/1.1\r\nX-Half: "));
+    }
+}
+
+/// What comes before the end, be it a reset: the server has not read all that was sent.
+fn rest_of_closed(client: &mut Client) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _reset = client.0.read_to_end(&mut bytes);
+    bytes
+}
+
 #[test]
 fn the_client_that_has_been_idle_longest_makes_room() {
     let (server, address) = serve(

@@ -163,9 +163,11 @@ impl State {
                 Err(error) => {
                     engine.services.statistics.socket_error();
                     // Once for each who comes: if that does not help, others have what is missing.
-                    room_made = !room_made && engine.close_oldest_idle(now);
+                    room_made = !room_made && engine.make_room(now);
                     if room_made {
-                        let text = format!("accept: {error}: the oldest idle connection is closed");
+                        let text = format!(
+                            "accept: {error}: the connection that has been idle or unfinished for the longest time is closed"
+                        );
                         self.complaints.push((LogCode::Accept, text));
                         continue;
                     }
@@ -178,7 +180,7 @@ impl State {
         false
     }
 
-    /// No descriptors, or no memory, and nobody idle: the one who knocks is let in and out by the
+    /// No descriptors, or no memory, and no connection that makes room: the one who knocks is let in and out by the
     /// spare descriptor.
     fn show_out(&mut self, listener: RawFd) {
         if self.spare.take().is_some() {

@@ -64,7 +64,8 @@ impl Engine {
     }
 
     /// Whether there is room for the connection that was opened just now, of whose address there are
-    /// `too_many`. Whoever has been idle longest makes room; but for nobody who has their share.
+    /// `too_many`. The connection that has been idle or unfinished for the longest time makes room,
+    /// unless the new client is already over its share.
     fn find_room(&self, too_many: usize, now: u64) -> Room {
         let most = match self.services.settings.live.max_connections() as usize {
             0 => usize::MAX,
@@ -73,7 +74,7 @@ impl Engine {
         let beyond = self.slots.open_count().saturating_sub(most);
         if too_many > REFUSED_OF_ONE || beyond > REFUSED_AT_A_TIME {
             Room::None
-        } else if too_many > 0 || (beyond > 0 && !self.close_oldest_idle(now)) {
+        } else if too_many > 0 || (beyond > 0 && !self.make_room(now)) {
             Room::ToRefuse
         } else {
             Room::Found

@@ -1,5 +1,6 @@
-//! Who goes when there is no room: the connections that have been idle longest, and for want of
-//! memory the clients that have been taking an answer for the longest time.
+//! Who goes when there is no room: the connections that have been idle longest, then those that have
+//! been in a handshake, a head or a body for the longest time; and for want of memory the clients that
+//! have been taking an answer for the longest time.
 #![forbid(unsafe_code)]
 
 use std::cmp::Reverse;
@@ -61,9 +62,10 @@ fn since(engine: &Engine, token: Token, why: Rest) -> Option<u64> {
 }
 
 impl Engine {
-    /// Closes the connection that has been idle longest. False if none is.
-    pub(super) fn close_oldest_idle(&self, now: u64) -> bool {
-        self.close_oldest(&self.idlest, now)
+    /// Closes the connection that has been idle longest, or else the one whose request has been coming
+    /// for the longest time. False if there is neither.
+    pub(super) fn make_room(&self, now: u64) -> bool {
+        self.close_oldest(&self.idlest, now) || self.close_oldest(&self.longest_unfinished, now)
     }
 
     /// Cuts clients that do not take their answers, those that have had the most time for it first,
@@ -104,6 +106,7 @@ impl Engine {
         let is_so = match why {
             Rest::Idle => connection.is_idle(),
             Rest::Answer => connection.holds_answer(),
+            Rest::Unfinished => connection.is_unfinished(),
         };
         if is_so {
             if why == Rest::Answer {

@@ -13,23 +13,42 @@ pub(super) enum Rest {
     Idle,
     /// It holds memory for a client that does not take its answer.
     Answer,
+    /// A part of a request, or of what comes before the first one, has come; or what nobody reads any more
+    /// still comes.
+    Unfinished,
 }
 
-/// The moment (milliseconds) in which the rest began, and its kind in the lowest bit; 0: it is not
-/// known to be at rest. A hint: only the connection itself, once it is owned, tells.
+/// The moment (milliseconds) in which the rest began, the last digits of the request's number and the
+/// kind of rest; 0: it is not known to be at rest. A hint: only the connection itself, once it is
+/// owned, tells.
 #[derive(Default)]
 pub(crate) struct Resting(AtomicU64);
 
 impl Resting {
     /// For its owner, who is about to release it. A client that goes on taking the same answer
-    /// slowly has begun with the first part of it that had to wait.
+    /// slowly has begun with the first part of it that had to wait, and one that goes on sending the
+    /// same request with the first part that came.
     pub(super) fn begin(&self, connection: &HTTPConnection, now: u64) {
-        if connection.is_idle() {
-            self.0.store(packed(Rest::Idle, now), Relaxed);
-        } else if !connection.holds_answer() {
+        let (_, request) = connection.numbers();
+        let rest = if connection.is_idle() {
+            self.0.store(packed(Rest::Idle, request, now), Relaxed);
+            return;
+        } else if connection.holds_answer() {
+            Rest::Answer
+        } else if connection.is_unfinished() {
+            Rest::Unfinished
+        } else {
             self.0.store(0, Relaxed);
-        } else if self.since(Rest::Answer).is_none() {
-            self.0.store(packed(Rest::Answer, now), Relaxed);
+            return;
+        };
+        let new = packed(rest, request, now);
+        let same = |value: u64| match rest {
+            Rest::Answer => value & KIND == new & KIND,
+            _ => value & (REQUEST | KIND) == new & (REQUEST | KIND),
+        };
+        let value = self.0.load(Relaxed);
+        if value == 0 || !same(value) {
+            self.0.store(new, Relaxed);
         }
     }
 
@@ -41,15 +60,22 @@ impl Resting {
     /// Since when it rests in this way, if it does.
     pub(super) fn since(&self, why: Rest) -> Option<u64> {
         let value = self.0.load(Relaxed);
-        (value != 0 && value & 1 == why as u64).then_some(value >> 1)
+        (value != 0 && value & KIND == why as u64).then_some(value >> MOMENT)
     }
 
     /// It does not, though it was believed to since then: no further look is to find it.
     pub(super) fn disbelieve(&self, why: Rest, since: u64) {
-        let _set_anew = self.0.compare_exchange(packed(why, since), 0, Relaxed, Relaxed);
+        let value = self.0.load(Relaxed);
+        if value & KIND == why as u64 && value >> MOMENT == since {
+            let _set_anew = self.0.compare_exchange(value, 0, Relaxed, Relaxed);
+        }
     }
 }
 
-fn packed(why: Rest, now: u64) -> u64 {
-    now.max(1) << 1 | why as u64
+const KIND: u64 = 0b11;
+const REQUEST: u64 = 0xff << 2;
+const MOMENT: u32 = 10;
+
+fn packed(why: Rest, request: u32, now: u64) -> u64 {
+    now.max(1) << MOMENT | (u64::from(request) << 2 & REQUEST) | why as u64
 }
