@@ -400,6 +400,14 @@ impl HTTPConnection {
         most != 0 && u64::from(self.requests_seen) + 1 >= most
     }
 
+    /// Whether the client of a request that waits for its call has ended its side. It is counted as
+    /// refused then. A client that only sends no more looks the same as one that has left.
+    pub(crate) fn is_abandoned(&mut self) -> bool {
+        let left = self.phase == Phase::Ready && self.is_all_sent() && self.aborted() != 0;
+        self.traffic.refused += u16::from(left);
+        left
+    }
+
     /// Whether a request is in work, which a stop waits for (a client that lingers is not).
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Request) || !self.is_all_sent()

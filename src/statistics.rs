@@ -35,7 +35,7 @@ pub struct Stats {
     /// Accepts, reads and writes that failed, a client that reset its connection among them.
     pub socket_errors: u64,
     /// Requests that the application was called with and came back from, and requests that the
-    /// server answered by itself: refused, too late, 503.
+    /// server ended by itself: refused, too late, 503, or abandoned by its client in the queue.
     pub requests: u64,
     /// Bytes that clients sent, whatever became of them; not those of hijacked connections.
     pub bytes_read: u64,

@@ -3,7 +3,7 @@
 mod support;
 
 use std::io::Read;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 use support::{App, Client, PROMPT, eventually, ok, serve};
@@ -123,9 +123,13 @@ fn nodelay_of_connections_to_come() {
     assert!(sees("0"));
 }
 
-/// Accepted sockets inherit it from the server's listening socket, whose descriptor is found by the
-/// address that it is bound to.
+/// The listener of TCP is asked, from which accepted sockets inherit it.
 fn listener_nodelay(server: &HTTPServer) -> bool {
+    of_listener(server, |socket| socket.tcp_nodelay().unwrap())
+}
+
+/// Its descriptor is found by the address that it is bound to.
+fn of_listener<R>(server: &HTTPServer, ask: impl Fn(&SockRef<'_>) -> R) -> R {
     use std::os::fd::BorrowedFd;
     let address = server.bound_addr().unwrap();
     for entry in std::fs::read_dir("/proc/self/fd").unwrap() {
@@ -136,10 +140,30 @@ fn listener_nodelay(server: &HTTPServer) -> bool {
         let socket = SockRef::from(&fd);
         let here = socket.local_addr().ok().and_then(|here| here.as_socket());
         if here == Some(address) && socket.is_listener().unwrap_or(false) {
-            return socket.tcp_nodelay().unwrap();
+            return ask(&socket);
         }
     }
     panic!("the listening socket is not found")
+}
+
+#[test]
+fn clients_are_asked_for_a_sign_of_life() {
+    let seconds = |count| Some(Duration::from_secs(count));
+    let asks = |options: &[(&str, &str)]| {
+        let (server, _) = serve(App(answers), options);
+        of_listener(&server, |socket| {
+            let after = socket.keepalive().unwrap().then(|| socket.tcp_keepalive_time().unwrap());
+            (after, socket.tcp_user_timeout().unwrap())
+        })
+    };
+    assert_eq!(asks(&[]), (seconds(60), seconds(60)));
+    assert_eq!(
+        asks(&[("tcp_keepalive", "7"), ("tcp_user_timeout", "8")]),
+        (seconds(7), seconds(10))
+    );
+    assert_eq!(asks(&[("tcp_keepalive", "0"), ("write_timeout", "90")]), (None, seconds(90)));
+    assert_eq!(asks(&[("tcp_keepalive", "0.1"), ("write_timeout", "0")]), (seconds(1), None));
+    assert_eq!(asks(&[("tcp_user_timeout", "0")]), (seconds(60), None));
 }
 
 #[test]

@@ -41,6 +41,49 @@ fn a_request_waits_in_the_queue_while_all_threads_are_busy() {
     assert_eq!(server.stop(), 0);
 }
 
+/// One thread, a call that holds it, and five requests whose clients leave while they wait.
+fn with_abandoned_requests(options: &[(&str, &str)]) -> usize {
+    let (gate, calls) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
+    let app = held_at(&gate);
+    let counter = calls.clone();
+    let app = App(move |request: &Request<'_>| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        (app.0)(request)
+    });
+    let mut all = vec![("numthreads", "1"), ("statistics", "1")];
+    all.extend(options);
+    let (server, address) = serve(app, &all);
+    let mut held = Client::connect(address);
+    held.get("/held");
+    gate.wait_for(1);
+    let leave: Vec<_> = (0..5)
+        .map(|_| {
+            let mut client = Client::connect(address);
+            client.get("/");
+            client
+        })
+        .collect();
+    let mut last = Client::connect(address);
+    last.get("/");
+    eventually("all are in the queue", || server.stats().queue == 6);
+    drop(leave);
+    gate.open();
+    assert_eq!(held.answer(), (200, "done".into()));
+    assert_eq!(last.answer(), (200, "done".into()));
+    eventually("each is counted", || server.stats().requests == 7);
+    calls.load(Ordering::SeqCst)
+}
+
+#[test]
+fn requests_whose_clients_have_left_the_queue_are_not_called() {
+    assert_eq!(with_abandoned_requests(&[]), 2);
+}
+
+#[test]
+fn requests_whose_clients_have_left_the_queue_are_called_if_asked_for() {
+    assert_eq!(with_abandoned_requests(&[("serve_abandoned", "1")]), 7);
+}
+
 #[test]
 fn without_a_queue_a_request_is_refused_while_all_threads_are_busy() {
     let gate = Arc::new(Gate::default());

@@ -46,6 +46,7 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         server_header: LiveText::new(Vec::new()),
         proxy_protocol: ProxyProtocol::Off,
         trusted_proxies: None,
+        serve_abandoned: false,
         notifier: Notifier::default(),
         ssl: None,
         preread,

@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) proxy_protocol: ProxyProtocol,
     /// Whose word counts about a request; `None`: nobody is asked.
     pub(crate) trusted_proxies: Option<TrustedProxies>,
+    /// Requests whose clients have left while they waited are for the application as well.
+    pub(crate) serve_abandoned: bool,
     /// The service manager.
     pub(crate) notifier: Notifier,
     /// Connections are under TLS.

@@ -76,14 +76,15 @@ impl Engine {
         self.wake.signal();
     }
 
-    /// Takes the next connection out of the queues.
-    pub(super) fn next_queued(&self) -> Option<Ownership> {
+    /// Takes the next connection out of the queues, and says whether it is one with a complete request
+    /// that has waited for a thread.
+    pub(super) fn next_queued(&self) -> Option<(Ownership, bool)> {
         if !self.flight.is_full()
             && let Some(token) = self.requests.pop()
         {
             self.move_waiting();
             if let Some(own) = self.dequeue(token) {
-                return Some(own);
+                return Some((own, true));
             }
         }
         if let Some(token) = self.ready.pop() {
@@ -91,12 +92,12 @@ impl Engine {
                 self.is_own_event(token, super::now_ms());
                 return None;
             }
-            return self.dequeue(token);
+            return Some((self.dequeue(token)?, false));
         }
         if !self.services.waiters.places.is_full()
             && let Some(token) = self.services.waiters.deferred.pop()
         {
-            return self.dequeue(token);
+            return Some((self.dequeue(token)?, true));
         }
         None
     }

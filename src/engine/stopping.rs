@@ -112,7 +112,7 @@ impl Engine {
         self.services.cut_all();
         self.flight.open();
         while self.has_queued() {
-            if let Some(own) = self.next_queued() {
+            if let Some((own, _)) = self.next_queued() {
                 self.cut_one(own);
             }
         }

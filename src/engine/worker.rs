@@ -259,10 +259,16 @@ impl Worker {
             }
             return engine.post(token, bits);
         }
-        let queued = engine.next_queued();
-        self.queued = queued.is_some();
         self.arrived = self.now;
-        queued
+        loop {
+            let queued = engine.next_queued();
+            self.queued = queued.is_some();
+            let (mut own, has_waited) = queued?;
+            if !has_waited || !engine.is_abandoned(&mut own) {
+                return Some(own);
+            }
+            engine.close(own);
+        }
     }
 
     /// Whether a call may begin that will have to wait for its client.

@@ -4,8 +4,9 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
 use super::address::{Address, Wanted};
 use super::inherited::Inherited;
@@ -14,6 +15,9 @@ use super::unix_socket;
 use crate::error::{Error, ErrorKind};
 use crate::sys::listening::ListeningSocket;
 use crate::sys::{named, socket};
+
+/// How long the system waits for each answer to whether a client is still there.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A socket that listens, and where.
 pub(super) struct Bound {
@@ -84,8 +88,7 @@ fn listen_on(address: SocketAddr, options: &Options) -> io::Result<(OwnedFd, Soc
     if options.flag("reuse_port") {
         named("setsockopt SO_REUSEPORT", socket.set_reuse_port(true))?;
     }
-    // Accepted sockets inherit it.
-    named("setsockopt TCP_NODELAY", socket.set_tcp_nodelay(options.flag("nodelay")))?;
+    tune(SockRef::from(&socket), options)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         named("setsockopt IPV6_V6ONLY", socket.set_only_v6(false))?;
     }
@@ -95,4 +98,21 @@ fn listen_on(address: SocketAddr, options: &Options) -> io::Result<(OwnedFd, Soc
     named("listen", socket.listen(options.number("request_queue_size") as i32))?;
     let bound = named("getsockname", socket.local_addr())?.as_socket().unwrap_or(address);
     Ok((socket.into(), bound))
+}
+
+/// Sets what accepted sockets inherit from a listening one of TCP.
+pub(super) fn tune(socket: SockRef<'_>, options: &Options) -> io::Result<()> {
+    named("setsockopt TCP_NODELAY", socket.set_tcp_nodelay(options.flag("nodelay")))?;
+    let milliseconds = |name| Duration::from_millis(options.milliseconds(name));
+    let silence = milliseconds("tcp_keepalive");
+    named("setsockopt SO_KEEPALIVE", socket.set_keepalive(!silence.is_zero()))?;
+    if !silence.is_zero() {
+        // The system takes whole seconds.
+        let silence = silence.max(Duration::from_secs(1));
+        let keepalive = TcpKeepalive::new().with_time(silence).with_interval(KEEPALIVE_INTERVAL);
+        named("setsockopt TCP_KEEPIDLE", socket.set_tcp_keepalive(&keepalive))?;
+    }
+    let (user, write) = (milliseconds("tcp_user_timeout"), milliseconds("write_timeout"));
+    let timeout = (!user.is_zero() && !write.is_zero()).then(|| user.max(write));
+    named("setsockopt TCP_USER_TIMEOUT", socket.set_tcp_user_timeout(timeout))
 }

@@ -7,7 +7,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use socket2::{Domain, SockRef, Type};
 
 use super::address::Address;
-use super::bind::Bound;
+use super::bind::{Bound, tune};
 use super::options::Options;
 use crate::error::{Error, ErrorKind};
 use crate::sys::listening::ListeningSocket;
@@ -62,7 +62,7 @@ impl Inherited {
         let no_address = || io::Error::other("its address is unknown");
         let address = Address::of(&asked.local_addr()?).ok_or_else(no_address)?;
         if address.tcp().is_some() {
-            asked.set_tcp_nodelay(options.flag("nodelay"))?;
+            tune(asked, options)?;
         }
         Ok(Bound { socket: ListeningSocket::new(self.socket.try_clone()?, None), address })
     }

@@ -260,6 +260,12 @@ options! {
         "Bytes of the name of a field of a request head; 0: no limit of its own.";
     "max_request_body_size" BYTES, "0", "Bytes of a request body; 0: no limit.";
     "nodelay" OptionKind::Flag, "1", "Sets TCP_NODELAY.";
+    "tcp_keepalive" OptionKind::Seconds(0.0, 32_767.0), "60",
+        "After how long a silence the system asks whether the client is still there, and every 10 seconds \
+         from then on; 0: never.";
+    "tcp_user_timeout" OptionKind::Seconds(0.0, DAY), "60",
+        "After how long without a sign of life, while something is to be sent or asked, the system ends \
+         the connection; at least write_timeout, and not where that is 0. 0: the system's own time.";
     "version" OptionKind::Text, "", "The version in SERVER_SOFTWARE; empty: the library's.";
     "software" OptionKind::Text, "", "SERVER_SOFTWARE; empty: the version and the word Server.";
     "server_header" OptionKind::Text, "libwsgiserver/VERSION",
@@ -276,6 +282,9 @@ options! {
         "Bytes of requests, and as many of answers, that all connections together may hold while nobody \
          works on them. Requests past it are not read on; for answers past it the clients that have \
          been slow longest are cut.";
+    "serve_abandoned" OptionKind::Flag, "0",
+        "Calls the application also for requests whose clients have ended their side while they waited \
+         for a thread.";
     "pollers" OptionKind::Number(0, 64), "0",
         "Threads that wait for events at a time; 0: one for each core, at most 4.";
     "eager_after" OptionKind::Seconds(0.0, DAY), "0.0001",

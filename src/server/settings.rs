@@ -45,6 +45,7 @@ pub(super) fn settings(
         log_events: pull && options.flag("log_events"),
         proxy_protocol: proxy_protocol(options),
         trusted_proxies: trusted_proxies(options).ok().filter(|trusted| !trusted.is_idle()),
+        serve_abandoned: options.flag("serve_abandoned"),
         notifier: Notifier::of(options),
         environs: [b"HTTP/1.1", b"HTTP/1.0"]
             .map(|protocol| environs(options, protocol, bound, ssl.is_some())),
