@@ -1,5 +1,5 @@
 /* A program of libwsgiserver for the scenarios with slow calls. "/" answers at once, "/sleep/N"
-   sleeps N microseconds first, "/large/N" answers N bytes; for "/file/", "/upload" and "/echo" see
+   sleeps N microseconds first, "/large/N" answers N bytes; for "/file/", "/stream/", "/upload" and "/echo" see
    app_bodies.c.
    usage: app PORT [--pull] [--folder F] [--name VALUE ...]
    F is where the files are; names are server options, and --threads is numthreads.

@@ -1,10 +1,11 @@
-/* "/file/NAME" sends a file of the folder, "/upload" reads its body in pieces and answers how long
-   it was, "/echo" answers with its body. */
+/* "/file/NAME" sends a file of the folder, "/stream/N" writes N KiB piece by piece, "/upload" reads its
+   body in pieces and answers how long it was, "/echo" answers with its body. */
 #define _POSIX_C_SOURCE 200809L
 #include "app_bodies.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,6 +43,21 @@ static wsgi_status answer(const void *body, size_t length, wsgi_request request,
     wsgi_header type = {{"Content-Type", 12}, {"text/plain", 10}};
 
     return wsgi_respond(environ->server, request, status, &type, 1, body, length);
+}
+
+static wsgi_status answer_stream(const char *kibibytes, wsgi_request request,
+                                 const wsgi_environ *environ) {
+    wsgi_str status = {"200 OK", 6};
+    wsgi_header type = {{"Content-Type", 12}, {"text/plain", 10}};
+    char piece[1024];
+    long left = strtol(kibibytes, NULL, 10);
+    wsgi_status result = wsgi_start_response(environ->server, request, status, &type, 1, 0);
+
+    memset(piece, 'x', sizeof piece);
+    while (result >= 0 && left-- > 0) {
+        result = wsgi_write(environ->server, request, piece, sizeof piece, 0);
+    }
+    return result;
 }
 
 static wsgi_status take_upload(wsgi_request request, const wsgi_environ *environ) {
@@ -82,6 +98,8 @@ bool answer_with_body(wsgi_str path, wsgi_request request, const wsgi_environ *e
                       wsgi_status *result) {
     if (path.len > 6 && memcmp(path.ptr, "/file/", 6) == 0) {
         *result = send_file(path.ptr + 6, request, environ);
+    } else if (path.len > 8 && memcmp(path.ptr, "/stream/", 8) == 0) {
+        *result = answer_stream(path.ptr + 8, request, environ);
     } else if (is(path, "/upload")) {
         *result = take_upload(request, environ);
     } else if (is(path, "/echo")) {

@@ -3,6 +3,7 @@ import contextlib
 import csv
 import dataclasses
 import pathlib
+import resource
 import socket
 import ssl
 import subprocess
@@ -12,36 +13,68 @@ import time
 
 from client import ask, head_of
 from scenario_tls import make_certificate
-from server import ServerFailed, read_line
+from server import ServerFailed, raise_descriptor_limit, read_line
 
 THREADS = 10
 ATTACKERS = 10 * THREADS
 SECONDS = 4
 BETWEEN_PROBES = 0.02
+UPLOAD = b"x" * 1_000_000
 # What a probe's answer may take, in milliseconds.
 MOST = 100
 # The flood's own address has its share, and the others keep theirs.
 FLOOD = {"max_connections": 80, "max_connections_per_ip": 60}
 SHORT = {"timeout": 2}
 SCARCE = {"max_buffered": 50_000_000}
-# Name, kind (a function of soak_attacks.py), whether over TLS, the attackers' address, options.
+SCARCER = {"max_buffered": 1_000_000}
+# What may be held for each connection that is past max_buffered, in bytes, the connection included.
+EACH = 16 * 1024
+
+
+@dataclasses.dataclass
+class Attack:
+    name: str
+    # A function of soak_attacks.py.
+    kind: str
+    tls: bool = False
+    # The attackers' own address.
+    own: str = None
+    options: dict = dataclasses.field(default_factory=dict)
+    count: int = ATTACKERS
+    # The probe uploads a megabyte as well.
+    uploads: bool = False
+    # The server's limit of descriptors.
+    descriptors: int = None
+    # Bytes that the server may hold at the most besides what it began with.
+    memory: int = None
+
+
 ATTACKS = (
-    ("slow heads", "slow_head", False, None, {}),
-    ("slow heads that are cut off", "slow_head", False, None, SHORT),
-    ("slow bodies", "slow_body", False, None, {}),
-    ("slow bodies read by the application", "slow_upload", False, None, {}),
-    ("slow readers", "slow_reader", False, None, {}),
-    ("slow readers, for whom memory is short", "slow_reader", False, None, SCARCE),
-    ("silent connections", "silent", False, None, {}),
-    ("silent TLS connections", "silent", True, None, {}),
-    ("TLS garbage", "garbage", True, None, {}),
-    ("slow heads in TLS", "slow_head", True, None, {}),
-    ("a flood over max_connections", "knocking", False, "127.0.0.2", FLOOD),
-    ("a pipelining flood", "pipelining_flood", False, None, {}),
-    ("a flood of header fields", "header_flood", False, None, {}),
-    ("a flood of chunk extensions", "chunk_flood", False, None, {}),
-    ("resets in mid-answer", "resetting", False, None, {}),
-    ("half-closed clients", "half_closed", False, None, {}),
+    Attack("slow heads", "slow_head"),
+    Attack("slow heads that are cut off", "slow_head", options=SHORT),
+    Attack("slow bodies", "slow_body"),
+    Attack("slow bodies read by the application", "slow_upload", uploads=True),
+    Attack("uploads that drip", "dripping_upload", uploads=True),
+    Attack("slow readers", "slow_reader"),
+    Attack("slow readers, for whom memory is short", "slow_reader", options=SCARCE),
+    Attack("slow readers of streams", "long_stream_reader"),
+    Attack("slow readers of streams, for whom memory is short", "long_stream_reader", options=SCARCER),
+    Attack("slow readers of streams over TLS", "long_stream_reader", tls=True, options=SCARCER),
+    Attack("bursts", "burst", count=1000, options=SCARCER, memory=1_000_000 + 1000 * EACH),
+    Attack("clients that expect 100 and leave", "expecting"),
+    Attack("silent connections", "silent"),
+    Attack("silent TLS connections", "silent", tls=True),
+    Attack("TLS garbage", "garbage", tls=True),
+    Attack("slow heads in TLS", "slow_head", tls=True),
+    Attack("a flood over max_connections", "knocking", own="127.0.0.2", options=FLOOD),
+    Attack("half heads, no descriptors left", "knocking", count=1500, descriptors=1024),
+    Attack("half bodies, no descriptors left", "slow_body", count=1500, descriptors=1024),
+    Attack("half hellos of TLS, no descriptors left", "half_hello", tls=True, count=1500, descriptors=1024),
+    Attack("a pipelining flood", "pipelining_flood"),
+    Attack("a flood of header fields", "header_flood"),
+    Attack("a flood of chunk extensions", "chunk_flood"),
+    Attack("resets in mid-answer", "resetting"),
+    Attack("half-closed clients", "half_closed"),
 )
 # slowhttptest: few connections and short times; its own probe must be answered in a second.
 SLOW = ["-c", str(ATTACKERS), "-l", str(SECONDS), "-i", "1", "-n", "1", "-p", "1"]
@@ -61,40 +94,52 @@ def attacks(sitting):
         folder = pathlib.Path(name)
         certificate = dict(zip(("certificate", "private_key"), make_certificate(folder)))
         for attack in ATTACKS:
-            _, _, tls, _, options = attack
-            options = options | (certificate if tls else {})
+            options = attack.options | (certificate if attack.tls else {})
             words = [word for key, value in options.items() for word in (f"--{key}", value)]
             with sitting.app("--numthreads", THREADS, *words) as server:
-                under_attack(sitting, server, *attack[:4])
+                if attack.descriptors:
+                    limits = (attack.descriptors, attack.descriptors)
+                    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+                under_attack(sitting, server, attack)
         for mode in SLOW_MODES:
             with sitting.app("--numthreads", THREADS) as server:
                 slowhttptest(sitting, server, folder, *mode)
 
 
-def under_attack(sitting, server, name, kind, tls, own):
-    with hostile(server, kind, tls, own) as attack:
-        probe = Probe(server, tls)
-        probe.run(time.monotonic() + SECONDS)
-        if attack.poll() is not None:
-            raise ServerFailed(f"the attackers ended early: {name}")
+def under_attack(sitting, server, attack):
+    before = server.most_resident_bytes()
+    with hostile(server, attack) as process:
+        probe = Probe(server, attack.tls)
+        probe.run(time.monotonic() + SECONDS, attack.uploads)
+        if process.poll() is not None:
+            raise ServerFailed(f"the attackers ended early: {attack.name}")
     note = f"kept connections {probe.kept:.1f}, new ones {probe.new:.1f}; {probe.count} answers"
+    if attack.uploads:
+        note = f"uploads {probe.upload:.1f}, {note}"
     if probe.wrong:
         note = f"{probe.wrong} went wrong, the first: {probe.first}"
     # What is not answered counts as longer than anything that may be.
-    longest = max(probe.kept, probe.new) if not probe.wrong else 1000 * Probe.PATIENCE
-    sitting.hand_in(f"{name}: longest answer", longest, "ms", limit=MOST, note=note)
+    longest = max(probe.kept, probe.new, probe.upload)
+    longest = longest if not probe.wrong else 1000 * Probe.PATIENCE
+    sitting.hand_in(f"{attack.name}: longest answer", longest, "ms", limit=MOST, note=note)
+    if attack.memory:
+        grown = server.most_resident_bytes() - before
+        sitting.hand_in(f"{attack.name}: memory", grown / 1e6, "MB", limit=attack.memory / 1e6)
 
 
 @contextlib.contextmanager
-def hostile(server, kind, tls, own):
+def hostile(server, attack):
     """The attackers, for as long as the block takes."""
     program = pathlib.Path(__file__).with_name("attackers.py")
-    command = [sys.executable, program, kind, "--port", server.port, "--count", ATTACKERS]
-    command += ["--seconds", 10 * SECONDS] + ["--tls"] * tls + (["--own", own] if own else [])
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE)
+    command = [sys.executable, program, attack.kind, "--port", server.port, "--count", attack.count]
+    command += ["--seconds", 10 * SECONDS] + ["--tls"] * attack.tls
+    command += ["--own", attack.own] if attack.own else []
+    process = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, preexec_fn=raise_descriptor_limit
+    )
     try:
         if read_line(process.stdout, 60) != b"ready\n":
-            raise ServerFailed(f"the attackers did not start: {kind}")
+            raise ServerFailed(f"the attackers did not start: {attack.kind}")
         yield process
     finally:
         process.terminate()
@@ -112,6 +157,7 @@ class Probe:
     tls: bool
     kept: float = 0
     new: float = 0
+    upload: float = 0
     count: int = 0
     wrong: int = 0
     first: str = ""
@@ -125,16 +171,24 @@ class Probe:
         plain = socket.create_connection(("127.0.0.1", self.server.port), self.PATIENCE)
         return self.context.wrap_socket(plain) if self.tls else plain
 
-    def run(self, until):
+    def run(self, until, uploads):
         with self.connect() as kept:
             while time.monotonic() < until:
                 self.kept = max(self.kept, self.milliseconds(lambda: asked(kept)))
                 self.new = max(self.new, self.milliseconds(self.ask_anew))
+                if uploads:
+                    self.upload = max(self.upload, self.milliseconds(self.upload_anew))
                 time.sleep(BETWEEN_PROBES)
 
     def ask_anew(self):
         with self.connect() as connection:
             return asked(connection)
+
+    def upload_anew(self):
+        head = f"POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(UPLOAD)}\r\n\r\n"
+        with self.connect() as connection:
+            connection.sendall(head.encode() + UPLOAD)
+            return head_of(connection)
 
     def milliseconds(self, ask_once):
         """How long one answer took; 0 if there was none, which is counted."""

@@ -46,6 +46,14 @@ def garbage(server, way, chance):
     return 0
 
 
+def half_hello(server, way, chance):
+    """The beginning of a TLS handshake, and no more."""
+    with server.connect("tcp") as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01")
+        drain_until_end(connection, time.monotonic() + PATIENCE)
+    return 0
+
+
 def header_flood(server, way, chance):
     """Fields without end: 431 or 400."""
     with server.connect(way) as connection:
@@ -85,6 +93,48 @@ def take_little(server, way, chance, path):
         with contextlib.suppress(OSError):
             while time.monotonic() < end and connection.recv(512):
                 time.sleep(0.2)
+    return 0
+
+
+def long_stream_reader(server, way, chance):
+    """A stream that is longer than what the server may keep in memory."""
+    return take_little(server, way, chance, b"/stream/400000")
+
+
+def dripping_upload(server, way, chance):
+    """Enough for the application to be called, and then a byte before each time-out is over."""
+    head = b"POST /upload HTTP/1.1\r\nHost: soak\r\nContent-Length: 1000000000\r\n\r\n"
+    with server.connect(way) as connection:
+        connection.sendall(head + b"x" * 70000)
+        end = time.monotonic() + chance.uniform(5, 40)
+        with contextlib.suppress(OSError):
+            while time.monotonic() < end:
+                connection.settimeout(chance.uniform(1, 9))
+                with contextlib.suppress(TimeoutError):
+                    if not connection.recv(1000):
+                        break
+                connection.sendall(b"x")
+    return 0
+
+
+def burst(server, way, chance):
+    """Most of a large head and body in one piece, and no more."""
+    head = b"POST /upload HTTP/1.1\r\nHost: soak\r\n" + (b"X-Long: " + b"x" * 7000 + b"\r\n") * 8
+    length = b"Content-Length: 65536\r\n\r\n" if chance.random() < 0.5 else b""
+    with server.connect(way) as connection:
+        send_what_is_taken(connection, head + length + b"x" * 60000 * bool(length))
+        drain_until_end(connection, time.monotonic() + PATIENCE)
+    return 0
+
+
+def expecting(server, way, chance):
+    """Waits to be told to go on, and leaves."""
+    head = b"POST /upload HTTP/1.1\r\nHost: soak\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+    with server.connect(way) as connection:
+        connection.sendall(head)
+        connection.settimeout(chance.uniform(0, 3))
+        with contextlib.suppress(OSError):
+            connection.recv(1000)
     return 0
 
 

@@ -33,6 +33,7 @@ pub(crate) mod body;
 mod budget;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod by_hand;
+mod deferred;
 pub(crate) mod exchange;
 pub(crate) mod extras;
 mod file;
@@ -71,6 +72,9 @@ use services::{Services, Settings};
 use traffic::Traffic;
 use unsent::Unsent;
 use watching::Watch;
+
+/// A request that has waited for so many nanoseconds is not called if its client has ended its side.
+const ABANDONED_AFTER: u64 = 250_000_000;
 
 /// Events that a connection is registered for; `EPOLLOUT` only while an answer is stuck.
 pub(crate) const INTEREST: u32 = epoll::IN | epoll::RDHUP | epoll::EDGE;
@@ -117,6 +121,8 @@ pub(crate) struct HTTPConnection {
     pub(crate) attached: bool,
     /// That call has a place among those that may wait for their clients.
     may_wait: bool,
+    /// It is among the requests that wait for such a place.
+    is_deferred: bool,
     /// The application has finished the answer, or it was cut.
     pub(crate) over: bool,
     /// What a failed read of the body is answered with if the application sends nothing.
@@ -201,6 +207,7 @@ impl HTTPConnection {
             charged: Charge::NONE,
             attached: false,
             may_wait: false,
+            is_deferred: false,
             over: false,
             refusal: None,
             waiting: false,
@@ -229,6 +236,7 @@ impl HTTPConnection {
     pub(crate) fn teardown(&mut self, services: &Services) {
         self.end_extras(services);
         self.give_place(services);
+        self.leave_deferred(services);
         if self.channel.is_open() {
             let _not_registered = services.epoll.delete(self.fd());
             self.channel.close();
@@ -322,7 +330,7 @@ impl HTTPConnection {
             secured.settle();
         }
         self.turn_requests = 0;
-        if self.phase != Phase::Ready {
+        if self.phase != Phase::Ready && !self.is_deferred {
             // No request has come of it.
             self.arrived = 0;
         }
@@ -400,17 +408,21 @@ impl HTTPConnection {
         most != 0 && u64::from(self.requests_seen) + 1 >= most
     }
 
-    /// Whether the client of a request that waits for its call has ended its side. It is counted as
-    /// refused then. A client that only sends no more looks the same as one that has left.
-    pub(crate) fn is_abandoned(&mut self) -> bool {
-        let left = self.phase == Phase::Ready && self.is_all_sent() && self.aborted() != 0;
+    /// Whether the client of a request that has waited for its call for a while has ended its side; it
+    /// is counted as refused then. A client that only sends no more looks the same as one that has
+    /// left; but who waits for an answer that long has mostly not half-closed.
+    pub(crate) fn is_abandoned(&mut self, now: u64) -> bool {
+        let waits = self.phase == Phase::Ready && self.arrived + ABANDONED_AFTER <= now;
+        let left = waits && self.is_all_sent() && self.aborted() != 0;
         self.traffic.refused += u16::from(left);
         left
     }
 
     /// Whether a request is in work, which a stop waits for (a client that lingers is not).
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(self.phase, Phase::Ready | Phase::Request) || !self.is_all_sent()
+        matches!(self.phase, Phase::Ready | Phase::Request)
+            || self.is_deferred
+            || !self.is_all_sent()
     }
 
     /// Builds the environ of the request that is out, unless that was done.

@@ -124,11 +124,9 @@ pub(crate) struct Engine {
     pub(crate) tuning: Tuning,
     pub(crate) slots: Slots,
     /// Who goes first when there is no room.
-    idlest: Oldest,
+    longest_waited_for: Oldest,
     /// Who goes first when there is no memory for answers.
     slowest: Oldest,
-    /// And that for those whose requests are not there as a whole.
-    longest_unfinished: Oldest,
     per_address: per_address::PerAddress,
     listeners: Vec<Listener>,
     /// Tokens of connections that want a turn.
@@ -194,9 +192,8 @@ impl Engine {
                 stopper.clone(),
             )?,
             slots: Slots::new(tuning.first_request),
-            idlest: Oldest::new(Rest::Idle),
-            slowest: Oldest::new(Rest::Answer),
-            longest_unfinished: Oldest::new(Rest::Unfinished),
+            longest_waited_for: Oldest::new(&[Rest::Idle, Rest::Unfinished]),
+            slowest: Oldest::new(&[Rest::Answer]),
             per_address: per_address::PerAddress::new(tuning.max_connections_per_ip),
             listeners,
             ready: TokenQueue::new(-1),

@@ -67,6 +67,8 @@ fn with_abandoned_requests(options: &[(&str, &str)]) -> usize {
     last.get("/");
     eventually("all are in the queue", || server.stats().queue == 6);
     drop(leave);
+    let queued = Instant::now();
+    eventually("they have waited", || queued.elapsed().as_millis() > 300);
     gate.open();
     assert_eq!(held.answer(), (200, "done".into()));
     assert_eq!(last.answer(), (200, "done".into()));

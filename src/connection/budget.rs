@@ -24,31 +24,35 @@ pub(crate) struct Budget {
     limit: usize,
 }
 
-/// What one connection has of the budget, in bytes. More than 4 GiB count as 4 GiB: each connection
+/// What one connection has of the budget, in bytes. More than 2 GiB count as 2 GiB: each connection
 /// has one of these.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Charge {
     requests: u32,
+    /// With the bit [`IN_CALL`].
     answers: u32,
-    is_in_call: bool,
 }
 
+/// The request is at the application.
+const IN_CALL: u32 = 1 << 31;
+
 impl Charge {
-    pub(crate) const NONE: Self = Self { requests: 0, answers: 0, is_in_call: false };
+    pub(crate) const NONE: Self = Self { requests: 0, answers: 0 };
 
     /// `is_in_call`: the request is at the application.
     pub(crate) fn new(requests: usize, answers: usize, is_in_call: bool) -> Self {
-        let counted = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
-        Self { requests: counted(requests), answers: counted(answers), is_in_call }
+        let counted = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).min(IN_CALL - 1);
+        let in_call = if is_in_call { IN_CALL } else { 0 };
+        Self { requests: counted(requests), answers: counted(answers) | in_call }
     }
 
     /// For the part of an answer that its client has not taken.
     pub(crate) fn answers(self) -> usize {
-        self.answers as usize
+        (self.answers & !IN_CALL) as usize
     }
 
-    fn in_call(self) -> usize {
-        if self.is_in_call { self.answers() } else { 0 }
+    fn answers_in_call(self) -> usize {
+        if self.answers & IN_CALL != 0 { self.answers() } else { 0 }
     }
 }
 
@@ -91,7 +95,7 @@ impl Budget {
     pub(crate) fn change(&self, before: Charge, after: Charge) {
         change(&self.requests, before.requests as usize, after.requests as usize);
         change(&self.answers, before.answers(), after.answers());
-        change(&self.answers_in_calls, before.in_call(), after.in_call());
+        change(&self.answers_in_calls, before.answers_in_call(), after.answers_in_call());
         change(&self.claims, before.answers().min(1), after.answers().min(1));
     }
 }

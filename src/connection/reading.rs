@@ -3,6 +3,7 @@
 
 use std::io;
 
+use super::deferred::READ_AHEAD;
 use super::exchange::Exchange;
 use super::pieces::Scan;
 use super::places::Credit;
@@ -49,10 +50,14 @@ impl HTTPConnection {
             }
             self.borrow_exchange(services, spare);
         }
+        if self.is_read_ahead() {
+            return if self.hung_up { Step::Close } else { Step::Wait };
+        }
         let settings = &services.settings;
         let policy = settings.policy();
+        let most = if self.is_deferred { READ_AHEAD } else { settings.preread };
         let parsed = self.exchange.as_ref().is_some_and(|exchange| exchange.head_length.is_some());
-        if !parsed && !self.is_worth_parsing(settings.preread) {
+        if !parsed && !self.is_worth_parsing(most) {
             return self.fetch_more(services, spare);
         }
         self.borrow_exchange(services, spare);
@@ -81,8 +86,17 @@ impl HTTPConnection {
                 }
             }
         }
-        match exchange.missing(settings, &mut self.scan) {
-            Ok(None) => return self.request_complete(),
+        let missing = match self.is_deferred {
+            true => exchange.missing_as_a_whole(settings, &mut self.scan),
+            false => exchange.missing(settings, &mut self.scan),
+        };
+        match missing {
+            Ok(None) => return self.request_complete(services),
+            Ok(Some(usize::MAX)) => {
+                self.phase = Phase::Body { need: usize::MAX };
+                self.prefer_deferred(services);
+                return Step::Again;
+            }
             Ok(Some(need)) => {
                 self.phase = Phase::Body { need };
                 exchange.input.reserve(need);
@@ -131,7 +145,8 @@ impl HTTPConnection {
         }
     }
 
-    fn request_complete(&mut self) -> Step {
+    fn request_complete(&mut self, services: &Services) -> Step {
+        self.leave_deferred(services);
         self.scan = Scan::None;
         self.timing.arrived();
         self.phase = Phase::Request;
@@ -284,9 +299,8 @@ impl HTTPConnection {
         now: u64,
     ) {
         self.phase = Phase::Ready;
-        if services.statistics.is_on() {
-            self.note_arrival(clock::monotonic_ns());
-        }
+        let precise = services.statistics.is_on();
+        self.note_arrival(if precise { clock::monotonic_ns() } else { now * 1_000_000 });
         self.flush(services);
         self.settle(services, spare, now);
     }
@@ -353,6 +367,33 @@ impl Exchange {
             {
                 return Ok(None);
             }
+            Body::Chunked => have + 1,
+        };
+        Ok((have < need).then_some(need))
+    }
+
+    /// The same for a request that has to be there as a whole. It is looked at again no more, whatever
+    /// comes, when it needs `usize::MAX` bytes.
+    fn missing_as_a_whole(
+        &mut self,
+        settings: &Settings,
+        scan: &mut Scan,
+    ) -> Result<Option<usize>, ChunkError> {
+        let (head, have) = (self.head_length.unwrap_or(0), self.input.request().len());
+        let need = match self.head.body {
+            _ if self.head.expect_continue => usize::MAX,
+            Body::None => return Ok(None),
+            Body::Length(size) => match usize::try_from(size) {
+                Ok(size) if size <= READ_AHEAD => head + size,
+                _ if have - head >= READ_AHEAD => usize::MAX,
+                _ => head + READ_AHEAD,
+            },
+            Body::Chunked
+                if scan.chunked_ends(self.input.request(), head, &settings.policy())? =>
+            {
+                return Ok(None);
+            }
+            Body::Chunked if have - head >= READ_AHEAD => usize::MAX,
             Body::Chunked => have + 1,
         };
         Ok((have < need).then_some(need))

@@ -11,8 +11,8 @@ use crate::request::head::Refusal;
 
 /// A connection that the budget keeps from reading looks again after so many milliseconds, then after
 /// twice as many, and so on: there may be thousands of them.
-const RETRY: u16 = 50;
-const LAST_RETRY: u16 = 800;
+const RETRY: u64 = 50;
+const MOST_RETRIES: u8 = 5;
 /// So long a lingering connection is kept, in milliseconds.
 const LINGER: u64 = 2_000;
 
@@ -31,10 +31,10 @@ pub(super) struct Timing {
     request: u32,
     /// Bytes have moved since the deadline was set.
     pub(super) progress: bool,
-    /// The budget kept the connection from being read: when it looks again, in milliseconds.
-    retry: u16,
-    /// The same, of the time before.
-    last_retry: u16,
+    /// The budget kept the connection from being read.
+    retry: bool,
+    /// How many times in a row it was kept from it.
+    retries: u8,
     /// Of the present request; only where the options ask for a pace.
     paces: Option<Box<Paces>>,
 }
@@ -49,13 +49,14 @@ impl Timing {
 
     /// The budget keeps the connection from being read.
     pub(super) fn hold_back(&mut self) {
-        self.retry = (self.last_retry * 2).clamp(RETRY, LAST_RETRY);
+        self.retry = true;
+        self.retries = (self.retries + 1).min(MOST_RETRIES);
     }
 
     /// So many bytes of a request came that are waited for at rest.
     pub(super) fn came(&mut self, bytes: usize) {
         self.progress = true;
-        self.last_retry = 0;
+        self.retries = 0;
         self.received(bytes);
     }
 
@@ -276,10 +277,9 @@ impl HTTPConnection {
         timing.request = self.requests_seen;
         timing.progress = false;
         let mut wake = timing.deadline;
-        if timing.retry != 0 {
-            let retry = now + u64::from(timing.retry);
+        if std::mem::take(&mut timing.retry) {
+            let retry = now + (RETRY << timing.retries.saturating_sub(1));
             wake = if wake == 0 { retry } else { wake.min(retry) };
-            timing.last_retry = std::mem::take(&mut timing.retry);
         }
         if wake != 0 {
             self.wake_by(services, wake);
@@ -308,6 +308,7 @@ impl HTTPConnection {
             Phase::Head if !self.stored.is_empty() || self.has_unread() => WaitsFor::Head,
             Phase::Head if self.requests_seen == 0 => WaitsFor::FirstByte,
             Phase::Head => WaitsFor::NextRequest,
+            Phase::Body { .. } if self.is_read_ahead() => WaitsFor::Worker,
             Phase::Body { .. } | Phase::Draining { .. } => WaitsFor::Body,
             Phase::Ready => WaitsFor::Worker,
             Phase::Request => WaitsFor::Nothing,

@@ -6,22 +6,19 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::HTTPConnection;
+use super::deferred::Deferred;
 use super::places::{Bell, Credit, Places};
 use super::services::Services;
 use super::timing::{Awaited, REQUEST_TIMEOUT};
 use crate::access_log::Ended;
 use crate::engine::calls::Described;
-use crate::engine::ownership::Token;
-use crate::engine::queue::TokenQueue;
 use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::RequestError;
 use crate::sys::event::EventFd;
-use crate::sys::{clock, poll, socket};
+use crate::sys::{clock, poll};
 
 /// After so many milliseconds a thread that waits for its client says for whom.
 const SILENT: i32 = 1_000;
-/// A request of whose body so many bytes are there is expected to need its thread for a short time.
-const MUCH: usize = 64 * 1024;
 
 const TOO_SLOW: RequestError = RequestError::Client("the client is too slow");
 const PLACE_LOST: RequestError =
@@ -180,26 +177,12 @@ impl HTTPConnection {
         services.settings.pull && !self.attached
     }
 
-    /// Whether the application, to read the body, would have to wait for the client. It does not where
-    /// all that is missing lies in the socket.
+    /// Whether the application, to read the body, would have to wait for the client.
     pub(crate) fn wants_client(&self) -> bool {
-        let Some(exchange) = &self.exchange else { return false };
-        let here = exchange.input.unread();
-        if exchange.rfile.is_complete_in(here).unwrap_or(true) {
-            return false;
-        }
-        let left = exchange.rfile.remaining().map(|left| left.saturating_sub(here.len() as u64));
-        left.is_none_or(|left| (self.bytes_at_hand() as u64) < left)
-    }
-
-    /// Whether so much of the body has come that the thread which reads it will be free again soon.
-    pub(crate) fn has_much_at_hand(&self) -> bool {
-        self.bytes_at_hand() >= MUCH
-    }
-
-    /// Bytes that the system has for us; those of TLS are not told in plaintext.
-    fn bytes_at_hand(&self) -> usize {
-        if self.channel.is_secured() { 0 } else { socket::bytes_to_read(self.fd()) }
+        self.exchange.as_ref().is_some_and(|exchange| {
+            let at_hand = exchange.rfile.is_complete_in(exchange.input.unread());
+            !at_hand.unwrap_or(true)
+        })
     }
 
     /// Bytes have come from the client, or gone to it.
@@ -231,7 +214,6 @@ impl Bell for Arc<EventFd> {
 /// The calls that wait for clients, and the requests that would.
 pub(crate) struct Waiters {
     pub(crate) places: Places<Arc<EventFd>>,
-    /// Requests whose bodies would make one worker too many wait for a client.
     pub(crate) deferred: Deferred,
 }
 
@@ -243,38 +225,6 @@ impl Waiters {
     /// Whether a request waits for a place, and there is one.
     pub(crate) fn has_deferred(&self) -> bool {
         !self.deferred.is_empty() && !self.places.is_full()
-    }
-}
-
-/// Requests that wait for a place. Those of which much has come go first: who sends little has others
-/// wait for longer.
-pub(crate) struct Deferred {
-    fast: TokenQueue,
-    slow: TokenQueue,
-}
-
-impl Default for Deferred {
-    fn default() -> Self {
-        Self { fast: TokenQueue::new(-1), slow: TokenQueue::new(-1) }
-    }
-}
-
-impl Deferred {
-    pub(crate) fn push(&self, token: Token, has_much_at_hand: bool) {
-        let queue = if has_much_at_hand { &self.fast } else { &self.slow };
-        let _never_full = queue.push(token);
-    }
-
-    pub(crate) fn pop(&self) -> Option<Token> {
-        self.fast.pop().or_else(|| self.slow.pop())
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.fast.len() + self.slow.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.fast.is_empty() && self.slow.is_empty()
     }
 }
 

@@ -166,7 +166,7 @@ impl State {
                     room_made = !room_made && engine.make_room(now);
                     if room_made {
                         let text = format!(
-                            "accept: {error}: the connection that has been idle or unfinished for the longest time is closed"
+                            "accept: {error}: the connection is closed whose client has been waited for the longest"
                         );
                         self.complaints.push((LogCode::Accept, text));
                         continue;

@@ -64,7 +64,7 @@ impl Engine {
     }
 
     /// Whether there is room for the connection that was opened just now, of whose address there are
-    /// `too_many`. The connection that has been idle or unfinished for the longest time makes room,
+    /// `too_many`. The connection whose client has been waited for the longest makes room,
     /// unless the new client is already over its share.
     fn find_room(&self, too_many: usize, now: u64) -> Room {
         let most = match self.services.settings.live.max_connections() as usize {

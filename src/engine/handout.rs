@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 
-use super::ownership::{Ownership, Token};
+use super::ownership::{Bits, Ownership, Post, Token};
 use super::share::Share;
 use super::{Engine, TurnEnd};
 use crate::connection::HTTPConnection;
@@ -94,12 +94,23 @@ impl Engine {
             }
             return Some((self.dequeue(token)?, false));
         }
-        if !self.services.waiters.places.is_full()
-            && let Some(token) = self.services.waiters.deferred.pop()
-        {
-            return Some((self.dequeue(token)?, true));
+        Some((self.next_deferred()?, true))
+    }
+
+    /// A request that waits for a place, if there is one.
+    fn next_deferred(&self) -> Option<Ownership> {
+        let waiters = &self.services.waiters;
+        if !waiters.has_deferred() {
+            return None;
         }
-        None
+        let mut own = waiters.deferred.take_first(|token| {
+            match self.slots.get(token.slot)?.word.post(token, Bits::NONE) {
+                Post::Acquired(own) => Some(own),
+                Post::Held | Post::Noted | Post::Stale => None,
+            }
+        })?;
+        self.slots.get(own.token().slot)?.connection.get(&mut own).end_deferral();
+        Some(own)
     }
 
     /// Whether the queues have something for a worker.
@@ -173,14 +184,20 @@ impl Engine {
         }
     }
 
-    /// Keeps a request whose body would hold one worker too many until one is free for that.
-    pub(super) fn defer(&self, mut own: Ownership, spare: &mut Option<Box<Exchange>>) {
-        let Some(slot) = self.slots.get(own.token().slot) else { return };
-        let connection = slot.connection.get(&mut own);
-        let has_much_at_hand = connection.has_much_at_hand();
-        connection.back_to_ready(&self.services, spare, super::now_ms());
-        self.services.waiters.deferred.push(slot.word.enqueue(own), has_much_at_hand);
-        // The pool may grow for it.
+    /// Keeps a request whose body would make one worker too many wait for its client: until there is a
+    /// place for it, or its body as a whole. Returns it if that is there now.
+    pub(super) fn defer(
+        &self,
+        mut own: Ownership,
+        spare: &mut Option<Box<Exchange>>,
+    ) -> Option<Ownership> {
+        let slot = self.slots.get(own.token().slot)?;
+        slot.connection.get(&mut own).defer(&self.services);
+        if let TurnEnd::Request(own) = self.run_turn(own, spare, super::now_ms()) {
+            return Some(own);
+        }
+        // The pool may grow for it, or a slow client lose its place.
         self.service.wake();
+        None
     }
 }

@@ -1,5 +1,5 @@
-//! Who goes when there is no room: the connections that have been idle longest, then those that have
-//! been in a handshake, a head or a body for the longest time; and for want of memory the clients that
+//! Who goes when there is no room: the connections whose clients have been waited for the longest, be
+//! it for a request, for the rest of one or for a handshake; and for want of memory the clients that
 //! have been taking an answer for the longest time.
 #![forbid(unsafe_code)]
 
@@ -16,7 +16,7 @@ const AT_A_LOOK: usize = 64;
 
 /// The connections that the last look found, the one to go next at the end.
 pub(super) struct Oldest {
-    why: Rest,
+    ways: &'static [Rest],
     found: Mutex<Found>,
 }
 
@@ -29,14 +29,15 @@ struct Found {
 }
 
 impl Oldest {
-    pub(super) fn new(why: Rest) -> Self {
-        Self { why, found: Mutex::default() }
+    /// Of the connections that rest in one of these ways.
+    pub(super) fn new(ways: &'static [Rest]) -> Self {
+        Self { ways, found: Mutex::default() }
     }
 
     fn next(&self, engine: &Engine, now: u64) -> Option<(u64, Token)> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if found.candidates.is_empty() && found.nobody_at != now {
-            found.candidates = look(engine, self.why);
+            found.candidates = look(engine, self.ways);
             if found.candidates.is_empty() {
                 found.nobody_at = now;
             }
@@ -46,8 +47,8 @@ impl Oldest {
 }
 
 /// The connections that have been at rest longest, the oldest at the end.
-fn look(engine: &Engine, why: Rest) -> Vec<(u64, Token)> {
-    let resting = |token: Token| Some((since(engine, token, why)?, token));
+fn look(engine: &Engine, ways: &[Rest]) -> Vec<(u64, Token)> {
+    let resting = |token: Token| Some((since(engine, token, ways)?, token));
     let mut all: Vec<_> = engine.slots.open_tokens().filter_map(resting).collect();
     if all.len() > AT_A_LOOK {
         all.select_nth_unstable_by_key(AT_A_LOOK, |(since, _)| *since);
@@ -57,15 +58,14 @@ fn look(engine: &Engine, why: Rest) -> Vec<(u64, Token)> {
     all
 }
 
-fn since(engine: &Engine, token: Token, why: Rest) -> Option<u64> {
-    engine.slots.get(token.slot)?.resting.since(why)
+fn since(engine: &Engine, token: Token, ways: &[Rest]) -> Option<u64> {
+    engine.slots.get(token.slot)?.resting.since(ways)
 }
 
 impl Engine {
-    /// Closes the connection that has been idle longest, or else the one whose request has been coming
-    /// for the longest time. False if there is neither.
+    /// Closes the connection whose client has been waited for the longest. False if there is none.
     pub(super) fn make_room(&self, now: u64) -> bool {
-        self.close_oldest(&self.idlest, now) || self.close_oldest(&self.longest_unfinished, now)
+        self.close_oldest(&self.longest_waited_for, now)
     }
 
     /// Cuts clients that do not take their answers, those that have had the most time for it first,
@@ -85,31 +85,26 @@ impl Engine {
     }
 
     fn close_oldest(&self, oldest: &Oldest, now: u64) -> bool {
-        let why = oldest.why;
         while let Some((at, token)) = oldest.next(self, now) {
             // It may have been used since that look.
-            if since(self, token, why) == Some(at) && self.close_if(why, token) {
+            if since(self, token, oldest.ways) == Some(at) && self.close_if(oldest.ways, token) {
                 return true;
             }
             // A request is out: the moment is an old one.
             if let Some(slot) = self.slots.get(token.slot) {
-                slot.resting.disbelieve(why, at);
+                slot.resting.disbelieve(at);
             }
         }
         false
     }
 
-    fn close_if(&self, why: Rest, token: Token) -> bool {
+    fn close_if(&self, ways: &[Rest], token: Token) -> bool {
         let Some(mut own) = self.post(token, Bits::NONE) else { return false };
         let Some(slot) = self.slots.get(own.token().slot) else { return false };
         let connection = slot.connection.get(&mut own);
-        let is_so = match why {
-            Rest::Idle => connection.is_idle(),
-            Rest::Answer => connection.holds_answer(),
-            Rest::Unfinished => connection.is_unfinished(),
-        };
-        if is_so {
-            if why == Rest::Answer {
+        let way = Rest::of(connection).filter(|way| ways.contains(way));
+        if way.is_some() {
+            if way == Some(Rest::Answer) {
                 connection.cut_for_memory();
             }
             self.close(own);
@@ -117,6 +112,6 @@ impl Engine {
             let token = slot.word.enqueue(own);
             self.push_ready(token);
         }
-        is_so
+        way.is_some()
     }
 }

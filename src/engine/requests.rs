@@ -41,12 +41,12 @@ impl Engine {
     }
 
     /// Whether the client of a request that has waited has left meanwhile: then nobody wants its answer.
-    pub(super) fn is_abandoned(&self, own: &mut Ownership) -> bool {
+    pub(super) fn is_abandoned(&self, own: &mut Ownership, now: u64) -> bool {
         !self.services.settings.serve_abandoned
             && self
                 .slots
                 .get(own.token().slot)
-                .is_some_and(|slot| slot.connection.get(own).is_abandoned())
+                .is_some_and(|slot| slot.connection.get(own).is_abandoned(now))
     }
 
     /// A place in the queue has become free: the oldest that waits takes it.

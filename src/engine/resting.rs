@@ -18,6 +18,18 @@ pub(super) enum Rest {
     Unfinished,
 }
 
+impl Rest {
+    pub(super) fn of(connection: &HTTPConnection) -> Option<Self> {
+        if connection.is_idle() {
+            Some(Self::Idle)
+        } else if connection.holds_answer() {
+            Some(Self::Answer)
+        } else {
+            connection.is_unfinished().then_some(Self::Unfinished)
+        }
+    }
+}
+
 /// The moment (milliseconds) in which the rest began, the last digits of the request's number and the
 /// kind of rest; 0: it is not known to be at rest. A hint: only the connection itself, once it is
 /// owned, tells.
@@ -30,24 +42,16 @@ impl Resting {
     /// same request with the first part that came.
     pub(super) fn begin(&self, connection: &HTTPConnection, now: u64) {
         let (_, request) = connection.numbers();
-        let rest = if connection.is_idle() {
-            self.0.store(packed(Rest::Idle, request, now), Relaxed);
-            return;
-        } else if connection.holds_answer() {
-            Rest::Answer
-        } else if connection.is_unfinished() {
-            Rest::Unfinished
-        } else {
-            self.0.store(0, Relaxed);
-            return;
-        };
+        let Some(rest) = Rest::of(connection) else { return self.0.store(0, Relaxed) };
         let new = packed(rest, request, now);
-        let same = |value: u64| match rest {
-            Rest::Answer => value & KIND == new & KIND,
-            _ => value & (REQUEST | KIND) == new & (REQUEST | KIND),
-        };
         let value = self.0.load(Relaxed);
-        if value == 0 || !same(value) {
+        let goes_on = value != 0
+            && match rest {
+                Rest::Idle => false,
+                Rest::Answer => value & KIND == new & KIND,
+                Rest::Unfinished => value & (REQUEST | KIND) == new & (REQUEST | KIND),
+            };
+        if !goes_on {
             self.0.store(new, Relaxed);
         }
     }
@@ -57,16 +61,17 @@ impl Resting {
         self.0.store(0, Relaxed);
     }
 
-    /// Since when it rests in this way, if it does.
-    pub(super) fn since(&self, why: Rest) -> Option<u64> {
+    /// Since when it rests in one of these ways, if it does.
+    pub(super) fn since(&self, ways: &[Rest]) -> Option<u64> {
         let value = self.0.load(Relaxed);
-        (value != 0 && value & KIND == why as u64).then_some(value >> MOMENT)
+        let is_one = ways.iter().any(|way| value & KIND == *way as u64);
+        (value != 0 && is_one).then_some(value >> MOMENT)
     }
 
     /// It does not, though it was believed to since then: no further look is to find it.
-    pub(super) fn disbelieve(&self, why: Rest, since: u64) {
+    pub(super) fn disbelieve(&self, since: u64) {
         let value = self.0.load(Relaxed);
-        if value & KIND == why as u64 && value >> MOMENT == since {
+        if value >> MOMENT == since {
             let _set_anew = self.0.compare_exchange(value, 0, Relaxed, Relaxed);
         }
     }

@@ -264,7 +264,7 @@ impl Worker {
             let queued = engine.next_queued();
             self.queued = queued.is_some();
             let (mut own, has_waited) = queued?;
-            if !has_waited || !engine.is_abandoned(&mut own) {
+            if !has_waited || !engine.is_abandoned(&mut own, self.now) {
                 return Some(own);
             }
             engine.close(own);
@@ -294,9 +294,9 @@ impl Worker {
         }
         if connection.wants_client() && !self.may_begin(connection) {
             connection.note_arrival(self.arrived);
-            engine.defer(own, &mut self.spare);
-            return None;
+            own = engine.defer(own, &mut self.spare)?;
         }
+        let connection = slot.connection.get(&mut own);
         if !engine.may_go_out(connection) {
             connection.give_place(&engine.services);
             connection.note_arrival(self.arrived);

@@ -204,7 +204,7 @@ options! {
     "shutdown_timeout" OptionKind::Seconds(0.0, DAY), "5",
         "What a stop leaves to the requests in work.";
     "max_connections" OptionKind::Number(0, i64::MAX), "0",
-        "Connections that may be open at a time; for one more the client that has been idle longest goes, and if none is idle it gets 503; 0: any number.";
+        "Connections that may be open at a time; one more ends the one whose client has been waited for the longest, and gets 503 if all are in work; 0: any number.";
     "max_connections_per_ip" OptionKind::Number(0, i64::MAX), "0",
         "Connections that may be open at a time from one IP address (IPv6: from one network of 64 bits); one more gets 503; 0: any number.";
     "max_requests_per_connection" OptionKind::Number(0, i64::MAX), "0",
@@ -284,7 +284,7 @@ options! {
          been slow longest are cut.";
     "serve_abandoned" OptionKind::Flag, "0",
         "Calls the application also for requests whose clients have ended their side while they waited \
-         for a thread.";
+         a quarter of a second or more for a thread.";
     "pollers" OptionKind::Number(0, 64), "0",
         "Threads that wait for events at a time; 0: one for each core, at most 4.";
     "eager_after" OptionKind::Seconds(0.0, DAY), "0.0001",
