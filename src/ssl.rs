@@ -29,6 +29,7 @@ mod names;
 mod openssl;
 mod pem;
 mod suites;
+mod validity;
 
 #[cfg(feature = "openssl")]
 pub use self::openssl::OpenSSLAdapter;

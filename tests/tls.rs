@@ -15,6 +15,8 @@ mod clients;
 mod configuration;
 #[path = "tls/environ.rs"]
 mod environ;
+#[path = "tls/expiry.rs"]
+mod expiry;
 #[path = "tls/handshakes.rs"]
 mod handshakes;
 #[path = "tls/names.rs"]
@@ -76,6 +78,8 @@ behaviours! {
         a_list_without_them_lets_all_in
         optional_ones_need_none
         the_name_of_one_is_in_the_environ;
+    expiry:
+        an_expired_client_certificate_ends_resumption;
     environ:
         the_variables_of_a_connection
         the_variables_of_the_servers_certificate

@@ -13,11 +13,12 @@ mod ciphers;
 mod clients;
 mod names;
 mod session;
+mod tickets;
 
 use names::Certificates;
 use session::Session;
 
-use super::config::SSLConfig;
+use super::config::{ClientAuth, SSLConfig};
 use super::{SSLAdapter, SSLError, SSLSession};
 use crate::error::{Error, ErrorKind};
 
@@ -99,20 +100,12 @@ impl Current {
         } else {
             tls.ticketer = match tickets {
                 Some(tickets) => tickets,
-                None => ticketer()?,
+                None if config.client_auth == ClientAuth::None => tickets::rotating()?,
+                None => tickets::ending()?,
             };
         }
         Ok(Self { tls: Arc::new(tls), certificates })
     }
-}
-
-/// Tickets, with keys that change every six hours and are good for twice that.
-fn ticketer() -> Result<Arc<dyn ProducesTickets>, Error> {
-    #[cfg(feature = "aws-lc-rs")]
-    let made = rustls::crypto::aws_lc_rs::Ticketer::new();
-    #[cfg(not(feature = "aws-lc-rs"))]
-    let made = rustls::crypto::ring::Ticketer::new();
-    made.map_err(|error| Error::new(ErrorKind::SSL, format!("keys for session tickets: {error}")))
 }
 
 /// The arithmetic.

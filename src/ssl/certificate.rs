@@ -74,6 +74,12 @@ pub(super) fn dns_names(der: &[u8]) -> Vec<String> {
     names
 }
 
+/// The first and the last second in which a certificate is valid; `None` if it cannot be parsed.
+pub(super) fn validity(der: &[u8]) -> Option<(Time, Time)> {
+    let validity = Certificate::from_der(der).ok()?.tbs_certificate.validity;
+    Some((validity.not_before, validity.not_after))
+}
+
 /// `S_DN` and its parts: all of a name in the order of the certificate, with RFC 4514's escapes, so
 /// that no value can look like another part.
 fn name(key: &str, name: &Name, put: &mut impl FnMut(&str, &str)) {
@@ -165,7 +171,7 @@ fn serial(bytes: &[u8]) -> String {
 }
 
 /// `Jan  5 09:34:43 2018 GMT`: OpenSSL's way, and Python's.
-fn time(time: Time) -> String {
+pub(super) fn time(time: Time) -> String {
     let date = imf_fixdate(time.to_unix_duration().as_secs());
     let date = String::from_utf8_lossy(&date);
     let day = date[5..7].trim_start_matches('0');

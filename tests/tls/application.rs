@@ -1,9 +1,9 @@
 //! The application that the tests talk to, and its server.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use wsgiserver::{HTTPServer, Outcome, Request, RequestError};
+use wsgiserver::{HTTPServer, Handlers, LogCode, LogLevel, Outcome, Request, RequestError};
 
 use crate::certificates::file;
 use crate::support::{self, App, file_with, ok, path};
@@ -13,6 +13,24 @@ const PIECE: usize = 10_000;
 
 /// A server with the certificate `server` and its chain, and these options beside.
 pub fn serve(adapter: &str, options: &[(&str, &str)]) -> (Arc<HTTPServer>, SocketAddr) {
+    let (server, address, _log) = serve_logged(adapter, options);
+    (server, address)
+}
+
+/// The messages of a server's error log.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<(LogLevel, LogCode, String)>>>);
+
+impl Log {
+    pub fn lines(&self, code: LogCode) -> Vec<(LogLevel, String)> {
+        let lines = self.0.lock().unwrap();
+        let same = lines.iter().filter(|(_, other, _)| *other == code);
+        same.map(|(level, _, text)| (*level, text.clone())).collect()
+    }
+}
+
+/// The same server, whose error log can be read.
+pub fn serve_logged(adapter: &str, options: &[(&str, &str)]) -> (Arc<HTTPServer>, SocketAddr, Log) {
     let (certificate, key, chain) = (file("server.pem"), file("server.key"), file("between.pem"));
     let mut all = vec![
         ("ssl_adapter", adapter),
@@ -21,7 +39,13 @@ pub fn serve(adapter: &str, options: &[(&str, &str)]) -> (Arc<HTTPServer>, Socke
         ("certificate_chain", &chain),
     ];
     all.extend(options);
-    support::serve(App(respond), &all)
+    let log = Log::default();
+    let lines = log.0.clone();
+    let handlers = Handlers::new().error_log(move |level, code, text: &str| {
+        lines.lock().unwrap().push((level, code, text.to_owned()));
+    });
+    let (server, address) = support::serve_with(App(respond), handlers, &all);
+    (server, address, log)
 }
 
 /// `hello`, the environ, or a body of some size in one of the ways that there are.

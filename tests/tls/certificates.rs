@@ -25,13 +25,19 @@ fn folder() -> &'static Path {
             std::fs::remove_dir_all(&folder).unwrap();
         }
         std::fs::create_dir_all(&folder).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls/certificates.sh");
-        let output = Command::new("bash")
-            .args([&script, &folder])
-            .stdin(Stdio::null())
-            .output()
-            .expect("the tests need bash and openssl");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        run(&folder, &[]);
         folder
     })
+}
+
+/// Calls a function of `certificates.sh` in this folder; without one, all of it.
+pub fn run(folder: &Path, function: &[&str]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls/certificates.sh");
+    let output = Command::new("bash")
+        .args([&script, folder])
+        .args(function)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the tests need bash and openssl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

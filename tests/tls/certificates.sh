@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # certificates.sh FOLDER: makes there what the TLS tests need, with the openssl command. NAME.pem is
 # a certificate, NAME.key its key. Names of the tests' domains end in .test.
+# certificates.sh FOLDER FUNCTION ARGUMENT...: calls only that function of this script there.
 set -euo pipefail
 cd "$1"
 
@@ -112,6 +113,23 @@ make_garbage() {
     printf -- '-----BEGIN PRIVATE KEY-----\n####\n' >no-end.key
 }
 
+# END in seconds since 1970. The first is signed by the authority, the second by an intermediate
+# certificate that ends, and has that in its file.
+expiring() { # END
+    local end
+    end=$(date -u -d "@$1" +%Y%m%d%H%M%SZ)
+    authority ca
+    client soon ca 20200101000000Z "$end"
+    signed between ca /O=Tests/CN=between basicConstraints=critical,CA:TRUE 20200101000000Z "$end"
+    : >between.index
+    client chained between
+    cat between.pem >>chained.pem
+}
+
+if (($# > 1)); then
+    "${@:2}"
+    exit
+fi
 make_servers
 make_clients
 make_keys

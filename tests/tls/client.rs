@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
@@ -24,7 +25,16 @@ pub const BOTH: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
 
 /// A client that trusts the root alone, and shows a certificate if it has one.
 pub fn config(versions: &[&'static SupportedProtocolVersion], own: Option<&str>) -> ClientConfig {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    config_with(rustls::crypto::aws_lc_rs::default_provider(), versions, own)
+}
+
+/// With a provider, which says what the client prefers.
+pub fn config_with(
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+    own: Option<&str>,
+) -> ClientConfig {
+    let provider = Arc::new(provider);
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(file("root.pem")).unwrap()).unwrap();
     let verifier =
@@ -36,9 +46,10 @@ pub fn config(versions: &[&'static SupportedProtocolVersion], own: Option<&str>)
     match own {
         None => builder.with_no_client_auth(),
         Some(name) => {
-            let own = CertificateDer::from_pem_file(file(&format!("{name}.pem"))).unwrap();
+            let own = CertificateDer::pem_file_iter(file(&format!("{name}.pem"))).unwrap();
+            let own = own.collect::<Result<_, _>>().unwrap();
             let key = PrivateKeyDer::from_pem_file(file(&format!("{name}.key"))).unwrap();
-            builder.with_client_auth_cert(vec![own], key).unwrap()
+            builder.with_client_auth_cert(own, key).unwrap()
         }
     }
 }

@@ -70,7 +70,7 @@ pub fn early_data_is_not_taken(adapter: &str) {
     assert_eq!(client.0.conn.handshake_kind(), Some(HandshakeKind::Resumed));
 }
 
-fn handshake(address: SocketAddr, config: &Arc<ClientConfig>) -> HandshakeKind {
+pub fn handshake(address: SocketAddr, config: &Arc<ClientConfig>) -> HandshakeKind {
     let mut client = connect_as(address, config, "server.test");
     assert_eq!(client.get("/").answer(), (200, "hello".into()));
     client.0.conn.handshake_kind().unwrap()

@@ -6,17 +6,21 @@ use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 
 use rustls::server::{ServerConfig, ServerConnection};
-use rustls::{AlertDescription, Error, ProtocolVersion};
+use rustls::{AlertDescription, Error, HandshakeKind, ProtocolVersion};
 
 use super::ciphers;
 use super::names::Certificates;
-use crate::ssl::{Description, SSLError, SSLSession};
+use crate::ssl::{Description, SSLError, SSLSession, validity};
 
 pub(super) struct Session {
     tls: ServerConnection,
     certificates: Arc<Certificates>,
     /// Bytes of plaintext that are to be read.
     pending: usize,
+    /// What is left of an alert that takes the place of everything rustls would send.
+    alert: Option<&'static [u8]>,
+    /// The client's certificates of a resumed session were checked.
+    checked: bool,
 }
 
 impl Session {
@@ -25,7 +29,22 @@ impl Session {
         certificates: Arc<Certificates>,
     ) -> Result<Self, SSLError> {
         let tls = ServerConnection::new(config).map_err(|error| fatal(&error))?;
-        Ok(Self { tls, certificates, pending: 0 })
+        Ok(Self { tls, certificates, pending: 0, alert: None, checked: false })
+    }
+
+    /// Refuses a resumed session whose client certificates are not valid any more, before the
+    /// first byte of the answer to the client's hello is sent.
+    fn check_resumed(&mut self) -> Result<(), SSLError> {
+        if self.checked || self.tls.handshake_kind() != Some(HandshakeKind::Resumed) {
+            return Ok(());
+        }
+        self.checked = true;
+        let chain = self.tls.peer_certificates().unwrap_or_default();
+        let valid = validity::check(chain.iter().map(|one| one.as_ref()));
+        if valid.is_err() {
+            self.alert = Some(validity::ALERT);
+        }
+        valid
     }
 }
 
@@ -41,12 +60,18 @@ impl SSLSession for Session {
             }
             let state = self.tls.process_new_packets().map_err(|error| fatal(&error))?;
             self.pending = state.plaintext_bytes_to_read();
+            self.check_resumed()?;
         }
         Ok(before - encrypted.len())
     }
 
     fn take(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
         let mut taken = 0;
+        if let Some(alert) = &mut self.alert {
+            let count = sink.write(alert)?;
+            *alert = &alert[count.min(alert.len())..];
+            return if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) };
+        }
         while self.tls.wants_write() {
             match self.tls.write_tls(sink) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -59,7 +84,10 @@ impl SSLSession for Session {
     }
 
     fn wants_take(&self) -> bool {
-        self.tls.wants_write()
+        match self.alert {
+            Some(alert) => !alert.is_empty(),
+            None => self.tls.wants_write(),
+        }
     }
 
     fn is_handshaking(&self) -> bool {

@@ -47,6 +47,11 @@ impl Memory {
         self.record > 0 || self.unread().first().is_none_or(|kind| KINDS.contains(kind))
     }
 
+    /// Throws away what waits for the client, and gives it this instead.
+    pub(super) fn replace(&mut self, encrypted: &[u8]) {
+        (self.outgoing, self.sent) = (encrypted.to_vec(), 0);
+    }
+
     /// Bytes for the client that were not taken.
     pub(super) fn waiting(&self) -> usize {
         self.outgoing.len() - self.sent

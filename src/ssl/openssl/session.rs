@@ -10,7 +10,7 @@ use openssl::x509::X509Ref;
 
 use super::memory::Memory;
 use super::{Current, reason};
-use crate::ssl::{Description, SSLError, SSLSession};
+use crate::ssl::{Description, SSLError, SSLSession, validity};
 
 /// The most plaintext of a record (RFC 8446, section 5.1).
 const RECORD: usize = 16 * 1024;
@@ -20,6 +20,8 @@ const ROOM: usize = 4 * RECORD;
 pub(super) struct Session {
     tls: SslStream<Memory>,
     handshaking: bool,
+    /// The client's certificate of a resumed session was checked.
+    checked: bool,
     /// Its certificates, which the callback for the name also uses.
     current: Arc<Current>,
 }
@@ -27,7 +29,23 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(ssl: Ssl, current: Arc<Current>) -> Result<Self, ErrorStack> {
         let tls = SslStream::new(ssl, Memory::default())?;
-        Ok(Self { tls, handshaking: true, current })
+        Ok(Self { tls, handshaking: true, checked: false, current })
+    }
+
+    /// Refuses a resumed session whose client certificate is not valid any more, before the first
+    /// byte of the answer to the client's hello is sent. (A ticket of OpenSSL has the client's own
+    /// certificate only, not the rest of its chain.)
+    fn check_resumed(&mut self) -> Result<(), SSLError> {
+        if self.checked || !self.tls.ssl().session_reused() {
+            return Ok(());
+        }
+        self.checked = true;
+        let own = self.tls.ssl().peer_certificate().as_deref().and_then(der);
+        let valid = validity::check(own.as_deref());
+        if valid.is_err() {
+            self.tls.get_mut().replace(validity::ALERT);
+        }
+        valid
     }
 
     /// As much as there is room for.
@@ -54,6 +72,7 @@ impl SSLSession for Session {
                 Ok(()) => self.handshaking = false,
                 Err(error) => waits(&error, self.tls.ssl())?,
             }
+            self.check_resumed()?;
         }
         Ok(encrypted.len())
     }

@@ -12,8 +12,9 @@ use super::context;
 use crate::error::Error;
 use crate::ssl::config::SSLConfig;
 
-/// So long keys are used; tickets are good for five minutes, OpenSSL's timeout of a session. What
-/// was sealed with the keys before costs its client a full handshake.
+/// How long keys are used; a ticket is good for two hours, OpenSSL's timeout of a session. What was
+/// sealed with the keys before costs its client a full handshake, so no chain of resumptions
+/// outlives the keys.
 const LIFE: Duration = Duration::from_secs(6 * 60 * 60);
 
 pub(super) struct Tickets(Mutex<(SslContext, Instant)>);
