@@ -52,7 +52,9 @@ behaviours! {
         both_versions_are_spoken
         below_the_minimum_version_nothing_is_spoken
         the_chosen_ciphers_are_spoken_and_no_others
+        the_order_of_the_chosen_ciphers_counts
         http_1_1_is_agreed_upon
+        http_1_0_is_agreed_upon_if_it_is_all_that_is_offered
         a_client_that_wants_another_protocol_is_refused
         stalled_handshakes_slow_nobody
         garbage_slows_nobody

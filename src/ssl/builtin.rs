@@ -93,7 +93,9 @@ impl Current {
             None => builder.with_no_client_auth(),
         };
         let mut tls = builder.with_cert_resolver(certificates.clone());
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        tls.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+        // Otherwise the client's order decides, which knows whether its hardware has AES.
+        tls.ignore_client_order = !config.ciphers.is_empty();
         tls.session_storage = Arc::new(NoServerSessionStorage {});
         if config.no_tickets {
             tls.send_tls13_tickets = 0;

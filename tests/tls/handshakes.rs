@@ -7,7 +7,9 @@ use std::time::Instant;
 use rustls::{CipherSuite, version};
 
 use crate::application::serve;
-use crate::client::{BOTH, VERSIONS, config, connect, connect_as, get, try_get, try_get_on};
+use crate::client::{
+    BOTH, VERSIONS, config, config_with, connect, connect_as, get, try_get, try_get_on,
+};
 use crate::support::{Client, PROMPT, eventually};
 
 pub fn both_versions_are_spoken(adapter: &str) {
@@ -58,6 +60,48 @@ pub fn the_chosen_ciphers_are_spoken_and_no_others(adapter: &str) {
     let config = Arc::new(config(BOTH, None));
     let error = try_get(address, &config, "server.test", "/").unwrap_err().to_string();
     assert!(error.contains("HandshakeFailure"), "the key is no RSA key: {error}");
+}
+
+pub fn the_order_of_the_chosen_ciphers_counts(adapter: &str) {
+    let strong = "TLS_AES_256_GCM_SHA384:ECDHE-ECDSA-AES256-GCM-SHA384";
+    let fast = "TLS_AES_128_GCM_SHA256:ECDHE-ECDSA-AES128-GCM-SHA256";
+    for (names, bits) in [(format!("{strong}:{fast}"), "256"), (format!("{fast}:{strong}"), "128")]
+    {
+        let (server, address) = serve(adapter, &[("ciphers", &names)]);
+        for (version, name) in VERSIONS {
+            for reversed in [false, true] {
+                let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+                if reversed {
+                    provider.cipher_suites.reverse();
+                }
+                let config = Arc::new(config_with(provider, &[version], None));
+                let mut client = connect_as(address, &config, "server.test");
+                assert_eq!(try_get_on(&mut client, "/").unwrap(), "hello", "{names}");
+                let suite = client.0.conn.negotiated_cipher_suite().unwrap().suite();
+                let suite = format!("{suite:?}");
+                let expected = format!("AES_{bits}_GCM");
+                assert!(suite.contains(&expected), "{suite} by {name}, {names}, {reversed}");
+            }
+        }
+        server.stop();
+    }
+}
+
+pub fn http_1_0_is_agreed_upon_if_it_is_all_that_is_offered(adapter: &str) {
+    let (_server, address) = serve(adapter, &[]);
+    for (offered, agreed) in [
+        (&["http/1.0"][..], "http/1.0"),
+        (&["h2", "http/1.0"], "http/1.0"),
+        (&["http/1.0", "http/1.1"], "http/1.1"),
+    ] {
+        let mut config = config(BOTH, None);
+        config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let mut client = connect_as(address, &Arc::new(config), "server.test");
+        client.send("GET / HTTP/1.0\r\n\r\n");
+        assert!(client.rest().ends_with(b"hello"), "{offered:?}");
+        let protocol = client.0.conn.alpn_protocol().map(String::from_utf8_lossy);
+        assert_eq!(protocol.as_deref(), Some(agreed), "{offered:?}");
+    }
 }
 
 pub fn http_1_1_is_agreed_upon(adapter: &str) {

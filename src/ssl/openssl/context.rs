@@ -18,8 +18,8 @@ use crate::ssl::config::{Identity, SSLConfig};
 use crate::ssl::names::Names;
 use crate::ssl::{pem, suites};
 
-/// In ALPN's form (RFC 7301, section 3.1).
-const HTTP: &[u8] = b"\x08http/1.1";
+/// The protocols that are served, the best first, in ALPN's form (RFC 7301, section 3.1).
+const HTTP: &[u8] = b"\x08http/1.1\x08http/1.0";
 
 /// The certificates of one server.
 pub(super) struct Certificates {
@@ -96,6 +96,9 @@ pub(super) fn settings(config: &SSLConfig) -> Result<SslContextBuilder, Error> {
         if config.no_tickets {
             builder.set_options(SslOptions::NO_TICKET);
             builder.set_num_tickets(0)?;
+        }
+        if !config.ciphers.is_empty() {
+            builder.set_options(SslOptions::CIPHER_SERVER_PREFERENCE);
         }
         builder.set_alpn_select_callback(|_, offered| {
             openssl::ssl::select_next_proto(HTTP, offered).ok_or(AlpnError::ALERT_FATAL)
