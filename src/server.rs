@@ -270,6 +270,9 @@ impl HTTPServer {
             self.statistics.clone(),
         )
         .map_err(failed)?;
+        if let Some(adapter) = &engine.services.settings.ssl {
+            tls::warn(&**adapter, &engine.services.log);
+        }
         settings::set_shutdown_timeout(&engine, options);
         let stack = options.number("thread_stack_size") as usize;
         let hooks = handlers.threads.clone();

@@ -28,6 +28,7 @@ mod names;
 #[cfg(feature = "openssl")]
 mod openssl;
 mod pem;
+mod revocation;
 mod suites;
 mod validity;
 
@@ -51,6 +52,12 @@ pub trait SSLAdapter: Send + Sync {
     /// Reads certificates and keys again, for the connections that are still to come. If they are
     /// not in order the old ones stay, and the error says why.
     fn reload(&self) -> Result<(), Error>;
+
+    /// What the files that were read last are to be warned of, as texts of one line. A server writes
+    /// them to its error log when it is prepared and after each reload.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The TLS of one connection, without input and output. Used by one thread at a time.

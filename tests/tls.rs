@@ -79,7 +79,9 @@ behaviours! {
         bad_ones_are_not
         a_list_without_them_lets_all_in
         optional_ones_need_none
-        the_name_of_one_is_in_the_environ;
+        the_name_of_one_is_in_the_environ
+        the_log_says_why_one_was_refused
+        revocation_lists_that_are_outdated_or_missing_are_warned_of;
     expiry:
         an_expired_client_certificate_ends_resumption;
     environ:
@@ -102,6 +104,9 @@ behaviours! {
     configuration:
         keys_come_in_many_forms
         encrypted_keys_need_their_password
+        a_password_comes_from_a_file
+        an_unsupported_encryption_of_a_key_is_named
+        a_server_certificate_of_version_1
         a_wrong_file_is_named
         wrong_settings_are_named;
     reload:

@@ -239,6 +239,8 @@ options! {
     "certificate_chain" OptionKind::Text, "",
         "A PEM file with the certificates between the server's and its authority's.";
     "private_key_password" OptionKind::Secret, "", "The password of an encrypted private key.";
+    "private_key_password_file" OptionKind::Text, "",
+        "A file whose first line is the password of an encrypted private key.";
     "ssl_adapter" OptionKind::Text, "builtin",
         "Who speaks TLS: builtin (rustls), pyopenssl (OpenSSL), or what the host has registered.";
     "minimum_tls_version" OptionKind::Choice(&["1.2", "1.3"]), "1.2", "The oldest version of TLS.";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::options::Options;
 use super::{HTTPServer, Stage};
 use crate::error::{Error, ErrorKind};
-use crate::error_log::LogCode;
+use crate::error_log::{ErrorLog, LogCode};
 use crate::ssl::{Classes, SETTINGS, SSLAdapter, SSLAdapterClass, SSLConfig};
 
 /// What a server knows of TLS beside its options.
@@ -39,6 +39,13 @@ impl Tls {
         }
         let class = self.classes.get(&options.text("ssl_adapter"))?;
         class(&config).map(Some)
+    }
+}
+
+/// Writes what an adapter warns of to the error log.
+pub(super) fn warn(adapter: &dyn SSLAdapter, log: &ErrorLog) {
+    for text in adapter.warnings() {
+        log.warning(LogCode::Certificate, format_args!("{text}"));
     }
 }
 
@@ -85,7 +92,10 @@ impl HTTPServer {
         let reloaded = adapter.reload();
         let log = &engine.services.log;
         match &reloaded {
-            Ok(()) => log.info(LogCode::Certificate, format_args!("certificates were read again")),
+            Ok(()) => {
+                log.info(LogCode::Certificate, format_args!("certificates were read again"));
+                warn(&*adapter, log);
+            }
             Err(error) => log.error(
                 LogCode::Certificate,
                 format_args!("certificates stay as they were: {error}"),

@@ -12,6 +12,7 @@ use rustls::version::{TLS12, TLS13};
 mod ciphers;
 mod clients;
 mod names;
+mod reason;
 mod session;
 mod tickets;
 
@@ -34,6 +35,7 @@ pub struct BuiltinSSLAdapter {
 struct Current {
     tls: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
+    warnings: Vec<String>,
 }
 
 impl BuiltinSSLAdapter {
@@ -71,6 +73,10 @@ impl SSLAdapter for BuiltinSSLAdapter {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.current().warnings.clone()
+    }
 }
 
 impl fmt::Debug for BuiltinSSLAdapter {
@@ -88,7 +94,8 @@ impl Current {
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(versions)
             .map_err(|error| Error::new(ErrorKind::SSL, error.to_string()))?;
-        let builder = match clients::verifier(config, &provider)? {
+        let mut warnings = Vec::new();
+        let builder = match clients::verifier(config, &provider, &mut warnings)? {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),
         };
@@ -106,7 +113,7 @@ impl Current {
                 None => tickets::ending()?,
             };
         }
-        Ok(Self { tls: Arc::new(tls), certificates })
+        Ok(Self { tls: Arc::new(tls), certificates, warnings })
     }
 }
 

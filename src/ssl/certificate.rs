@@ -75,14 +75,21 @@ pub(super) fn dns_names(der: &[u8]) -> Vec<String> {
 }
 
 /// The first and the last second in which a certificate is valid; `None` if it cannot be parsed.
-pub(super) fn validity(der: &[u8]) -> Option<(Time, Time)> {
+/// In seconds since 1970.
+pub(super) fn validity(der: &[u8]) -> Option<(u64, u64)> {
     let validity = Certificate::from_der(der).ok()?.tbs_certificate.validity;
-    Some((validity.not_before, validity.not_after))
+    let seconds = |time: Time| time.to_unix_duration().as_secs();
+    Some((seconds(validity.not_before), seconds(validity.not_after)))
 }
 
-/// `S_DN` and its parts: all of a name in the order of the certificate, with RFC 4514's escapes, so
-/// that no value can look like another part.
-fn name(key: &str, name: &Name, put: &mut impl FnMut(&str, &str)) {
+/// The subject of a certificate in the form of `S_DN`; `None` if it cannot be parsed.
+pub(super) fn subject(der: &[u8]) -> Option<String> {
+    Some(text_of_name(&Certificate::from_der(der).ok()?.tbs_certificate.subject))
+}
+
+/// All of a name in the order of the certificate, with RFC 4514's escapes, so that no value can look
+/// like another part.
+pub(super) fn text_of_name(name: &Name) -> String {
     let mut whole = String::new();
     for part in attributes(name) {
         let label = part_name(part).map_or_else(|| part.oid.to_string(), str::to_owned);
@@ -93,7 +100,12 @@ fn name(key: &str, name: &Name, put: &mut impl FnMut(&str, &str)) {
         whole.push('=');
         escape(&text(part), &mut whole);
     }
-    put(key, &whole);
+    whole
+}
+
+/// `S_DN` and its parts.
+fn name(key: &str, name: &Name, put: &mut impl FnMut(&str, &str)) {
+    put(key, &text_of_name(name));
     for (_, code) in PARTS {
         let same = attributes(name).filter(|part| part_name(part) == Some(code));
         let values: Vec<_> = same.map(text).collect();
@@ -170,9 +182,13 @@ fn serial(bytes: &[u8]) -> String {
     }
 }
 
-/// `Jan  5 09:34:43 2018 GMT`: OpenSSL's way, and Python's.
-pub(super) fn time(time: Time) -> String {
-    let date = imf_fixdate(time.to_unix_duration().as_secs());
+fn time(time: Time) -> String {
+    date(time.to_unix_duration().as_secs())
+}
+
+/// `Jan  5 09:34:43 2018 GMT`: the form of OpenSSL, and of Python. `unix_seconds` since 1970.
+pub(super) fn date(unix_seconds: u64) -> String {
+    let date = imf_fixdate(unix_seconds);
     let date = String::from_utf8_lossy(&date);
     let day = date[5..7].trim_start_matches('0');
     format!("{} {day:>2} {} {} GMT", &date[8..11], &date[17..25], &date[12..16])

@@ -19,6 +19,8 @@ pub struct SSLConfig {
     /// Certificates for other names.
     pub sni: Vec<(Option<String>, Identity)>,
     pub password: Option<Password>,
+    /// A file whose first line is the password; empty: there is none.
+    pub password_file: String,
     /// Only TLS 1.3.
     pub tls13_only: bool,
     /// IANA's names; empty: the library's choice.
@@ -59,6 +61,7 @@ pub(crate) const SETTINGS: &[&str] = &[
     "private_key",
     "certificate_chain",
     "private_key_password",
+    "private_key_password_file",
     "minimum_tls_version",
     "ciphers",
     "client_auth",
@@ -82,6 +85,7 @@ impl SSLConfig {
                 self.password = (!value.is_empty())
                     .then(|| Arc::new(move |_: &str| Some(password.clone())) as Password);
             }
+            "private_key_password_file" => self.password_file = value.into(),
             "minimum_tls_version" => {
                 self.tls13_only = match value {
                     "1.2" | "" => false,
@@ -125,6 +129,10 @@ impl SSLConfig {
             let missing = "an SSL adapter needs a certificate (the option certificate)";
             return Err(Error::new(ErrorKind::SSL, missing));
         }
+        if self.password.is_some() && !self.password_file.is_empty() {
+            let both = "private_key_password and private_key_password_file are both set";
+            return Err(Error::new(ErrorKind::SSL, both));
+        }
         if self.client_auth != ClientAuth::None && self.client_ca.is_empty() {
             let missing = "client_auth needs client_ca, the authorities that are trusted";
             return Err(Error::new(ErrorKind::SSL, missing));
@@ -134,6 +142,23 @@ impl SSLConfig {
             return Err(Error::new(ErrorKind::SSL, missing));
         }
         Ok(())
+    }
+
+    /// The password of this encrypted private key.
+    pub(super) fn password_of(&self, key: &str) -> Result<Vec<u8>, Error> {
+        let none = "it is encrypted, and there is no private_key_password";
+        if self.password_file.is_empty() {
+            let asked = self.password.as_ref().and_then(|password| password(key));
+            return asked.ok_or_else(|| pem::refused(key, "private key", &none));
+        }
+        let what = "private_key_password_file";
+        let text = std::fs::read(&self.password_file)
+            .map_err(|error| pem::refused(&self.password_file, what, &error))?;
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        match line.strip_suffix(b"\r").unwrap_or(line) {
+            [] => Err(pem::refused(&self.password_file, what, &"its first line is empty")),
+            password => Ok(password.to_vec()),
+        }
     }
 }
 

@@ -76,6 +76,10 @@ impl SSLAdapter for OpenSSLAdapter {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.current().certificates.warnings().to_vec()
+    }
 }
 
 impl fmt::Debug for OpenSSLAdapter {

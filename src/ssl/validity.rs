@@ -7,7 +7,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::SSLError;
-use super::certificate::{time, validity};
+use super::certificate::{date, validity};
 
 /// The fatal alert certificate_expired in a record that is not encrypted (RFC 8446, section 6).
 /// The client accepts it as long as the server has sent no other part of its handshake.
@@ -25,11 +25,11 @@ pub(super) fn check<'a>(chain: impl IntoIterator<Item = &'a [u8]>) -> Result<(),
         let Some((start, end)) = validity(der) else { continue };
         let which = if index == 0 { "it" } else { "an intermediate certificate" };
         let why = match now {
-            now if now > end.to_unix_duration().as_secs() => {
-                format!("{which} expired on {}", time(end))
+            now if now > end => {
+                format!("{which} expired on {}", date(end))
             }
-            now if now < start.to_unix_duration().as_secs() => {
-                format!("{which} is not valid before {}", time(start))
+            now if now < start => {
+                format!("{which} is not valid before {}", date(start))
             }
             _ => continue,
         };

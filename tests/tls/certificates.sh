@@ -61,9 +61,16 @@ client() { # NAME ISSUER [START END]
         "extendedKeyUsage=clientAuth\nsubjectAltName=DNS:$1.test,email:$1@example.test" "${@:3}"
 }
 
-revocations() { # FILE ISSUER
+revocations() { # FILE ISSUER [OPTION...]
     [[ -e $2.crlnumber ]] || echo 01 >"$2.crlnumber"
-    ISSUER=$2 openssl ca -config ca.cnf -cert "$2.pem" -keyfile "$2.key" -gencrl -out "$1"
+    ISSUER=$2 openssl ca -config ca.cnf -cert "$2.pem" -keyfile "$2.key" -gencrl -out "$1" "${@:3}"
+}
+
+# Version 1 of X.509, which has no extensions.
+version1() { # NAME ISSUER SUBJECT
+    key "$1"
+    openssl req -new -key "$1.key" -subj "$3" -out "$1.csr"
+    openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -set_serial 1 -days 30 -out "$1.pem"
 }
 
 make_servers() {
@@ -74,6 +81,7 @@ make_servers() {
     server next between DNS:server.test,DNS:localhost
     server exact root DNS:exact.wild.test
     server wild root 'DNS:*.wild.test'
+    version1 version1-server root /CN=server.test
     openssl genrsa -out rsa.key 2048
     server rsa root DNS:server.test,DNS:localhost
     cat server.pem between.pem server.key >all-in-one.pem
@@ -86,10 +94,15 @@ make_clients() {
     client revoked client-ca
     client expired client-ca 20200101000000Z 20200201000000Z
     client stranger stranger-ca
+    version1 version1 client-ca /CN=version1
+    signed for-servers client-ca /CN=for-servers extendedKeyUsage=serverAuth
+    signed critical client-ca /CN=critical 1.3.6.1.4.1.99999.1=critical,ASN1:UTF8String:unknown
     revocations empty.crl client-ca
     ISSUER=client-ca openssl ca -config ca.cnf -cert client-ca.pem -keyfile client-ca.key \
         -revoke revoked.pem
     revocations clients.crl client-ca
+    revocations outdated.crl client-ca -crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z
+    revocations stranger.crl stranger-ca
 }
 
 # The password is "secret".
@@ -97,6 +110,9 @@ make_keys() {
     openssl pkcs8 -topk8 -in server.key -passout pass:secret -v2 aes-256-cbc -out pkcs8-aes.key
     openssl pkcs8 -topk8 -in server.key -passout pass:secret -v2 des3 -out pkcs8-3des.key
     openssl pkcs8 -topk8 -in server.key -passout pass:secret -scrypt -out pkcs8-scrypt.key
+    openssl pkcs8 -topk8 -in server.key -passout pass:secret -v1 PBE-SHA1-3DES -out pkcs8-v1.key
+    printf 'secret\r\nand more\n' >password.txt
+    printf '\nsecret\n' >no-password.txt
     openssl ec -in server.key -out sec1.key
     openssl ec -in server.key -aes256 -passout pass:secret -out sec1-aes256.key
     openssl ec -in server.key -aes128 -passout pass:secret -out sec1-aes128.key

@@ -8,6 +8,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
@@ -39,7 +40,7 @@ pub fn config_with(
     roots.add(CertificateDer::from_pem_file(file("root.pem")).unwrap()).unwrap();
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(versions)
         .unwrap()
         .with_webpki_verifier(verifier.unwrap());
@@ -49,7 +50,10 @@ pub fn config_with(
             let own = CertificateDer::pem_file_iter(file(&format!("{name}.pem"))).unwrap();
             let own = own.collect::<Result<_, _>>().unwrap();
             let key = PrivateKeyDer::from_pem_file(file(&format!("{name}.key"))).unwrap();
-            builder.with_client_auth_cert(own, key).unwrap()
+            // with_client_auth_cert does not take the certificates that servers have to refuse.
+            let key = provider.key_provider.load_private_key(key).unwrap();
+            let own = SingleCertAndKey::from(CertifiedKey::new(own, key));
+            builder.with_client_cert_resolver(Arc::new(own))
         }
     }
 }

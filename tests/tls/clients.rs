@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use wsgiserver::HTTPServer;
+use wsgiserver::{HTTPServer, LogCode, LogLevel};
 
-use crate::application::serve;
-use crate::certificates::file;
+use crate::application::{serve, serve_logged};
+use crate::certificates::{file, own_folder};
 use crate::client::{VERSIONS, config, get, try_get};
+use crate::support::eventually;
 
 fn serve_asking(adapter: &str, auth: &str, list: &str) -> (Arc<HTTPServer>, SocketAddr) {
     let (authority, list) = (file("client-ca.pem"), file(list));
@@ -94,4 +95,75 @@ pub fn the_name_of_one_is_in_the_environ(adapter: &str) {
     }
     let pem = std::fs::read_to_string(file("good.pem")).unwrap().replace('\n', "|");
     assert!(environ.contains(&format!("\nSSL_CLIENT_CERT={pem}\n")), "{environ}");
+}
+
+pub fn the_log_says_why_one_was_refused(adapter: &str) {
+    let (authority, list) = (file("client-ca.pem"), file("clients.crl"));
+    let options = [("client_auth", "required"), ("client_ca", &*authority), ("client_crl", &list)];
+    let (_server, address, log) = serve_logged(adapter, &options);
+    for (client, rustls, openssl) in [
+        ("expired", "it expired on Feb  1 00:00:00 2020 GMT", "certificate has expired"),
+        ("revoked", "it was revoked", "certificate revoked"),
+        ("stranger", "no authority in client_ca has signed it", "unable to get local issuer"),
+        ("stranger-ca", "it is a certificate of an authority", "self-signed certificate"),
+        ("for-servers", "its extended key usage is not client auth", "certificate purpose"),
+        ("critical", "a critical extension that is not supported", "unhandled critical extension"),
+        ("version1", "it is not of version 3 of X.509", ""),
+    ] {
+        let why = if adapter == "builtin" { rustls } else { openssl };
+        for (version, name) in VERSIONS {
+            let before = log.lines(LogCode::Handshake).len();
+            let config = Arc::new(config(&[version], Some(client)));
+            let tried = try_get(address, &config, "server.test", "/");
+            if why.is_empty() {
+                assert_eq!(tried.unwrap(), "hello", "{client} by {name}");
+                continue;
+            }
+            assert!(tried.is_err(), "{client} by {name}");
+            eventually("it is logged", || log.lines(LogCode::Handshake).len() > before);
+            let lines = log.lines(LogCode::Handshake);
+            let [(_, line)] = &lines[before..] else { panic!("{client} by {name}: {lines:?}") };
+            let refused = "TLS handshake: the client's certificate was refused: ";
+            assert!(line.starts_with(refused) && line.contains(why), "{client} by {name}: {line}");
+        }
+    }
+}
+
+pub fn revocation_lists_that_are_outdated_or_missing_are_warned_of(adapter: &str) {
+    let list = own_folder("lists").join(format!("{adapter}.crl"));
+    let put = |name: &str| std::fs::copy(file(name), &list).unwrap();
+    let authority = file("client-ca.pem");
+    let path = list.to_str().unwrap();
+    let options = [("client_auth", "required"), ("client_ca", &*authority), ("client_crl", path)];
+    let outdated = format!(
+        "client_crl {path}: the list of O=Tests,CN=client-ca is out of date since \
+         Feb  1 00:00:00 2020 GMT"
+    );
+    let missing = format!("client_crl {path}: there is no list of O=Tests,CN=client-ca");
+    for (first, warning, revoked_is_refused) in
+        [("outdated.crl", &outdated, true), ("stranger.crl", &missing, false)]
+    {
+        put(first);
+        let (server, address, log) = serve_logged(adapter, &options);
+        let warnings = || {
+            let mut lines = log.lines(LogCode::Certificate);
+            lines.retain(|(level, _)| *level == LogLevel::Warning);
+            lines
+        };
+        let [(_, line)] = &warnings()[..] else { panic!("{:?}", warnings()) };
+        assert!(line.starts_with(warning), "{line}");
+        for (version, name) in VERSIONS {
+            let good = Arc::new(config(&[version], Some("good")));
+            assert_eq!(get(address, &good, "server.test", "/"), "hello", "{first} by {name}");
+            let revoked = Arc::new(config(&[version], Some("revoked")));
+            let tried = try_get(address, &revoked, "server.test", "/");
+            assert_eq!(tried.is_err(), revoked_is_refused, "{first} by {name}: {tried:?}");
+        }
+        put("clients.crl");
+        server.reload_ssl().unwrap();
+        assert_eq!(warnings().len(), 1, "a list that is valid is not warned of");
+        put(first);
+        server.reload_ssl().unwrap();
+        assert_eq!(warnings().len(), 2, "after a reload, too");
+    }
 }

@@ -75,6 +75,52 @@ pub fn encrypted_keys_need_their_password(adapter: &str) {
     assert_eq!(*asked.lock().unwrap(), [key]);
 }
 
+pub fn a_password_comes_from_a_file(adapter: &str) {
+    let (key, password) = (file("pkcs8-aes.key"), file("password.txt"));
+    let with =
+        |more: &[(&str, &str)]| refusal(adapter, &[&[("private_key", &*key)], more].concat());
+    assert_eq!(with(&[("private_key_password_file", &password)]), None);
+    for (name, why) in [
+        ("missing.txt", "No such file"),
+        ("no-password.txt", "its first line is empty"),
+        ("no-pem.pem", "password is wrong"),
+    ] {
+        let wrong = file(name);
+        let error = with(&[("private_key_password_file", &wrong)]).unwrap();
+        assert!(error.contains(why), "{error}");
+        assert!(error.contains(&wrong) || error.contains(&key), "{error}");
+    }
+    let both = [("private_key_password_file", &*password), ("private_key_password", "secret")];
+    assert!(with(&both).unwrap().contains("are both set"));
+    // A key that is not encrypted needs none.
+    let key = file("server.key");
+    let missing = file("missing.txt");
+    let options = [("private_key", &*key), ("private_key_password_file", &missing)];
+    assert_eq!(refusal(adapter, &options), None);
+}
+
+pub fn an_unsupported_encryption_of_a_key_is_named(adapter: &str) {
+    let key = file("pkcs8-v1.key");
+    let options = [("private_key", &*key), ("private_key_password", "secret")];
+    let error = refusal(adapter, &options).unwrap();
+    let why = "it is encrypted by PBE-SHA1-3DES, which is not supported; openssl pkcs8 -topk8";
+    assert!(error.contains(&key) && error.contains(why), "{error}");
+}
+
+pub fn a_server_certificate_of_version_1(adapter: &str) {
+    let (certificate, key) = (file("version1-server.pem"), file("version1-server.key"));
+    let options =
+        [("certificate", &*certificate), ("private_key", &key), ("certificate_chain", "")];
+    let refused = refusal(adapter, &options);
+    if adapter == "builtin" {
+        let error = refused.expect("rustls takes no version 1");
+        let why = "it is not of version 3 of X.509";
+        assert!(error.contains(&certificate) && error.contains(why), "{error}");
+    } else {
+        assert_eq!(refused, None);
+    }
+}
+
 pub fn a_wrong_file_is_named(adapter: &str) {
     let none = "No such file";
     for (option, name, why) in [

@@ -11,26 +11,30 @@ use rustls::server::danger::ClientCertVerifier;
 
 use crate::error::Error;
 use crate::ssl::config::{ClientAuth, SSLConfig};
-use crate::ssl::pem;
+use crate::ssl::{pem, revocation};
 
-/// `None` if clients are not asked.
+/// `None` if clients are not asked. Adds to `warnings` what is wrong with the revocation lists.
 pub(super) fn verifier(
     config: &SSLConfig,
     provider: &Arc<CryptoProvider>,
+    warnings: &mut Vec<String>,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, Error> {
     if config.client_auth == ClientAuth::None {
         return Ok(None);
     }
     let refused = |why: &dyn std::fmt::Display| pem::refused(&config.client_ca, "client_ca", why);
     let mut roots = RootCertStore::empty();
-    for certificate in pem::certificates(&config.client_ca)? {
-        roots.add(CertificateDer::from(certificate)).map_err(|error| refused(&error))?;
+    let authorities = pem::certificates(&config.client_ca)?;
+    for certificate in &authorities {
+        roots.add(CertificateDer::from(&certificate[..])).map_err(|error| refused(&error))?;
     }
     let mut builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
     if !config.client_crl.is_empty() {
         let lists = pem::revocation_lists(&config.client_crl)?;
-        // An authority without a list has revoked nothing.
+        warnings.extend(revocation::warnings(config, &authorities, &lists));
+        // An authority without a list has revoked nothing, and a list counts until there is a new
+        // one.
         builder = builder
             .with_crls(lists.into_iter().map(CertificateRevocationListDer::from))
             .allow_unknown_revocation_status();

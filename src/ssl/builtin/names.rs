@@ -8,6 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::reason;
 use crate::error::Error;
 use crate::ssl::config::{Identity, SSLConfig};
 use crate::ssl::names::Names;
@@ -49,7 +50,7 @@ fn certified(
 ) -> Result<CertifiedKey, Error> {
     let certificates = certificates.into_iter().map(CertificateDer::from).collect();
     let file = identity.key_file();
-    let key = pem::private_key(file, config.password.as_ref())?;
+    let key = pem::private_key(file, config)?;
     let key = provider
         .key_provider
         .load_private_key(key)
@@ -59,6 +60,11 @@ fn certified(
         // A key that does not tell its public half can only be tried.
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
             Ok(certified)
+        }
+        // rustls takes no certificate of X.509 version 1, for example.
+        Err(rustls::Error::InvalidCertificate(error)) => {
+            let why = reason::of_certificate(&error);
+            Err(pem::refused(&identity.certificate, "certificate", &why))
         }
         Err(_) => Err(identity.mismatch()),
     }

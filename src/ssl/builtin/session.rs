@@ -1,15 +1,15 @@
 //! One connection's TLS.
 #![forbid(unsafe_code)]
 
-use std::fmt::Write as _;
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 
 use rustls::server::{ServerConfig, ServerConnection};
-use rustls::{AlertDescription, Error, HandshakeKind, ProtocolVersion};
+use rustls::{HandshakeKind, ProtocolVersion};
 
 use super::ciphers;
 use super::names::Certificates;
+use super::reason::fatal;
 use crate::ssl::{Description, SSLError, SSLSession, validity};
 
 pub(super) struct Session {
@@ -144,25 +144,4 @@ impl SSLSession for Session {
             client_certificates: chain.iter().map(|one| one.to_vec()).collect(),
         }
     }
-}
-
-/// The reason in one line.
-fn fatal(error: &Error) -> SSLError {
-    let mut why = String::new();
-    let _always_fits = match error {
-        Error::AlertReceived(alert) => write!(why, "the client sent the alert {}", name(*alert)),
-        Error::InvalidCertificate(reason) => {
-            write!(why, "the client's certificate was refused: {reason}")
-        }
-        Error::NoCertificatesPresented => write!(why, "the client showed no certificate"),
-        Error::InvalidMessage(reason) => write!(why, "the client sent no TLS: {reason:?}"),
-        Error::PeerIncompatible(reason) => write!(why, "the client cannot be served: {reason:?}"),
-        Error::PeerMisbehaved(reason) => write!(why, "the client breaks TLS: {reason:?}"),
-        other => write!(why, "{other}"),
-    };
-    SSLError::FatalSSLAlert(why)
-}
-
-fn name(alert: AlertDescription) -> String {
-    alert.as_str().map_or_else(|| u8::from(alert).to_string(), str::to_owned)
 }

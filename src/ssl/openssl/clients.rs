@@ -11,7 +11,7 @@ use openssl::x509::{X509, X509StoreContextRef, X509VerifyResult};
 use super::reason;
 use crate::error::Error;
 use crate::ssl::config::{ClientAuth, SSLConfig};
-use crate::ssl::pem;
+use crate::ssl::{pem, revocation};
 
 /// X509_V_ERR_UNABLE_TO_GET_CRL and X509_V_ERR_CRL_HAS_EXPIRED.
 const WITHOUT_LIST: [i32; 2] = [3, 12];
@@ -33,6 +33,8 @@ pub(super) fn ask(builder: &mut SslContextBuilder, auth: ClientAuth) {
 pub(super) struct Authorities<'a> {
     config: &'a SSLConfig,
     certificates: Vec<X509>,
+    /// What is wrong with the revocation lists.
+    pub(super) warnings: Vec<String>,
 }
 
 impl<'a> Authorities<'a> {
@@ -46,11 +48,13 @@ impl<'a> Authorities<'a> {
         let certificates = certificates.map_err(|error| {
             pem::refused(&config.client_ca, "client_ca", &reason::first(&error))
         })?;
+        let mut warnings = Vec::new();
         if !config.client_crl.is_empty() {
             // OpenSSL reads the file itself, but does not say so well what is wrong with it.
-            pem::revocation_lists(&config.client_crl)?;
+            let lists = pem::revocation_lists(&config.client_crl)?;
+            warnings = revocation::warnings(config, &files, &lists);
         }
-        Ok(Some(Self { config, certificates }))
+        Ok(Some(Self { config, certificates, warnings }))
     }
 
     /// Lets a context, and the clients that it asks, know.

@@ -25,6 +25,7 @@ const HTTP: &[u8] = b"\x08http/1.1\x08http/1.0";
 pub(super) struct Certificates {
     default: Certificate,
     names: Arc<Names<Certificate>>,
+    warnings: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -50,12 +51,18 @@ impl Certificates {
             let _changed = found.map(|certificate| ssl.set_ssl_context(&certificate.context));
             Ok(())
         });
-        Ok(Self { default: Certificate::new(builder, &certificates), names })
+        let warnings = authorities.map(|authorities| authorities.warnings).unwrap_or_default();
+        Ok(Self { default: Certificate::new(builder, &certificates), names, warnings })
     }
 
     /// The context that a connection begins with: it changes to that of the name which is asked for.
     pub(super) fn context(&self) -> &SslContextRef {
         &self.default.context
+    }
+
+    /// What is wrong with the revocation lists.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The certificate that a client with this name gets, as DER.
@@ -143,7 +150,7 @@ fn certified(
 
 fn private_key(config: &SSLConfig, identity: &Identity) -> Result<PKey<Private>, Error> {
     let file = identity.key_file();
-    let key = pem::private_key(file, config.password.as_ref())?;
+    let key = pem::private_key(file, config)?;
     PKey::private_key_from_der(key.secret_der())
         .map_err(|error| pem::refused(file, "private key", &reason::first(&error)))
 }
