@@ -575,7 +575,10 @@ typedef struct wsgi_ssl_table {
     // Says goodbye to the client.
     void (*close)(void *session);
     // Tells the variables for the environ, like SSL_PROTOCOL, by calling put with context for each.
-    // Once for a connection. HTTPS and wsgi.url_scheme are there without it.
+    // Once for a connection. HTTPS and wsgi.url_scheme are there without it. From SSL_SERVER_CERT
+    // and SSL_CLIENT_CERT, certificates in PEM, the library makes the other variables of the
+    // certificate, like SSL_CLIENT_S_DN, unless they are put as well; of the client's only if
+    // SSL_CLIENT_VERIFY is SUCCESS. wsgi_request_peer_certificate then has that certificate.
     void (*environ)(void *session, wsgi_ssl_put_fn put, void *context);
     // Frees a session. Required.
     void (*free)(void *session);

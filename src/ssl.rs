@@ -40,7 +40,7 @@ pub(crate) use classes::Classes;
 pub use classes::{SSLAdapterClass, get_ssl_adapter_class};
 pub(crate) use config::SETTINGS;
 pub use config::{ClientAuth, Identity, Password, SSLConfig};
-pub(crate) use environ::pairs;
+pub(crate) use environ::{client_certificate, pairs};
 
 use crate::error::Error;
 
@@ -94,7 +94,8 @@ pub trait SSLSession: Send {
     fn describe(&self) -> Description;
 
     /// Pairs of its own for the environ. They go before the ones that are made of
-    /// [`describe`](Self::describe).
+    /// [`describe`](Self::describe). `SSL_SERVER_CERT` and `SSL_CLIENT_CERT`, in PEM, give the other
+    /// variables of that certificate; the latter only with `SSL_CLIENT_VERIFY` = `SUCCESS`.
     fn environ(&self) -> Vec<(String, Vec<u8>)> {
         Vec::new()
     }

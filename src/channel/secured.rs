@@ -96,11 +96,16 @@ impl Secured {
     }
 
     /// What the client has shown of certificates, its own first, as DER.
-    pub(crate) fn client_certificates(&self) -> Vec<Vec<u8>> {
-        self.session
-            .as_ref()
-            .map(|session| session.describe().client_certificates)
-            .unwrap_or_default()
+    pub(crate) fn client_certificates(&mut self) -> Vec<Vec<u8>> {
+        let Some(session) = &self.session else { return Vec::new() };
+        let shown = session.describe().client_certificates;
+        if !shown.is_empty() {
+            return shown;
+        }
+        // A host's session gives the client's own certificate as a pair, if at all.
+        let own =
+            self.pairs().and_then(|pairs| ssl::client_certificate(|key| pairs.get(key.as_bytes())));
+        own.into_iter().collect()
     }
 
     /// The variables for the environ.

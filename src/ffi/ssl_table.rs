@@ -83,7 +83,10 @@ pub struct wsgi_ssl_table {
     /// Says goodbye to the client.
     pub close: Option<unsafe extern "C" fn(session: *mut c_void)>,
     /// Tells the variables for the environ, like SSL_PROTOCOL, by calling put with context for each.
-    /// Once for a connection. HTTPS and wsgi.url_scheme are there without it.
+    /// Once for a connection. HTTPS and wsgi.url_scheme are there without it. From SSL_SERVER_CERT
+    /// and SSL_CLIENT_CERT, certificates in PEM, the library makes the other variables of the
+    /// certificate, like SSL_CLIENT_S_DN, unless they are put as well; of the client's only if
+    /// SSL_CLIENT_VERIFY is SUCCESS. wsgi_request_peer_certificate then has that certificate.
     pub environ: Option<
         unsafe extern "C" fn(session: *mut c_void, put: wsgi_ssl_put_fn, context: *mut c_void),
     >,

@@ -1,11 +1,18 @@
 //! The variables of TLS in the environ: cheroot's and mod_ssl's names.
 #![forbid(unsafe_code)]
 
-use super::{SSLSession, certificate};
+use super::{SSLSession, certificate, pem};
 use crate::gateway::environ::Pairs;
 use crate::sys::clock;
 
 const INTERFACE: &str = concat!("libwsgiserver/", env!("CARGO_PKG_VERSION"));
+
+/// The client's certificate, as DER, out of pairs of the environ: the one in `SSL_CLIENT_CERT`, if it
+/// was verified.
+pub(crate) fn client_certificate<'a>(value: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Vec<u8>> {
+    let verified = value("SSL_CLIENT_VERIFY") == Some(b"SUCCESS");
+    verified.then(|| pem::one(value("SSL_CLIENT_CERT")?)).flatten()
+}
 
 /// The pairs of a session whose handshake is done. (`wsgi.url_scheme` is the listener's.)
 pub(crate) fn pairs(session: &dyn SSLSession) -> Pairs {
@@ -38,7 +45,22 @@ pub(crate) fn pairs(session: &dyn SSLSession) -> Pairs {
     let now = clock::unix_seconds();
     let server = about.server_certificate.iter().map(|der| ("SSL_SERVER_", der.as_ref()));
     let client = about.client_certificates.first().map(|der| ("SSL_CLIENT_", der.as_slice()));
-    for (prefix, der) in server.chain(client) {
+    // A host's session gives its certificates as pairs, if at all.
+    let text = |wanted: &str| {
+        let mut same = own.iter().filter(|(key, _)| key == wanted);
+        same.next().map(|(_, value)| value.as_slice())
+    };
+    let own_server = match &about.server_certificate {
+        Some(_) => None,
+        None => text("SSL_SERVER_CERT").and_then(pem::one),
+    };
+    let own_client = match about.client_certificates[..] {
+        [] => client_certificate(text),
+        _ => None,
+    };
+    let own_server = own_server.iter().map(|der| ("SSL_SERVER_", der.as_slice()));
+    let own_client = own_client.iter().map(|der| ("SSL_CLIENT_", der.as_slice()));
+    for (prefix, der) in server.chain(client).chain(own_server).chain(own_client) {
         certificate::pairs(der, now, |key, value| put(&format!("{prefix}{key}"), value));
     }
     for (key, value) in own {

@@ -30,6 +30,11 @@ pub(super) fn certificates(file: &str) -> Result<Vec<Vec<u8>>, Error> {
     Ok(found.into_iter().map(|certificate| certificate.to_vec()).collect())
 }
 
+/// The first certificate in a text, as DER.
+pub(super) fn one(text: &[u8]) -> Option<Vec<u8>> {
+    CertificateDer::from_pem_slice(text).ok().map(|certificate| certificate.to_vec())
+}
+
 /// All lists of revoked certificates in the file, at least one.
 pub(super) fn revocation_lists(file: &str) -> Result<Vec<Vec<u8>>, Error> {
     let text = read(file, "revocation list")?;

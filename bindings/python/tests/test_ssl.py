@@ -4,6 +4,8 @@ import pathlib
 import socket
 import ssl
 import subprocess
+import time
+import types
 
 import pytest
 from conftest import Client, Logged, hello, wait_for
@@ -247,18 +249,69 @@ def test_client_certificates(way, files, served):
         adapter.context.verify_mode = ssl.CERT_REQUIRED
         adapter.context.load_verify_locations(files.ca)
 
+    seen = {}
+
     def shows(environ, start_response):
+        seen.update(environ)
         start_response("200 OK", [])
         return [environ["SSL_CLIENT_VERIFY"].encode()]
 
     server = served(shows, options={"ssl_adapter": adapter})
     context = files.client_context()
-    context.load_cert_chain(*files.issue("client", "email:client@example.org"))
+    certificate, key = files.issue("client", "email:client@example.org")
+    context.load_cert_chain(certificate, key)
     with secure(server, files, context) as client:
         assert client.get().body == b"SUCCESS"
+    for name, value in {
+        "S_DN": "CN=client", "S_DN_CN": "client", "I_DN": "CN=CA", "I_DN_CN": "CA",
+        "M_VERSION": "3", "SAN_Email_0": "client@example.org",
+        "CERT": pathlib.Path(certificate).read_text(),
+    }.items():
+        assert seen["SSL_CLIENT_" + name] == value, name
+    assert seen["SSL_CLIENT_M_SERIAL"] and seen["SSL_CLIENT_V_END"].endswith(" GMT")
     # By TLS 1.3 a client only hears of it when it reads.
     with pytest.raises((ssl.SSLError, EOFError, ConnectionError)), secure(server, files) as client:
         client.get()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_context_resumes_with_a_valid_client_certificate_only(
+    version, files, served, monkeypatch
+):
+    adapter = by_context(files)
+    adapter.context.verify_mode = ssl.CERT_REQUIRED
+    adapter.context.load_verify_locations(files.ca)
+    server = served(hello, options={"ssl_adapter": adapter})
+    context = files.client_context()
+    context.minimum_version = context.maximum_version = version
+    context.load_cert_chain(*files.issue("client", "email:client@example.org"))
+    sessions = []
+
+    def get():
+        session = sessions[-1] if sessions else None
+        with Client(server.bind_addr) as plain, context.wrap_socket(
+            plain.socket, server_hostname="localhost", session=session
+        ) as secured:
+            secured.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answer = everything(secured)
+            sessions.append(secured.session)
+            return answer[:13], secured.session_reused
+
+    assert [get(), get()] == [(b"HTTP/1.1 200 ", False), (b"HTTP/1.1 200 ", True)]
+    later = time.time() + 3 * 24 * 60 * 60  # the certificate has two days
+    clock = types.SimpleNamespace(time=lambda: later)
+    monkeypatch.setattr(wsgiserver.ssl_memory, "time", clock)
+    with pytest.raises((ssl.SSLError, EOFError, ConnectionError)):
+        answer, _ = get()
+        if not answer:
+            raise EOFError
+
+
+def everything(sock):
+    received = b""
+    while piece := sock.recv(65536):
+        received += piece
+    return received
 
 
 def test_certificates_are_read_again(files, served, tmp_path):

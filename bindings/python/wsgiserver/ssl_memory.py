@@ -1,6 +1,7 @@
 """TLS by Python's ssl module, without sockets: the library feeds what comes and takes what goes."""
 
 import ssl
+import time
 
 AGAIN = -1
 
@@ -19,10 +20,17 @@ class Session:
         if self.handshaking:
             try:
                 self._object.do_handshake()
+                self._refuse_expired()
                 self.handshaking = False
             except ssl.SSLWantReadError:
                 pass
         return len(data)
+
+    def _refuse_expired(self):
+        """OpenSSL does not look again at the certificate that a resumed session stands for."""
+        certificate = self._object.session_reused and self._object.getpeercert()
+        if certificate and ssl.cert_time_to_seconds(certificate["notAfter"]) < time.time():
+            raise ssl.SSLError("the client's certificate has expired")
 
     def take(self, capacity):
         """Encrypted bytes for the client."""
@@ -49,7 +57,8 @@ class Session:
             pass
 
     def environ(self):
-        """What the environ is told."""
+        """What the environ is told. The library makes the rest of SSL_CLIENT_CERT: SSL_CLIENT_S_DN
+        and its like."""
         name, _, bits = self._object.cipher()
         pairs = {
             "SSL_PROTOCOL": self._object.version(),
