@@ -240,19 +240,19 @@ options! {
         "A PEM file with the certificates between the server's and its authority's.";
     "private_key_password" OptionKind::Secret, "", "The password of an encrypted private key.";
     "private_key_password_file" OptionKind::Text, "",
-        "A file whose first line is the password of an encrypted private key.";
+        "A file whose first line is the password of an encrypted private key; an argument of a command can be seen by every local user.";
     "ssl_adapter" OptionKind::Text, "builtin",
         "Who speaks TLS: builtin (rustls), pyopenssl (OpenSSL), or what the host has registered.";
     "minimum_tls_version" OptionKind::Choice(&["1.2", "1.3"]), "1.2", "The oldest version of TLS.";
     "ciphers" OptionKind::Text, "",
-        "IANA's names of the cipher suites with : between them, the best first; empty: the adapter's choice.";
+        "IANA's names of the cipher suites with : between them, the best first: the server's order counts. Empty: all, and the client's order counts.";
     "client_auth" OptionKind::Choice(&["none", "optional", "required"]), "none",
-        "Whether clients show certificates of their own.";
+        "Whether clients show certificates of their own. They are checked in each handshake, resumed or not; an open connection goes on when its certificate expires.";
     "client_ca" OptionKind::Text, "",
         "A PEM file with the authorities that clients' certificates may be from.";
     "client_crl" OptionKind::Text, "",
-        "A PEM file with lists of clients' certificates that are good no more.";
-    "session_tickets" OptionKind::Flag, "1", "TLS sessions may be resumed.";
+        "A PEM file with lists of revoked client certificates. A list that is out of date, or missing for an authority, is warned of in the error log, and lets its clients in.";
+    "session_tickets" OptionKind::Flag, "1", "TLS sessions may be resumed; with client_auth, for six hours after a full handshake.";
     "max_request_header_size" BYTES, "65536", "Bytes of a request head; 0: no limit.";
     "max_request_header_fields" OptionKind::Number(1, 128), "128", "Fields of a request head.";
     "max_request_line_size" BYTES, "8192", "Bytes of a request line; 0: no limit of its own.";
