@@ -138,7 +138,8 @@ func (s *security) configure(server *native.Server, adapter *native.Adapter) err
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"minimum_tls_version", "ciphers", "client_auth", "client_ca", "client_crl", "session_tickets"} {
+	for _, name := range []string{"private_key_password_file", "minimum_tls_version", "ciphers", "client_auth",
+		"client_ca", "client_crl", "session_tickets"} {
 		value := options[name]
 		if value == "" {
 			// what Server.Options has said of it

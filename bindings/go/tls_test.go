@@ -194,6 +194,62 @@ func TestWrongCertificates(t *testing.T) {
 	}
 }
 
+// The password of a key's file is the first line of another.
+func TestEncryptedKey(t *testing.T) {
+	certFile, keyFile, pair := certificateFiles(t, "encrypted.example", nil)
+	secret, err := x509.MarshalECPrivateKey(pair.PrivateKey.(*ecdsa.PrivateKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", secret, []byte("secret"), x509.PEMCipherAES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passwordFile := filepath.Join(t.TempDir(), "password")
+	write := func(file string, content []byte) {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(keyFile, pem.EncodeToMemory(block))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	serve := func(passwordFile string) (*wsgiserver.Server, chan error) {
+		server := &wsgiserver.Server{Handler: handle(text("x")),
+			Options: map[string]string{"private_key_password_file": passwordFile}}
+		ended := make(chan error, 1)
+		go func() { ended <- server.ServeTLS(l, certFile, keyFile) }()
+		return server, ended
+	}
+	write(passwordFile, []byte("wrong\n"))
+	for file, want := range map[string]string{passwordFile: "the password is wrong", "/no/such/file": "/no/such/file"} {
+		_, ended := serve(file)
+		if err := receive(t, ended, "the error"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	// ServeTLS has closed the listener.
+	if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	write(passwordFile, []byte("secret\n"))
+	server, ended := serve(passwordFile)
+	conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if err := server.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := receive(t, ended, "the end"); err != wsgiserver.ErrServerClosed {
+		t.Error(err)
+	}
+}
+
 // Files, several certificates by name, and what a configuration may choose.
 func TestCertificatesByName(t *testing.T) {
 	certFile, keyFile, first := certificateFiles(t, "first.example", nil)

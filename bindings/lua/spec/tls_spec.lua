@@ -9,10 +9,21 @@ local function certificate(name)
     return base .. ".pem", base .. ".key"
 end
 
+-- An authority, a certificate that it has signed for this client, and the client's key.
+local function client_certificate(name)
+    local base = helper.folder() .. "/" .. name
+    local authority, authority_key = certificate "authority.test"
+    helper.write(name .. ".ext", "extendedKeyUsage=clientAuth\n")
+    assert(os.execute(("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=%s -keyout %s.key -out %s.csr "
+        .. "2>/dev/null && openssl x509 -req -in %s.csr -CA %s -CAkey %s -set_serial 1 -days 30 -extfile %s.ext -out %s.pem 2>/dev/null")
+        :format(name, base, base, base, authority, authority_key, base, base)))
+    return authority, base .. ".pem", base .. ".key"
+end
+
 -- What curl gets for this name, trusting this certificate.
-local function curl(port, name, trusted)
-    local process = io.popen(("curl -s --max-time 10 --noproxy '*' --cacert %s --resolve %s:%d:127.0.0.1 https://%s:%d/path")
-        :format(trusted, name, port, name, port))
+local function curl(port, name, trusted, more)
+    local process = io.popen(("curl -s --max-time 10 --noproxy '*' %s --cacert %s --resolve %s:%d:127.0.0.1 https://%s:%d/path")
+        :format(more or "", trusted, name, port, name, port))
     local body = process:read "*a"
     process:close()
     return body
@@ -21,10 +32,11 @@ end
 local application = "return function(env) return 200, {}, env['wsgi.url_scheme'] .. ' ' .. env.PATH_INFO .. ' ' .. env.HTTPS end"
 
 describe("TLS", function()
-    local cert, key, other_cert, other_key
+    local cert, key, other_cert, other_key, client_ca, client_cert, client_key
     setup(function()
         cert, key = certificate "one.test"
         other_cert, other_key = certificate "two.test"
+        client_ca, client_cert, client_key = client_certificate "client.test"
     end)
     after_each(helper.finish)
     teardown(helper.remove_folder)
@@ -42,6 +54,17 @@ describe("TLS", function()
         } }
         assert.equal("https /path on", curl(server:port(), "one.test", cert))
         assert.equal("https /path on", curl(server:port(), "two.test", other_cert))
+    end)
+
+    it("gives the application the client's certificate", function()
+        local names = "env.SSL_CLIENT_VERIFY .. ' ' .. env.SSL_CLIENT_S_DN"
+        local server = helper.serve {
+            wsapi = "return function(env) return 200, {}, " .. names .. " end",
+            tls = { cert = cert, key = key, client_auth = "optional", client_ca = client_ca },
+        }
+        assert.equal("NONE ", curl(server:port(), "one.test", cert))
+        local shown = ("--cert %s --key %s"):format(client_cert, client_key)
+        assert.equal("SUCCESS CN=client.test", curl(server:port(), "one.test", cert, shown))
     end)
 
     it("reads its certificate again", function()
