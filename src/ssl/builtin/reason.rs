@@ -60,7 +60,9 @@ pub(super) fn of_certificate(error: &CertificateError) -> String {
         }
         Is::Revoked => "it was revoked",
         Is::UnhandledCriticalExtension => "it has a critical extension that is not supported",
-        Is::UnknownIssuer => "no authority in client_ca has signed it",
+        Is::UnknownIssuer => {
+            "no authority in client_ca has signed it, or an intermediate certificate was not sent"
+        }
         Is::BadSignature => "its signature is wrong",
         Is::UnsupportedSignatureAlgorithmContext { .. } => {
             "it, or its chain, is signed by an algorithm that is not supported"
