@@ -15,6 +15,9 @@
 // in the parent: in the child every function that takes this server, one of its workers or a
 // responder returns WSGI_E_FORKED and does nothing, a count is 0, and nothing is freed. A server that
 // does not run is as good in the child as in the parent. A wsgi_stream is in both, like any socket.
+// A child forked in a function that the library calls should end there, by _exit or exec. If it
+// returns, the library ends it with the status WSGI_EXIT_FORKED, so that it does not serve the
+// parent's clients; on a thread of the host's the call it is in returns WSGI_E_FORKED instead.
 //
 // No function prints, changes a signal
 // handler, or keeps global state. A function that does not say `Since` is there since 0.1.
@@ -27,6 +30,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+
+// The exit status of a child that was forked in a function that the library called on a thread of its
+// own, and that returned from it. The library ends such a child by _exit: it has the listeners and the
+// clients of its parent, and nowhere to return to.
+#define WSGI_EXIT_FORKED 70
 
 // A flag of calls that could wait: WSGI_AGAIN instead.
 #define WSGI_NONBLOCK 1

@@ -34,9 +34,9 @@ impl Errands {
         self.waiting.load(Ordering::Acquire)
     }
 
-    /// Makes the calls. To be called without any lock.
+    /// Makes the calls, each followed by `after`. To be called without any lock.
     #[cold]
-    pub(crate) fn run(&self) {
+    pub(crate) fn run(&self, after: impl Fn()) {
         while self.are_waiting() {
             let mut list = lock(&self.list);
             let errands = std::mem::take(&mut *list);
@@ -45,6 +45,7 @@ impl Errands {
             for errand in errands {
                 // A panic is the host's; the others still have to be called.
                 let _panicked = catch_unwind(AssertUnwindSafe(errand));
+                after();
             }
         }
     }
@@ -107,7 +108,7 @@ mod tests {
         drop(Foreign::new(Counted(count.clone()), &errands));
         assert!(errands.are_waiting());
         assert_eq!(dropped(), 0);
-        errands.run();
+        errands.run(|| ());
         assert_eq!(dropped(), 1);
         assert!(!errands.are_waiting());
         Foreign::new(Counted(count.clone()), &errands).hand_to(|_counted| panic!("the host's"));
@@ -115,7 +116,7 @@ mod tests {
             let counted = Counted(count.clone());
             move || drop(counted)
         }));
-        errands.run();
+        errands.run(|| ());
         assert_eq!(dropped(), 3);
         drop(Foreign::new(Counted(count.clone()), &errands));
         drop(errands);

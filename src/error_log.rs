@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use crate::engine::Engine;
 use crate::sys::clock;
+use crate::sys::fork::ForkMark;
 
 mod queue;
 mod repeats;
@@ -124,11 +125,24 @@ pub(crate) struct ErrorLog {
     /// What matters less goes to neither.
     least: LogLevel,
     repeats: Repeats,
+    fork_mark: Arc<ForkMark>,
 }
 
 impl ErrorLog {
-    pub(crate) fn new(handler: Option<Arc<dyn LogHandler>>, least: LogLevel) -> Self {
-        Self { handler, queue: None, engine: OnceLock::new(), least, repeats: Repeats::default() }
+    pub(crate) fn new(
+        handler: Option<Arc<dyn LogHandler>>,
+        least: LogLevel,
+        fork_mark: Arc<ForkMark>,
+    ) -> Self {
+        let (engine, repeats) = (OnceLock::new(), Repeats::default());
+        Self { handler, queue: None, engine, least, repeats, fork_mark }
+    }
+
+    /// For tests: has no handler.
+    #[cfg(test)]
+    pub(crate) fn silent() -> Arc<Self> {
+        let mark = ForkMark::new().expect("a page of memory");
+        Arc::new(Self::new(None, LogLevel::Error, Arc::new(mark)))
     }
 
     /// The same, and messages are kept for [`take`](Self::take) as well.
@@ -205,12 +219,14 @@ impl ErrorLog {
         let _panicked = catch_unwind(AssertUnwindSafe(|| {
             log::log!(target: LOG_TARGET, level.of_the_crate(), "{text}");
         }));
+        self.fork_mark.after_host_code();
         if level < self.least {
             return;
         }
         if let Some(handler) = &self.handler {
             let text = text.to_string();
             let _panicked = catch_unwind(AssertUnwindSafe(|| handler.log(level, code, &text)));
+            self.fork_mark.after_host_code();
         }
         if let Some(queue) = &self.queue
             && queue.push(LogMessage { level, code, text: text.to_string() })

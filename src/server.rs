@@ -42,7 +42,7 @@ use crate::error_log::LogCode;
 use crate::gateway::Gateway;
 use crate::handlers::Handlers;
 use crate::statistics::counters::Ledger;
-use crate::sys::thread;
+use crate::sys::{fork, thread};
 use crate::threadpool::{Roll, ThreadPool};
 
 /// An HTTP server. All methods may be called from any thread.
@@ -372,11 +372,14 @@ impl HTTPServer {
     fn serve_to_the_end(&self, running: Arc<Running>) -> Result<(), Error> {
         let engine = &running.engine;
         engine.services.tell_manager(notify::READY);
-        engine.serve(&mut || match &running.pool {
-            Some(pool) => pool.grow_for_load(),
-            None => false,
+        let served = fork::unless_in_child(|| {
+            engine.serve(&mut || match &running.pool {
+                Some(pool) => pool.grow_for_load(),
+                None => false,
+            });
+            self.end(running.clone())
         });
-        self.end(running)
+        served.unwrap_or_else(|| Err(forked()))
     }
 
     /// Whether requests are pulled from it.

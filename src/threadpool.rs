@@ -177,7 +177,9 @@ impl ThreadPool {
         // its hook has succeeded.
         let worker = hooks.is_none().then(|| Worker::new(&engine, number, false));
         let handle = thread::spawn(name, self.stack, move || {
-            match Attended::start(hooks, index) {
+            let attended = Attended::start(hooks, index);
+            engine.service.after_host_code();
+            match attended {
                 Ok(thread) => {
                     let mut worker = worker.unwrap_or_else(|| Worker::new(&engine, number, false));
                     drop(tell);
@@ -188,6 +190,7 @@ impl ThreadPool {
                     engine.run_errands();
                     roll.in_hooks.fetch_add(1, Ordering::SeqCst);
                     thread.stop(&engine.services.log);
+                    engine.service.after_host_code();
                     roll.in_hooks.fetch_sub(1, Ordering::SeqCst);
                 }
                 Err(why) => {

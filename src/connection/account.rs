@@ -301,7 +301,9 @@ fn tell_all(
             done.request_done(request, record.ended);
         }
     };
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(tell)) {
+    let told = catch_unwind(AssertUnwindSafe(tell));
+    services.after_host_code();
+    if let Err(panic) = told {
         let text = format_args!("a handler panicked: {}", text_of(&*panic));
         services.log.error(LogCode::Panic, text);
     }

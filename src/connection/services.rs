@@ -137,7 +137,11 @@ impl Services {
         statistics: Arc<Ledger>,
         service: Arc<Stopper>,
     ) -> io::Result<Self> {
-        let log = ErrorLog::new(handlers.error_log.clone(), settings.log_level);
+        let log = ErrorLog::new(
+            handlers.error_log.clone(),
+            settings.log_level,
+            service.fork_mark.clone(),
+        );
         let log = Arc::new(if settings.log_events { log.with_queue() } else { log });
         Ok(Self {
             settings,
@@ -156,6 +160,11 @@ impl Services {
             ending: AtomicU8::new(GOES_ON),
             exchanges: bounded(64),
         })
+    }
+
+    /// See [`ForkMark::after_host_code`](crate::sys::fork::ForkMark::after_host_code).
+    pub(crate) fn after_host_code(&self) {
+        self.service.fork_mark.after_host_code();
     }
 
     /// Whether the server is stopping: what is not in work ends now.

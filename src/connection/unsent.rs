@@ -324,10 +324,6 @@ mod tests {
         (part, file)
     }
 
-    fn silent() -> ErrorLog {
-        ErrorLog::new(None, LogLevel::Error)
-    }
-
     fn received(part: &mut FilePart) -> Vec<u8> {
         let (here, mut there) = UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
@@ -335,7 +331,7 @@ mod tests {
         there.set_nonblocking(true).unwrap();
         let mut all = Vec::new();
         loop {
-            let sent = part.send(&mut channel, &silent());
+            let sent = part.send(&mut channel, &ErrorLog::silent());
             let _nothing_more_now = there.read_to_end(&mut all);
             match sent {
                 Sent::All => return all,
@@ -362,7 +358,7 @@ mod tests {
             file.set_len(50).unwrap();
             let (here, _there) = UnixStream::pair().unwrap();
             let mut channel = Channel::new(here.into());
-            assert!(matches!(part.send(&mut channel, &silent()), Sent::Broken));
+            assert!(matches!(part.send(&mut channel, &ErrorLog::silent()), Sent::Broken));
             assert_eq!(part.left, 50);
         }
     }

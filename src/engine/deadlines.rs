@@ -121,11 +121,10 @@ impl Deadlines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error_log::LogLevel;
 
     #[test]
     fn entries_come_due_in_order_and_once() {
-        let deadlines = Deadlines::new(Arc::new(ErrorLog::new(None, LogLevel::Error))).unwrap();
+        let deadlines = Deadlines::new(ErrorLog::silent()).unwrap();
         let token = |slot| Token { slot, generation: 0 };
         let late = deadlines.insert(token(1), 10_000);
         let early = deadlines.insert(token(2), 5_000);
@@ -138,7 +137,7 @@ mod tests {
 
     #[test]
     fn requests_have_entries_that_can_be_taken_back() {
-        let deadlines = Deadlines::new(Arc::new(ErrorLog::new(None, LogLevel::Error))).unwrap();
+        let deadlines = Deadlines::new(ErrorLog::silent()).unwrap();
         deadlines.insert_request(RequestId(1), 5_000);
         deadlines.insert_request(RequestId(2), 5_000);
         deadlines.remove_request(RequestId(1), 5_000);

@@ -161,7 +161,7 @@ impl Engine {
     #[inline]
     pub(crate) fn run_errands(&self) {
         if self.services.errands.are_waiting() {
-            self.services.errands.run();
+            self.services.errands.run(|| self.service.after_host_code());
         }
     }
 

@@ -50,12 +50,12 @@ const QUIET: u32 = 4;
 pub(crate) struct Stopper {
     event: EventFd,
     asked: AtomicBool,
-    pub(crate) fork_mark: ForkMark,
+    pub(crate) fork_mark: Arc<ForkMark>,
 }
 
 impl Stopper {
     pub(crate) fn new() -> io::Result<Arc<Self>> {
-        let (event, fork_mark) = (EventFd::new()?, ForkMark::new()?);
+        let (event, fork_mark) = (EventFd::new()?, Arc::new(ForkMark::new()?));
         Ok(Arc::new(Self { event, asked: AtomicBool::new(false), fork_mark }))
     }
 
@@ -158,6 +158,12 @@ impl Service {
     #[inline]
     pub(crate) fn in_child(&self) -> bool {
         self.stopper.fork_mark.in_child()
+    }
+
+    /// See [`ForkMark::after_host_code`].
+    #[inline]
+    pub(crate) fn after_host_code(&self) {
+        self.stopper.fork_mark.after_host_code();
     }
 
     pub(crate) fn interruption(&self) -> Option<i32> {

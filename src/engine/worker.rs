@@ -178,6 +178,8 @@ impl Worker {
                 continue;
             }
             self.engine.run_errands();
+            // A child that came from code of the host's that is not looked after on its return.
+            self.engine.service.after_host_code();
             let left = until.map(|until| until.saturating_sub(self.now_ms()));
             if left == Some(0) && timeout != Some(0) {
                 return Next::Nothing;

@@ -16,7 +16,7 @@ fn each_errand_is_made_once() {
                 counted.1.fetch_add(1, Ordering::Relaxed);
             }));
             if site.0.are_waiting() {
-                site.0.run();
+                site.0.run(|| ());
             }
         };
         let other = {

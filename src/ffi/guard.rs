@@ -1,5 +1,6 @@
 //! From Rust's results to C's statuses, and no panic across the border.
 
+use std::any::Any;
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,6 +10,7 @@ use crate::connection::body::Wait;
 use crate::error::{Error, ErrorKind};
 use crate::gateway::RequestError;
 use crate::stream::StreamError;
+use crate::sys::fork::ForkedChild;
 
 /// Why a C function fails.
 pub(super) enum Failure {
@@ -42,9 +44,39 @@ impl Failure {
         match self {
             Self::Error(error) => error.to_string(),
             Self::Null(name) => format!("{name} is NULL"),
-            Self::Status(WSGI_E_PANIC) => "the library panicked".into(),
-            Self::Status(status) => format!("status {status}"),
+            Self::Status(status) => text_of(*status).into(),
         }
+    }
+}
+
+/// The text of a status that comes without one of its own.
+fn text_of(status: wsgi_status) -> &'static str {
+    match status {
+        WSGI_OK => "no error",
+        WSGI_AGAIN => "nothing now; try again later",
+        WSGI_GONE => "the request has ended",
+        WSGI_BUSY => "in use by another thread",
+        WSGI_E_NULL => "a pointer is NULL",
+        WSGI_E_STATE => "not possible in this state",
+        WSGI_E_OPTION => "no such option or flag, or a value that it does not take",
+        WSGI_E_BIND => "the address cannot be bound",
+        WSGI_E_SYSTEM => "a system call failed",
+        WSGI_E_HEADER => "a status or header that cannot be sent",
+        WSGI_E_LENGTH => "the response body is longer than its Content-Length",
+        WSGI_E_CLIENT => "the client has left or is too slow",
+        WSGI_E_MAX_SIZE_EXCEEDED => "the request body is too large",
+        WSGI_E_BODY => "the request body is malformed",
+        WSGI_E_PANIC => "the library panicked",
+        WSGI_E_FORKED => "this is a forked child; the server's threads are in the parent",
+        WSGI_E_STOPPING => "the server has stopped",
+        WSGI_E_INTERRUPTED => "the server was interrupted",
+        WSGI_E_TIMEOUT => "the time is up",
+        WSGI_E_CANCELLED => "the call was cancelled",
+        WSGI_E_THREAD_START => "a worker thread cannot work",
+        WSGI_E_SSL => "invalid TLS configuration",
+        WSGI_E_NO_SSL => "the client does not speak TLS",
+        WSGI_E_FATAL_SSL_ALERT => "the TLS handshake failed",
+        _ => "unknown status",
     }
 }
 
@@ -91,8 +123,13 @@ pub(super) fn guard_count<N: From<wsgi_status>>(body: impl FnOnce() -> Result<N,
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(count)) => count,
         Ok(Err(failure)) => failure.status().into(),
-        Err(_) => WSGI_E_PANIC.into(),
+        Err(panic) => status_of(&*panic).into(),
     }
+}
+
+/// The status of a call that has ended by unwinding.
+fn status_of(panic: &(dyn Any + Send)) -> wsgi_status {
+    if panic.is::<ForkedChild>() { WSGI_E_FORKED } else { WSGI_E_PANIC }
 }
 
 /// Runs the body of an exported function that returns a status.
@@ -111,7 +148,7 @@ pub(super) unsafe fn guard_with(
     let failure = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => return WSGI_OK,
         Ok(Err(failure)) => failure,
-        Err(_) => Failure::Status(WSGI_E_PANIC),
+        Err(panic) => Failure::Status(status_of(&*panic)),
     };
     let status = failure.status();
     if !error.is_null() {
@@ -221,6 +258,36 @@ mod tests {
         wsgi_error_free(Some(unsafe { Box::from_raw(error) }));
         // SAFETY: NULL is allowed.
         assert_eq!(unsafe { guard_with(ptr::null_mut(), panicking) }, WSGI_E_PANIC);
+    }
+
+    #[test]
+    fn an_unwinding_forked_child_becomes_a_status() {
+        let unwinds = || std::panic::resume_unwind(Box::new(ForkedChild));
+        assert_eq!(guard(unwinds), WSGI_E_FORKED);
+        let mut error = ptr::null_mut();
+        // SAFETY: the error may be written to.
+        assert_eq!(unsafe { guard_with(&mut error, unwinds) }, WSGI_E_FORKED);
+        // SAFETY: made by the call, and freed once.
+        wsgi_error_free(Some(unsafe { Box::from_raw(error) }));
+    }
+
+    /// A status that is added without a text, or without a name, fails here.
+    #[test]
+    fn every_status_has_a_text_of_its_own() {
+        let types = include_str!("types.rs");
+        let statuses: Vec<wsgi_status> = types
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub const WSGI_")?.split_once(": wsgi_status = "))
+            .map(|(_, number)| number.trim_end_matches(';').parse().unwrap())
+            .collect();
+        assert!(statuses.contains(&WSGI_E_FORKED) && statuses.contains(&WSGI_AGAIN));
+        let mut texts = Vec::new();
+        for status in statuses {
+            let text = Failure::Status(status).message();
+            assert!(text != "unknown status" && !text.contains("status -"), "{status}: {text}");
+            assert!(!texts.contains(&text), "{status}: {text} is another status' text");
+            texts.push(text);
+        }
     }
 
     /// Whatever is exported either has a guard around it or nothing in it that could panic.

@@ -57,6 +57,12 @@ pub const WSGI_E_NO_SSL: wsgi_status = -28;
 /// A TLS session is broken (the seed's FatalSSLAlert).
 pub const WSGI_E_FATAL_SSL_ALERT: wsgi_status = -29;
 
+/// The exit status of a child that was forked in a function that the library called on a thread of its
+/// own, and that returned from it. The library ends such a child by _exit: it has the listeners and the
+/// clients of its parent, and nowhere to return to.
+pub const WSGI_EXIT_FORKED: i32 = 70;
+const _: () = assert!(WSGI_EXIT_FORKED == crate::sys::fork::EXIT_STATUS);
+
 /// A flag of calls that could wait: WSGI_AGAIN instead.
 pub const WSGI_NONBLOCK: u32 = 1;
 

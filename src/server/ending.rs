@@ -79,6 +79,10 @@ impl HTTPServer {
 
     /// Waits for the end of this run; the next one may have begun when that is noticed.
     pub(super) fn wait_for(&self, run: u64) {
+        if self.is_forked() {
+            // By a handler that this thread has called meanwhile.
+            return;
+        }
         let mut state = self.lock();
         while state.stage == Stage::Serving && state.run == run {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);

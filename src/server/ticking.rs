@@ -40,10 +40,12 @@ impl HTTPServer {
             }
         };
         let here = Here::new(&self.ticking);
-        let (count, over) = take_turns(&mut seat, &running, pool, timeout);
+        let (count, last) = take_turns(&mut seat, &running, pool, timeout);
         drop((here, seat));
-        if !over {
-            return Ok(count);
+        match last {
+            Turn::Over => {}
+            Turn::Forked => return Err(forked()),
+            Turn::Answered | Turn::Nothing => return Ok(count),
         }
         let run = running.number;
         drop(running);
@@ -107,34 +109,33 @@ impl HTTPServer {
     }
 }
 
-/// Works on this thread. How many requests that were, and whether the server has stopped.
+/// Works on this thread. How many requests that were, and how the last turn ended.
 fn take_turns(
     seat: &mut MutexGuard<'_, Option<Worker>>,
     running: &Running,
     pool: &ThreadPool,
     mut timeout: Option<u64>,
-) -> (usize, bool) {
+) -> (usize, Turn) {
     let engine = &running.engine;
     let worker =
         seat.get_or_insert_with(|| Worker::new(engine, engine.headcount.next_number(), false));
     let mut thread = WorkerThread { worker, gateway: pool.gateway(), data: None };
-    let (mut count, mut over) = (0, false);
+    let (mut count, mut last) = (0, Turn::Nothing);
     while count < MOST {
-        match thread.guarded_turn(timeout) {
+        last = thread.guarded_turn(timeout);
+        match last {
             Turn::Answered => count += 1,
-            Turn::Nothing => break,
-            Turn::Over => {
-                over = true;
-                break;
-            }
+            Turn::Nothing | Turn::Over => break,
+            // What the worker has in hand is the parent's.
+            Turn::Forked => return (count, last),
         }
         timeout = Some(0);
     }
     worker.rest();
-    if over {
+    if last == Turn::Over {
         **seat = None;
     }
-    (count, over)
+    (count, last)
 }
 
 /// This thread is inside `tick`.

@@ -1,8 +1,18 @@
 //! Threads of the library: named, and deaf to signals, which are the host's.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::thread::{Builder, JoinHandle};
+
+thread_local! {
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread was started by [`spawn`].
+pub(crate) fn is_ours() -> bool {
+    IS_OURS.get()
+}
 
 /// Starts a thread that has every signal blocked; `stack` in bytes, 0 for the default.
 pub(crate) fn spawn(
@@ -15,7 +25,10 @@ pub(crate) fn spawn(
         builder = builder.stack_size(stack);
     }
     let _blocked = BlockedSignals::new();
-    builder.spawn(body)
+    builder.spawn(move || {
+        IS_OURS.set(true);
+        body();
+    })
 }
 
 /// The number by which the system knows the calling thread.
@@ -71,6 +84,14 @@ impl Drop for BlockedSignals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_threads_started_here_are_ours() {
+        assert!(!is_ours());
+        let thread = spawn("ours".into(), 0, || assert!(is_ours())).unwrap();
+        thread.join().unwrap();
+        assert!(!is_ours());
+    }
 
     #[test]
     fn a_thread_that_runs_does_not_wait() {

@@ -9,6 +9,7 @@ use crate::engine::worker::{Next, Worker};
 use crate::error_log::LogCode;
 use crate::gateway::{Gateway, Outcome, Request};
 use crate::handlers::ThreadData;
+use crate::sys::fork::ForkedChild;
 
 /// One of the pool, or the host's own inside `tick`.
 pub(crate) struct WorkerThread<'a> {
@@ -26,18 +27,23 @@ pub(crate) enum Turn {
     Nothing,
     /// The server has stopped, or the pool shrinks.
     Over,
+    /// This is a forked child, which must not touch the server's sockets.
+    Forked,
 }
 
 impl WorkerThread<'_> {
     /// Works until the thread is to end.
     pub(super) fn run(&mut self) {
-        while self.guarded_turn(None) != Turn::Over {}
+        while !matches!(self.guarded_turn(None), Turn::Over | Turn::Forked) {}
     }
 
     /// One request, waited for as long as [`Worker::next`] does. A panic here would be our own
     /// fault; the thread is kept all the same.
     pub(crate) fn guarded_turn(&mut self, timeout: Option<u64>) -> Turn {
         catch_unwind(AssertUnwindSafe(|| self.turn(timeout))).unwrap_or_else(|panic| {
+            if panic.is::<ForkedChild>() {
+                return Turn::Forked;
+            }
             let text = format_args!("a worker panicked: {}", text_taken(panic));
             self.worker.engine().services.log.error(LogCode::Panic, text);
             Turn::Nothing
@@ -56,6 +62,8 @@ impl WorkerThread<'_> {
             Ok(outcome) => (outcome, None),
             Err(panic) => (Outcome::Failed, Some(text_taken(panic))),
         };
+        // The application may have forked, and this be the child: it has the sockets of all clients.
+        engine.service.after_host_code();
         self.worker.complete(id, outcome, panic);
         if outcome == Outcome::Interrupt {
             self.worker.engine().service.interrupt(0);

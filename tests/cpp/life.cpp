@@ -1,7 +1,10 @@
 // Who owns what: moves, the order of destruction, late uses, threads.
 #include "test.hpp"
 
+#include <stdexcept>
 #include <type_traits>
+
+#include <sys/wait.h>
 
 namespace {
 
@@ -237,6 +240,62 @@ void in_a_loop() {
     CHECK(!server.tick());
 }
 
+// Waits for the child's end; its exit status.
+int status_of(pid_t child) {
+    int status = 0;
+    CHECK_EQUAL(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+// The child of a fork in a handler leaves it without _exit: it must not serve beside its parent.
+void forked_child_leaves_its_handler() {
+    std::atomic<int> ended{0};
+    auto server = serving([&ended](wsgi::request& request) {
+        std::string path(request["PATH_INFO"]);
+        pid_t child = path == "/" ? -1 : fork();
+        if (child == 0) {
+            alarm(TEST_DEADLINE);
+            if (path == "/throws") throw std::runtime_error("in the child");
+            if (path == "/answers") request.respond("200 OK", {}, "child");
+            return;
+        }
+        if (child > 0) {
+            CHECK_EQUAL(status_of(child), WSGI_EXIT_FORKED);
+            ++ended;
+        }
+        request.respond("200 OK", {}, "parent");
+    });
+    for (const char* path : {"/returns", "/throws", "/answers"}) {
+        CHECK_EQUAL(fetch(server, path).body, "parent");
+        for (int i = 0; i < 60; i++) CHECK_EQUAL(fetch(server, "/").body, "parent");
+    }
+    CHECK_EQUAL(ended, 3);
+}
+
+void forked_child_returns_from_tick() {
+    pid_t parent = getpid(), child = -1;
+    wsgi::server server("127.0.0.1:0", [&child](wsgi::request& request) {
+        child = fork();
+        if (child != 0) request.respond("200 OK", {}, "parent");
+    });
+    server.set("numthreads", 0);
+    server.prepare();
+    client one(server.bound_addr());
+    one.get("/");
+    try {
+        while (*server.tick() == 0) {
+        }
+    } catch (const wsgi::error& error) {
+        if (getpid() != parent) _exit(error.status() == WSGI_E_FORKED ? 0 : 1);
+        throw;
+    }
+    if (getpid() != parent) _exit(2);
+    CHECK_EQUAL(status_of(child), 0);
+    CHECK_EQUAL(one.answer().body, "parent");
+    server.stop();
+}
+
 void many_servers() {
     std::atomic<int> alive{0};
     for (int i = 0; i < 50; i++) {
@@ -258,6 +317,8 @@ const test tests[] = {{"server_moves", server_moves},
                       {"detached_at_the_end", detached_at_the_end},
                       {"released", released},
                       {"in_a_loop", in_a_loop},
+                      {"forked_child_leaves_its_handler", forked_child_leaves_its_handler},
+                      {"forked_child_returns_from_tick", forked_child_returns_from_tick},
                       {"many_servers", many_servers}};
 
 }  // namespace

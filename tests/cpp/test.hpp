@@ -136,7 +136,10 @@ public:
     // False at the end of the connection.
     bool receive() {
         char buffer[65536];
-        ssize_t got = recv(fd_, buffer, sizeof buffer, 0);
+        ssize_t got;
+        do {
+            got = recv(fd_, buffer, sizeof buffer, 0);
+        } while (got < 0 && errno == EINTR);  // a child has ended
         if (got < 0 && errno == EAGAIN) FAIL("nothing came from the server");
         if (got <= 0) return false;
         received_.append(buffer, static_cast<std::size_t>(got));
