@@ -57,6 +57,22 @@ describe("wsgiserver-lua", function()
         assert.equal(0, served.code())
     end)
 
+    it("ends with a Ctrl-C that comes while its threads start", function()
+        -- the first state is made before, the second one by its thread
+        local loaded = helper.folder() .. "/loaded"
+        local app = helper.write("interrupted.lua", ([[
+            local marker = io.open(%q)
+            if marker then
+                marker:close()
+                io.popen("kill -INT $PPID"):close()
+            end
+            io.open(%q, "w"):close()
+            return function() end]]):format(loaded, loaded))
+        local served = start("-b 127.0.0.1:0 -t 2 " .. app)
+        assert.equal(0, served.code())
+        assert.equal("", served.errors())
+    end)
+
     it("gives request objects with --object, runs --init, writes --log", function()
         local log = helper.write("command.log", "")
         helper.write("object.lua", [[

@@ -63,10 +63,11 @@ static int server_close(lua_State *L) {
     return 1;
 }
 
-void server_start(lua_State *L, shared *server) {
+/* Signals are caught before the first client can be served: one that came between would be lost. */
+static void start_with_signals(lua_State *L, shared *server, int catches) {
     wsgi_error *error = NULL;
     int is_pull = server->app.kind == PROGRAM_NONE, had_signals = server->has_signals;
-    if (server->signals == SIGNALS_ALWAYS && signals_take(server) != 0)
+    if (catches && signals_take(server) != 0)
         luaL_error(L, "wsgiserver: too many servers wait for signals");
     wsgi_status status = is_pull ? wsgi_server_prepare(server->handle, &error)
                                  : wsgi_server_start_background(server->handle, &error);
@@ -74,6 +75,10 @@ void server_start(lua_State *L, shared *server) {
         if (!had_signals) signals_release(server);
         error_raise_text(L, error);
     }
+}
+
+void server_start(lua_State *L, shared *server) {
+    start_with_signals(L, server, server->signals == SIGNALS_ALWAYS);
 }
 
 static int start(lua_State *L) {
@@ -100,11 +105,7 @@ static int run(lua_State *L) {
     if (server->app.kind == PROGRAM_NONE)
         return luaL_error(L, "wsgiserver: run: the server has no app and no wsapi; "
                              "for request in server:requests() gets its requests");
-    server_start(L, server);
-    if (server->signals != SIGNALS_NEVER && signals_take(server) != 0) {
-        wsgi_server_stop(server->handle, NULL);
-        return luaL_error(L, "wsgiserver: too many servers wait for signals");
-    }
+    start_with_signals(L, server, server->signals != SIGNALS_NEVER);
     if (!lua_isnoneornil(L, 2)) {
         lua_pushvalue(L, 2);
         lua_pushvalue(L, 1);
