@@ -71,8 +71,8 @@ lua_packages() {
         cmake --install "$folder/build" --prefix "$folder/first" >>"$folder/log" &&
         mv "$folder/first" "$folder/prefix" || return 1
     for version in 5.1 5.2 5.3 5.4 jit; do
-        lua_installed "lua$version" "$folder/prefix" "${version/jit/5.1}" \
-            "$folder/prefix/bin/wsgiserver-lua$version" || return 1
+        (unset LUA_PATH LUA_CPATH && lua_installed "lua$version" "${version/jit/5.1}" \
+            "$folder/prefix/bin/wsgiserver-lua$version") || return 1
     done
     if cmake -S . -B "$folder/bad" "-DWSGISERVER_LUA=5.0" >"$folder/bad.log" 2>&1 ||
         ! grep -q "it may list 5.1" "$folder/bad.log"; then
@@ -91,18 +91,21 @@ lua_rock() { # FOLDER
             tail -n 20 "$1/log"
             return 1
         }
-        LD_LIBRARY_PATH=$1/prefix/lib lua_installed "lua$version" "$1/rocks" "$version" \
+        # As `luarocks path` has it for a tree of one's own.
+        LUA_PATH="$1/rocks/share/lua/$version/?.lua;;" LUA_CPATH="$1/rocks/lib/lua/$version/?.so;;" \
+            LD_LIBRARY_PATH=$1/prefix/lib lua_installed "lua$version" "$version" \
             "$1/rocks/bin/wsgiserver-lua" || return 1
     done
     (cd bindings/lua && rm -f -- *.so src/*.o)
 }
 
-# A command that was installed serves an application with the modules beside it.
-lua_installed() { # INTERPRETER PREFIX VERSION COMMAND
+# A command that was installed serves an application, wherever it is started.
+lua_installed() { # INTERPRETER VERSION COMMAND
     local output=$target/dev/lua/installed.out pid url="" body code=0
     : >"$output" # what the one before has said
-    env "LUA_PATH=$2/share/lua/$3/?.lua;;" "LUA_CPATH=$2/lib/lua/$3/?.so;;" "$4" -b 127.0.0.1:0 -t 1 \
-        'return function(env) return 200, {}, _VERSION .. env.PATH_INFO end' >"$output" &
+    (cd / && exec "$3" -b 127.0.0.1:0 -t 1 \
+        'require "wsapi.wsgiserver" return function(env) return 200, {}, _VERSION .. env.PATH_INFO end') \
+        >"$output" &
     pid=$!
     for _ in $(seq 100); do
         url=$(grep -oE 'http://[0-9.]+:[0-9]+' "$output") && break
@@ -111,7 +114,7 @@ lua_installed() { # INTERPRETER PREFIX VERSION COMMAND
     body=$(fetch "$url/")
     kill -INT $pid
     wait $pid || code=$?
-    [[ $code -eq 0 && $body = "Lua $3/" ]] ||
-        { echo "$4 under $1 answered '$body', exit code $code" >&2 && return 1; }
+    [[ $code -eq 0 && $body = "Lua $2/" ]] ||
+        { echo "$3 under $1 answered '$body', exit code $code" >&2 && return 1; }
     echo "installed for $1: ok"
 }

@@ -41,6 +41,11 @@ foreach(version IN LISTS WSGISERVER_LUA)
     if(WSGISERVER_INSTALL)
         file(READ ${lua_source}/bin/wsgiserver-lua lua_command)
         string(REPLACE "#!/usr/bin/env lua\n" "#!/usr/bin/env lua${version}\n" lua_command "${lua_command}")
+        file(RELATIVE_PATH lua_modules ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_DATADIR}/lua/${abi})
+        file(RELATIVE_PATH lua_libraries ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR}/lua/${abi})
+        string(REPLACE "local modules, libraries\n"
+                       "local modules, libraries = \"${lua_modules}\", \"${lua_libraries}\"\n"
+                       lua_command "${lua_command}")
         file(WRITE ${PROJECT_BINARY_DIR}/lua/wsgiserver-lua${version} "${lua_command}")
         install(PROGRAMS ${PROJECT_BINARY_DIR}/lua/wsgiserver-lua${version}
                 DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT lua)
