@@ -112,6 +112,26 @@ describe("wsgiserver-lua", function()
         assert.equal(0, served.code())
     end)
 
+    it("says once in the log what is wrong with a file, and in each answer", function()
+        local app = helper.write("broken.lua", "return function(env) return 200, {}, 'fine' end")
+        local served = start("--reload -b 127.0.0.1:0 -t 2 " .. app)
+        local port = served.port()
+        local function told() return select(2, served.errors():gsub("broken.lua:1:", "")) end
+        assert.equal("fine", helper.ask(port).body)
+        for count, text in ipairs { "return +", "return *" } do
+            helper.write("broken.lua", text)
+            for _ = 1, 20 do assert.equal(500, helper.ask(port).status) end
+            assert.equal(count, told())
+        end
+        helper.write("broken.lua", "return function(env) return 200, {}, 'mended' end")
+        for _ = 1, 6 do assert.equal("mended", helper.ask(port).body) end
+        helper.write("broken.lua", "return *")
+        assert.equal(500, helper.ask(port).status)
+        assert.equal(3, told())
+        served.signal "INT"
+        assert.equal(0, served.code())
+    end)
+
     it("says what it can do", function()
         for option, what in pairs { ["--help"] = "usage: wsgiserver%-lua", ["--help-options"] = "%-%-max%-connections",
             ["--version"] = "wsgiserver%-lua %d+%.%d+%.%d+" } do

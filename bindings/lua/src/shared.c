@@ -32,6 +32,7 @@ void shared_release(shared *server) {
     program_free(&server->init);
     free(server->path);
     free(server->cpath);
+    free(server->complaint);
     for (char **at = server->variables; at && *at; at++) free(*at);
     free(server->variables);
     if (server->owns_log) close(server->log);

@@ -22,6 +22,7 @@ typedef struct shared {
     int is_wsapi, reload;
     char *path, *cpath; /* package.path and package.cpath */
     char **variables;   /* of the option environ: name, value, name, value, ..., NULL */
+    char *complaint;    /* what was last wrong with a reload, under the lock */
     int log;            /* a descriptor, -1: nothing is written */
     int owns_log;
     mailbox mailbox;

@@ -236,6 +236,20 @@ static int failed(lua_State *L) {
     return 0;
 }
 
+/* Whether the log has not been told of this yet: all workers try again with each request, until the
+ * file is mended. NULL: nothing is wrong. */
+static int complain(shared *server, const char *reason) {
+    pthread_mutex_lock(&server->lock);
+    const char *before = server->complaint;
+    int is_new = reason != NULL && (before == NULL || strcmp(reason, before) != 0);
+    if (is_new || reason == NULL) {
+        free(server->complaint);
+        server->complaint = reason ? strdup(reason) : NULL;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return is_new;
+}
+
 /* With the option reload: a new state in the place of one whose files have changed. */
 static void refresh(worker *worker) {
     char reason[1024];
@@ -244,10 +258,12 @@ static void refresh(worker *worker) {
     free(worker->trouble);
     worker->trouble = NULL;
     if (fresh == NULL) {
-        log_line(worker->server->log, WSGI_LEVEL_ERROR, reason, strlen(reason));
         worker->trouble = strdup(reason);
+        if (complain(worker->server, reason))
+            log_line(worker->server->log, WSGI_LEVEL_ERROR, reason, strlen(reason));
         return;
     }
+    complain(worker->server, NULL);
     struct worker old = *worker;
     *worker = *fresh;
     *fresh = old;
