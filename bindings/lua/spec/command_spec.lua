@@ -132,6 +132,38 @@ describe("wsgiserver-lua", function()
         assert.equal(0, served.code())
     end)
 
+    it("changes to the folder of a WSAPI application's file, not with --object", function()
+        local folder = helper.folder()
+        os.execute("mkdir -p " .. folder .. "/site")
+        helper.write("greeting.lua", "return 'hello'")
+        helper.write("init.lua", "greeting = require 'greeting'")
+        helper.write("site/note.txt", "of the site")
+        helper.write("site/site.lua", [[
+            local note = io.open("note.txt")
+            return function(env)
+                return 200, {}, table.concat({ greeting, note and note:read "*a" or "none", env.APP_PATH }, "|")
+            end]])
+        helper.write("site/object.lua", [[
+            local note = io.open("note.txt")
+            return function(request) request:respond(200, {}, note and "there" or "not there") end]])
+        local path = helper.interpreter():gsub("LUA_PATH='", "LUA_PATH='./?.lua;", 1)
+        local function run(arguments)
+            helper.write("run.sh", ("echo $$\ncd %s\n%s %s -b 127.0.0.1:0 -t 1 %s\n")
+                :format(folder, path, command, arguments))
+            local process = io.popen("sh " .. folder .. "/run.sh", "r")
+            local pid, port = process:read "*l", process:read "*l":match ":(%d+)$"
+            local body = helper.ask(tonumber(port)).body
+            os.execute("kill -INT " .. pid)
+            process:close()
+            return body
+        end
+        local real = io.popen("cd " .. folder .. "/site && pwd -P"):read "*l"
+        assert.equal("hello|of the site|" .. real, run "--init init.lua --log relative.log --access-log access.log site/site.lua")
+        assert.is_truthy(helper.read(folder .. "/access.log"):find("GET / HTTP/1.1", 1, true))
+        assert.is_truthy(io.open(folder .. "/relative.log"))
+        assert.equal("not there", run "--object site/object.lua")
+    end)
+
     it("says what it can do", function()
         for option, what in pairs { ["--help"] = "usage: wsgiserver%-lua", ["--help-options"] = "%-%-max%-connections",
             ["--version"] = "wsgiserver%-lua %d+%.%d+%.%d+" } do

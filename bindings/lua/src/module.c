@@ -1,5 +1,10 @@
+#define _POSIX_C_SOURCE 200809L
 #include "module.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
 #include <wsgiserver.h>
 
 #include "environ.h"
@@ -34,9 +39,23 @@ static int options(lua_State *L) {
     return 1;
 }
 
+/* chdir(folder): the working directory of the process from here on; returns the one before, or nil and
+ * why it cannot be changed */
+static int change_folder(lua_State *L) {
+    char before[PATH_MAX];
+    const char *folder = luaL_checkstring(L, 1);
+    if (getcwd(before, sizeof before) == NULL || chdir(folder) != 0) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "%s: %s", folder, strerror(errno));
+        return 2;
+    }
+    lua_pushstring(L, before);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"new", server_new},  {"log", log_from_lua}, {"version", version},
-    {"options", options}, {NULL, NULL},
+    {"new", server_new},  {"log", log_from_lua},    {"version", version},
+    {"options", options}, {"chdir", change_folder}, {NULL, NULL},
 };
 
 int luaopen_wsgiserver(lua_State *L) {

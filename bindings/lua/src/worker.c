@@ -1,6 +1,7 @@
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700 /* realpath is an XSI function */
 #include "worker.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,21 @@ static void set_paths(lua_State *L, const shared *server) {
     lua_pop(L, 2);
 }
 
+/* Orbit finds its static files and pages in wsapi.app_path, which WSAPI's launchers set. */
+static void set_app_path(lua_State *L, const program *program) {
+    static const char code[] =
+        "local found, wsapi = pcall(require, 'wsapi')\n"
+        "if found and type(wsapi) == 'table' then wsapi.app_path = ... end\n";
+    char full[PATH_MAX];
+    if (!program_push_folder(L, program)) return;
+    if (realpath(lua_tostring(L, -1), full) != NULL) {
+        if (luaL_loadbuffer(L, code, sizeof code - 1, "=wsgiserver")) lua_error(L);
+        lua_pushstring(L, full);
+        lua_call(L, 1, 0);
+    }
+    lua_pop(L, 1);
+}
+
 static int load(lua_State *L) {
     worker *made = lua_touserdata(L, 1);
     shared *server = made->server;
@@ -142,6 +158,7 @@ static int load(lua_State *L) {
     lua_getglobal(L, "os");
     lua_pushcfunction(L, no_exit);
     lua_setfield(L, -2, "exit");
+    if (server->is_wsapi) set_app_path(L, &server->app);
     lua_settop(L, 0);
     if (server->init.kind != PROGRAM_NONE) run(L, server, &server->init, 0);
     lua_pushlightuserdata(L, &entry_key);

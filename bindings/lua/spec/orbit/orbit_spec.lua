@@ -8,10 +8,10 @@ local function copy(name)
     return helper.folder() .. "/" .. name
 end
 
--- Starts the command in the sample's folder.
+-- Starts the command in another folder than the sample's.
 local function start(folder, arguments)
-    local path = helper.write("start.sh", ("echo $$\ncd %s\n%s %s -b 127.0.0.1:0 -t 3 %s\n")
-        :format(folder, helper.interpreter(), os.getenv "WSGISERVER_LUA", arguments))
+    local path = helper.write("start.sh", ("echo $$\ncd /\n%s %s -b 127.0.0.1:0 -t 3 %s\n")
+        :format(helper.interpreter(), os.getenv "WSGISERVER_LUA", (arguments:gsub("(%S+)$", folder .. "/%1"))))
     local process = io.popen("sh " .. path, "r")
     local pid = process:read "*l"
     local port = tonumber(process:read "*l":match ":(%d+)$")
