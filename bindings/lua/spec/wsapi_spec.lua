@@ -129,6 +129,78 @@ describe("a WSAPI application", function()
         assert.equal("itself", answer.body)
     end)
 
+    -- Posts "asked" when the iterator is asked for the first piece, and "collected" when it was given up.
+    local waiting = [[
+        return function(env)
+            local server = env["wsgiserver.request"].server
+            local asked = false
+            return 200, { ["Content-Type"] = "text/event-stream" }, function()
+                if not asked then server:post "asked" end
+                asked = true
+                require("socket").sleep(0.01)
+                return env.PATH_INFO == "/ping" and asked and ": ping\n\n" or ""
+            end
+        end]]
+
+    it("has its head sent by an empty piece", function()
+        local server = helper.serve { wsapi = waiting }
+        local client = helper.connect(server:port())
+        client:send(helper.request_text "/")
+        assert.equal("HTTP/1.1 200 OK", client:receive "*l")
+        repeat local line = client:receive "*l" until line == ""
+        client:close()
+    end)
+
+    it("gives up an iterator of empty pieces when the client has left", function()
+        local log = helper.write("left.log", "")
+        for _, leaves in ipairs { "resets", "closes" } do
+            local server = helper.serve { wsapi = waiting, log = log }
+            local client = helper.connect(server:port())
+            client:send(helper.request_text "/")
+            if leaves == "resets" then client:setoption("linger", { on = true, timeout = 0 }) end
+            repeat local line = client:receive "*l" until line == ""
+            client:close()
+            -- with one thread, this waits for the end of the other
+            local other = helper.connect(server:port())
+            other:send(helper.request_text "/ping")
+            assert.equal("HTTP/1.1 200 OK", other:receive "*l", leaves)
+            other:close()
+            server:close()
+        end
+        assert.is_nil(helper.read(log):find("traceback", 1, true))
+    end)
+
+    it("answers a client that half-closes and reads, in spite of an empty piece", function()
+        local server = helper.serve { wsapi = function()
+            local pieces = { "one", "", "two" }
+            return 200, {}, function() return table.remove(pieces, 1) end
+        end }
+        local client = helper.connect(server:port())
+        client:send(helper.request_text "/")
+        client:shutdown "send"
+        assert.equal("onetwo", helper.read_answer(client).body)
+        client:close()
+    end)
+
+    it("gives header values with bytes above 7F as they are", function()
+        local answer = ask(function()
+            return 200, { ["Content-Disposition"] = "attachment; filename=\"\230\150\135\228\187\182\"" }, ""
+        end)
+        assert.equal("attachment; filename=\"\230\150\135\228\187\182\"", answer.headers["content-disposition"])
+    end)
+
+    it("has the path of a target decoded once", function()
+        local server = helper.serve { wsapi = function(env) return 200, {}, env.PATH_INFO .. " " .. env.REQUEST_URI end }
+        for target, path in pairs {
+            ["/caf%C3%A9"] = "/caf\195\169", ["/%E9"] = "/\233", ["/a%2Fb"] = "/a%2Fb", ["/a%252Fb"] = "/a%2Fb",
+            ["//x"] = "//x", ["/a/../b"] = "/a/../b", ["/;p"] = "/;p", ["/%"] = "/%", ["/%zz"] = "/%zz",
+            ["/+"] = "/+", ["http://test/x"] = "/x",
+        } do
+            local answer = helper.ask(server, target)
+            assert.equal(path, answer.body:match "^(%S*) ")
+        end
+    end)
+
     it("is sent as it comes, before the next piece is made", function()
         local server = helper.serve { wsapi = [[
             local go

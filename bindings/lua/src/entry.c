@@ -1,4 +1,7 @@
+#define _POSIX_C_SOURCE 200809L
 #include "entry.h"
+
+#include <time.h>
 
 #include "environ.h"
 #include "head.h"
@@ -8,8 +11,31 @@ static int32_t result_of(const request *request) {
     return request->interrupted ? WSGI_INTERRUPT : request->detached ? WSGI_DETACHED : WSGI_DONE;
 }
 
+/* For how many seconds a client may have half-closed its connection before an empty piece takes it as
+ * gone: most that do so have left, but a few still read. */
+enum { HALF_CLOSED_FOR = 1 };
+
+static double now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* An application that has nothing to say yet gives an empty piece: the head is sent, if it was not,
+ * and a client that has left ends the iterator as it does in a write. *half_closed_at is 0, or when
+ * the client was first seen to have half-closed its connection. */
+static void look_after_client(lua_State *L, const request *request, double *half_closed_at) {
+    enum { HALF_CLOSED = 1, HAS_LEFT };
+    wsgi_server *server = request->server->handle;
+    request_result(L, "write", wsgi_flush(server, request->id, 0));
+    int32_t state = request_result(L, "write", wsgi_request_aborted(server, request->id));
+    if (state == HALF_CLOSED && *half_closed_at == 0) *half_closed_at = now();
+    if (state == HAS_LEFT || (state == HALF_CLOSED && now() - *half_closed_at >= HALF_CLOSED_FOR))
+        request_result(L, "write", WSGI_E_CLIENT);
+}
+
 /* Writes the piece on top of the stack. */
-static void write_piece(lua_State *L, const request *request) {
+static void write_piece(lua_State *L, const request *request, double *half_closed_at) {
     size_t length;
     const char *piece = lua_tolstring(L, -1, &length);
     if (piece == NULL) {
@@ -18,9 +44,13 @@ static void write_piece(lua_State *L, const request *request) {
         lua_pop(L, 1);
         piece = compat_tolstring(L, -1, &length);
     }
-    if (length > 0)
-        request_result(L, "write",
-                       wsgi_write(request->server->handle, request->id, piece, length, 0));
+    if (length == 0) {
+        look_after_client(L, request, half_closed_at);
+        return;
+    }
+    request_result(L, "write",
+                   wsgi_write(request->server->handle, request->id, piece, length, 0));
+    *half_closed_at = 0; /* it reads */
 }
 
 /* Sends what the application has returned, which stands at 3 (status), 4 (headers) and 5. */
@@ -45,11 +75,12 @@ static void send(lua_State *L, const request *request) {
         L, "start",
         wsgi_start_response(server, request->id, head.status, head.headers, head.count, 0));
     int top = lua_gettop(L);
+    double half_closed_at = 0;
     for (;;) {
         lua_pushvalue(L, BODY);
         lua_call(L, 0, 1);
         if (lua_isnil(L, -1)) return;
-        write_piece(L, request);
+        write_piece(L, request, &half_closed_at);
         lua_settop(L, top);
     }
 }
