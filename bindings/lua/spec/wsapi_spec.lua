@@ -39,6 +39,14 @@ describe("a WSAPI application", function()
         assert.equal("|||/||/|nil", answer.body)
     end)
 
+    it("has CGI's GATEWAY_INTERFACE", function()
+        local answer = ask(function(env)
+            local listed = env()
+            return 200, {}, env.GATEWAY_INTERFACE .. " " .. tostring(rawget(listed, "GATEWAY_INTERFACE"))
+        end)
+        assert.equal("CGI/1.1 CGI/1.1", answer.body)
+    end)
+
     it("may change its environ", function()
         local answer = ask(function(env)
             env.OWN = "own"

@@ -13,6 +13,9 @@
 /* Under this key environ, input, errors and headers hold their request. */
 static const char request_key[] = "wsgiserver.request";
 
+/* WSAPI's environ is that of CGI (RFC 3875, 4.1.4). */
+static const char gateway_key[] = "GATEWAY_INTERFACE", gateway_interface[] = "CGI/1.1";
+
 static void push_holder(lua_State *L, int index, int fields, const char *kind) {
     index = compat_absindex(L, index);
     lua_createtable(L, 0, fields);
@@ -88,8 +91,11 @@ static int environ_index(lua_State *L) {
         value = find_pair(L, request, key, length);
     if (value.ptr == NULL) {
         if (!is_wsapi) return 0;
-        lua_pushliteral(L, "");
-        return 1;
+        if (strcmp(key, gateway_key) != 0) {
+            lua_pushliteral(L, "");
+            return 1;
+        }
+        value.ptr = gateway_interface, value.len = sizeof gateway_interface - 1;
     }
     if (number == WSGI_KEY_PATH_INFO && is_wsapi && value.len == 0) value.ptr = "/", value.len = 1;
     lua_pushlstring(L, value.ptr, value.len);
@@ -137,6 +143,8 @@ static int fill_environ(lua_State *L) {
         lua_getfield(L, 1, *at);
         lua_pop(L, 1);
     }
+    lua_getfield(L, 1, gateway_key);
+    lua_pop(L, 1);
     return 0;
 }
 
