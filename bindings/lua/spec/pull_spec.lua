@@ -151,7 +151,7 @@ describe("pull", function()
             break
         end
         server:close()
-        server = nil
+        server = nil -- luacheck: ignore 311
         collectgarbage()
         assert.has_error(function() kept:respond(200) end, "wsgiserver: the server has been closed")
         kept = nil

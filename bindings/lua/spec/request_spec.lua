@@ -80,6 +80,37 @@ describe("a request", function()
         client:close()
     end)
 
+    it("reads an upload as it comes with deliver_at_head", function()
+        local server = helper.serve { deliver_at_head = true, app = function(request)
+            for piece in function() return request:readsome() end do request.server:post(piece) end
+            request:respond(200, {}, "read")
+        end }
+        local client = helper.connect(server:port())
+        client:send "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for _, piece in ipairs { "a", "b", "c" } do
+            client:send("1\r\n" .. piece .. "\r\n")
+            assert.equal(piece, server:receive(10))
+        end
+        client:send "0\r\n\r\n"
+        assert.equal("read", helper.read_answer(client).body)
+        client:close()
+    end)
+
+    it("does not read more than max_request_body_size, however it is framed", function()
+        local server = helper.serve { max_request_body_size = 100000, app = function(request)
+            request:respond(200, {}, #(request:read "a" or ""))
+        end }
+        for _, path in ipairs { "/", "/again" } do
+            local client = helper.connect(server:port())
+            client:send("POST " .. path .. " HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n")
+            local chunk = "4000\r\n" .. ("x"):rep(0x4000) .. "\r\n"
+            for _ = 1, 7 do client:send(chunk) end
+            assert.equal(413, helper.read_answer(client).status)
+            client:close()
+        end
+        assert.equal(413, helper.ask(server, "/", { body = ("x"):rep(100001) }).status)
+    end)
+
     it("does not read what was sent wrong, and the client is told", function()
         local server = helper.serve { deliver_at_head = true, app = function(request)
             local worked, problem = pcall(request.read, request, "a")

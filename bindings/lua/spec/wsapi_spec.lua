@@ -238,7 +238,7 @@ describe("wsapi.wsgiserver", function()
     teardown(helper.remove_folder)
 
     it("runs an application until it is stopped", function()
-        local port, server
+        local client, port, server
         require("wsapi.wsgiserver").run(function(env)
             env["wsgiserver.request"].server:stop()
             return 200, {}, "the last"

@@ -36,7 +36,7 @@ end
 
 -- A wsgi_str lends the text, so the Lua strings are kept in `kept` as long as the array is used.
 local list = ffi.new("wsgi_header[?]", MOST_HEADERS)
-local kept = {}
+local kept = {} -- luacheck: ignore 241
 
 local function add(count, name, value)
     local kind = type(value)
