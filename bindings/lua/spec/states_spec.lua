@@ -314,6 +314,26 @@ describe("an application that goes wrong", function()
         still_serves()
     end)
 
+    -- the other interpreters have no fork
+    if type(jit) == "table" then
+        it("by returning in a child that it forked: only the parent answers", function()
+            serve [[
+                local ffi = require "ffi"
+                ffi.cdef "int fork(void); int waitpid(int, int *, int);"
+                return function(request)
+                    if request.path ~= "/forks" then return request:respond(200, {}, "fine") end
+                    local child, status = ffi.C.fork(), ffi.new "int[1]"
+                    if child == 0 then return 200, {}, "child" end
+                    ffi.C.waitpid(child, status, 0)
+                    request:respond(200, {}, "child ended with " .. status[0] / 256)
+                end]]
+            for _ = 1, 3 do
+                assert.equal("child ended with 70", helper.ask(server, "/forks").body)
+                for _ = 1, 20 do assert.equal("fine", helper.ask(server, "/fine").body) end
+            end
+        end)
+    end
+
     it("is no news when the client has left", function()
         serve(function(request)
             if request.path == "/fine" then return request:respond(200, {}, "fine") end
