@@ -16,7 +16,7 @@ mod repeats;
 
 pub use queue::LogMessage;
 use queue::LogQueue;
-use repeats::Repeats;
+use repeats::{ClientMessages, Repeats};
 
 /// The name under which the `log` crate gets the messages.
 pub const LOG_TARGET: &str = "wsgiserver";
@@ -77,11 +77,11 @@ pub enum LogCode {
     Accept = 20,
     /// A connection could not be taken in or kept.
     Connection = 21,
-    /// A client's TLS handshake failed, with the reason.
+    /// A client's TLS handshake failed, with its address and the reason. Limited: a client can cause it.
     Handshake = 23,
     /// A certificate was read again, or could not be.
     Certificate = 24,
-    /// The header of a proxy was not in order, or did not come.
+    /// The header of a proxy was malformed, or did not come. Limited as well.
     ProxyHeader = 25,
     /// A system call failed that should not.
     System = 22,
@@ -125,6 +125,7 @@ pub(crate) struct ErrorLog {
     /// What matters less goes to neither.
     least: LogLevel,
     repeats: Repeats,
+    of_clients: ClientMessages,
     fork_mark: Arc<ForkMark>,
 }
 
@@ -134,8 +135,15 @@ impl ErrorLog {
         least: LogLevel,
         fork_mark: Arc<ForkMark>,
     ) -> Self {
-        let (engine, repeats) = (OnceLock::new(), Repeats::default());
-        Self { handler, queue: None, engine, least, repeats, fork_mark }
+        Self {
+            handler,
+            queue: None,
+            engine: OnceLock::new(),
+            least,
+            repeats: Repeats::default(),
+            of_clients: ClientMessages::default(),
+            fork_mark,
+        }
     }
 
     /// For tests: has no handler.
@@ -207,6 +215,24 @@ impl ErrorLog {
                 self.write(level, code, text);
             }
             None => {}
+        }
+    }
+
+    /// Something that a client has caused, and may cause as often as it likes: a few messages of a code
+    /// are written in a while, and the next one after that says how many there were in between. Those
+    /// are messages of the level debug.
+    #[cold]
+    pub(crate) fn by_client(&self, level: LogLevel, code: LogCode, text: fmt::Arguments<'_>) {
+        if !self.wants(level) {
+            return;
+        }
+        match self.of_clients.may_write(code, clock::monotonic_ms()) {
+            Some(0) => self.write(level, code, text),
+            Some(others) => {
+                let text = format_args!("{text} ({others} others before it are left to debug)");
+                self.write(level, code, text);
+            }
+            None => self.debug(code, text),
         }
     }
 

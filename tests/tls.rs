@@ -59,6 +59,7 @@ behaviours! {
         stalled_handshakes_slow_nobody
         garbage_slows_nobody
         one_connection_too_many_is_told_after_its_handshake
+        failed_handshakes_write_a_limited_number_of_messages
         a_slow_handshake_comes_to_its_end
         a_handshake_that_takes_too_long_is_ended;
     proxied:

@@ -51,6 +51,31 @@ impl fmt::Display for Harmless<'_> {
     }
 }
 
+/// Shows a message that may have something of a client's in it on one line: what could end the line or
+/// turn it around becomes `\u{XX}`.
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use std::fmt::Write;
+        self.0.chars().try_for_each(|character| match character {
+            _ if is_disruptive(character) => write!(f, "{}", character.escape_unicode()),
+            _ => f.write_char(character),
+        })
+    }
+}
+
+/// Whether a character ends a line, or changes the direction or the look of the text around it: the
+/// control characters, the separators of lines and paragraphs, and Unicode's bidirectional controls
+/// (UAX #9).
+fn is_disruptive(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
 /// For the inside of a JSON string (RFC 8259, section 7), which is UTF-8 in any case: a byte that is
 /// none becomes the text `\xHH`.
 #[inline]
@@ -68,9 +93,11 @@ fn put_json_escaped(text: &[u8], line: &mut Vec<u8>) {
         for character in chunk.valid().chars() {
             match character {
                 '"' | '\\' => line.extend_from_slice(&[b'\\', character as u8]),
-                _ if character.is_control() => {
-                    line.extend_from_slice(b"\\u00");
-                    put_hex(character as u8, line);
+                _ if is_disruptive(character) => {
+                    let [high, low] = (character as u16).to_be_bytes();
+                    line.extend_from_slice(b"\\u");
+                    put_hex(high, line);
+                    put_hex(low, line);
                 }
                 _ => line.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
             }
@@ -165,6 +192,25 @@ mod tests {
         let text = "\"ä€\\\u{1f600}\u{85}\r".as_bytes();
         assert_eq!(put(put_json, text), "\\\"ä€\\\\\u{1f600}\\u0085\\u000D");
         assert_eq!(put(put_json, b"\xc3(\xff"), r"\\xC3(\\xFF");
+    }
+
+    #[test]
+    fn what_ends_or_turns_around_a_line_is_escaped() {
+        for character in
+            "\u{85}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\
+                          \u{202e}\u{2066}\u{2067}\u{2068}\u{2069}"
+                .chars()
+        {
+            let text = format!("in the {character} middle");
+            let code = u32::from(character);
+            let json = format!("in the \\u{code:04X} middle");
+            assert_eq!(put(put_json, text.as_bytes()), json);
+            assert!(put(put_text, text.as_bytes()).is_ascii());
+            assert_eq!(OneLine(&text).to_string(), format!("in the \\u{{{code:x}}} middle"));
+        }
+        let harmless = "\u{2010}\u{200d}\u{2065}\u{206a}\u{61b}";
+        assert_eq!(put(put_json, harmless.as_bytes()), harmless);
+        assert_eq!(OneLine("ä\"\n").to_string(), "ä\"\\u{a}");
     }
 
     #[test]

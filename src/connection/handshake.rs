@@ -5,7 +5,7 @@ use super::services::Services;
 use super::timing::UNAVAILABLE;
 use super::{HTTPConnection, Phase, Step};
 use crate::channel::Shaken;
-use crate::error_log::{LogCode, LogLevel};
+use crate::error_log::LogLevel;
 use crate::request::head::Refusal;
 use crate::ssl::SSLError;
 
@@ -64,8 +64,7 @@ impl HTTPConnection {
                 if self.readable { Step::Again } else { self.shake_hands(services) }
             }
             Ok(Shaken::Ended) => {
-                let why = format_args!("the client left in the TLS handshake");
-                services.log.write(LogLevel::Debug, LogCode::Handshake, why);
+                self.tell_handshake(services, LogLevel::Debug, "the client left");
                 self.channel.abandon();
                 Step::Close
             }
@@ -74,8 +73,9 @@ impl HTTPConnection {
                 self.refuse(services, NO_SSL)
             }
             Err(error) => {
-                let text = format_args!("TLS handshake: {error}");
-                services.log.info(LogCode::Handshake, text);
+                if services.log.wants(LogLevel::Warning) {
+                    self.tell_handshake(services, LogLevel::Warning, &error.to_string());
+                }
                 // What still comes is thrown away, so that the client gets to read the alert.
                 self.channel.give_up_tls();
                 self.close = true;
@@ -86,9 +86,9 @@ impl HTTPConnection {
     }
 
     pub(super) fn handshake_timed_out(&mut self, services: &Services) {
-        let text = format_args!("TLS handshake: the client was too slow");
-        let level = if self.has_begun_handshake() { LogLevel::Info } else { LogLevel::Debug };
-        services.log.write(level, LogCode::Handshake, text);
+        let begun = self.has_begun_handshake();
+        let level = if begun { LogLevel::Warning } else { LogLevel::Debug };
+        self.tell_handshake(services, level, "the client was too slow");
         self.channel.abandon();
         self.phase = Phase::Closing;
     }

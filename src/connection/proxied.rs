@@ -10,7 +10,6 @@ use super::proxy_header::{self, Ends, Found, LONGEST, ProxyHeader, ProxyTls};
 use super::services::Services;
 use super::timing::UNAVAILABLE;
 use super::{HTTPConnection, Phase, Step};
-use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::Client;
 use crate::gateway::environ::{Pairs, Said};
 use crate::sys::socket;
@@ -50,7 +49,7 @@ impl HTTPConnection {
             ProxyProtocol::Off => {}
             ProxyProtocol::Optional(from) if !from.has(self.remote) => {}
             ProxyProtocol::Required(from) if !from.has(self.remote) => {
-                self.tell_proxy_header(services, LogLevel::Info, "it comes from no proxy");
+                self.tell_proxy_header(services, "it comes from no proxy");
                 self.phase = Phase::Closing;
                 return;
             }
@@ -139,15 +138,8 @@ impl HTTPConnection {
 
     /// What is not in order is answered by nothing: whoever is there speaks another language.
     fn drop_proxy(&mut self, services: &Services, why: &str) -> Step {
-        self.tell_proxy_header(services, LogLevel::Info, why);
+        self.tell_proxy_header(services, why);
         Step::Close
-    }
-
-    fn tell_proxy_header(&self, services: &Services, level: LogLevel, why: &str) {
-        let peer = self.remote.map(|remote| remote.to_string());
-        let peer = peer.as_deref().unwrap_or("a UNIX socket");
-        let text = format_args!("PROXY header from {peer}: {why}");
-        services.log.write(level, LogCode::ProxyHeader, text);
     }
 
     /// Takes over what the header says.

@@ -3,8 +3,9 @@
 
 use super::HTTPConnection;
 use super::services::Services;
+use crate::access_log::escape::OneLine;
 use crate::engine::calls::Described;
-use crate::error_log::LogCode;
+use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::RequestView;
 use crate::request::head::Refusal;
 
@@ -30,6 +31,28 @@ impl HTTPConnection {
                 format_args!("the application failed{between}{request}"),
             ),
         }
+    }
+
+    /// A handshake of TLS that came to nothing.
+    #[cold]
+    pub(super) fn tell_handshake(&self, services: &Services, level: LogLevel, why: &str) {
+        let (peer, why) = (self.peer_text(), OneLine(why));
+        let text = format_args!("TLS handshake error from {peer}: {why}");
+        match level {
+            LogLevel::Debug => services.log.debug(LogCode::Handshake, text),
+            _ => services.log.by_client(level, LogCode::Handshake, text),
+        }
+    }
+
+    #[cold]
+    pub(super) fn tell_proxy_header(&self, services: &Services, why: &str) {
+        let text = format_args!("PROXY header from {}: {why}", self.peer_text());
+        services.log.by_client(LogLevel::Warning, LogCode::ProxyHeader, text);
+    }
+
+    /// The address that a message names.
+    fn peer_text(&self) -> String {
+        self.remote.map_or_else(|| "a UNIX socket".into(), |remote| remote.to_string())
     }
 
     pub(super) fn tell_too_long(&self, services: &Services) {

@@ -269,6 +269,25 @@ fn a_header_that_is_not_in_order_ends_the_connection_and_is_logged() {
 }
 
 #[test]
+fn connections_without_a_header_write_a_limited_number_of_messages() {
+    let server = new("127.0.0.1:0");
+    let complaints = Complaints::default();
+    complaints.of(&server);
+    server.set("proxy_protocol", "required").unwrap();
+    server.set("proxy_protocol_from", "127.0.0.1").unwrap();
+    server.start_background().unwrap();
+    let address = server.bound_addr().unwrap();
+    let begun = std::time::Instant::now();
+    for _ in 0..100 {
+        assert_eq!(answer(address, &[GET]), "");
+    }
+    let intervals = begun.elapsed().as_secs() as usize / 10 + 1;
+    server.stop();
+    let count = complaints.0.lock().unwrap().len();
+    assert!((10..=10 * intervals).contains(&count), "{count} messages");
+}
+
+#[test]
 fn a_slow_header_holds_nobody_and_has_its_time() {
     let server = new("127.0.0.1:0");
     let complaints = Complaints::default();
@@ -277,6 +296,8 @@ fn a_slow_header_holds_nobody_and_has_its_time() {
         ("proxy_protocol", "required"),
         ("proxy_protocol_from", "127.0.0.1"),
         ("proxy_header_timeout", "0.4"),
+        // All of them, not only the first ones.
+        ("log_level", "debug"),
         ("numthreads", "1"),
     ] {
         server.set(name, value).unwrap();

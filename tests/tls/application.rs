@@ -13,8 +13,7 @@ const PIECE: usize = 10_000;
 
 /// A server with the certificate `server` and its chain, and these options beside.
 pub fn serve(adapter: &str, options: &[(&str, &str)]) -> (Arc<HTTPServer>, SocketAddr) {
-    let (server, address, _log) = serve_logged(adapter, options);
-    (server, address)
+    serve_with(adapter, Handlers::new(), options)
 }
 
 /// The messages of a server's error log.
@@ -31,6 +30,21 @@ impl Log {
 
 /// The same server, whose error log can be read.
 pub fn serve_logged(adapter: &str, options: &[(&str, &str)]) -> (Arc<HTTPServer>, SocketAddr, Log) {
+    let log = Log::default();
+    let lines = log.0.clone();
+    let handlers = Handlers::new().error_log(move |level, code, text: &str| {
+        lines.lock().unwrap().push((level, code, text.to_owned()));
+    });
+    let (server, address) = serve_with(adapter, handlers, options);
+    (server, address, log)
+}
+
+/// With a host's own handlers.
+pub fn serve_with(
+    adapter: &str,
+    handlers: Handlers,
+    options: &[(&str, &str)],
+) -> (Arc<HTTPServer>, SocketAddr) {
     let (certificate, key, chain) = (file("server.pem"), file("server.key"), file("between.pem"));
     let mut all = vec![
         ("ssl_adapter", adapter),
@@ -39,13 +53,7 @@ pub fn serve_logged(adapter: &str, options: &[(&str, &str)]) -> (Arc<HTTPServer>
         ("certificate_chain", &chain),
     ];
     all.extend(options);
-    let log = Log::default();
-    let lines = log.0.clone();
-    let handlers = Handlers::new().error_log(move |level, code, text: &str| {
-        lines.lock().unwrap().push((level, code, text.to_owned()));
-    });
-    let (server, address) = support::serve_with(App(respond), handlers, &all);
-    (server, address, log)
+    support::serve_with(App(respond), handlers, &all)
 }
 
 /// `hello`, the environ, or a body of some size in one of the ways that there are.

@@ -1,12 +1,13 @@
 //! What is agreed upon, and how long that may take.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rustls::{CipherSuite, version};
+use wsgiserver::{Handlers, LogCode, LogLevel};
 
-use crate::application::serve;
+use crate::application::{serve, serve_with};
 use crate::client::{
     BOTH, VERSIONS, config, config_with, connect, connect_as, get, try_get, try_get_on,
 };
@@ -227,6 +228,33 @@ pub fn garbage_slows_nobody(adapter: &str) {
         let _alert_or_reset = client.0.read_to_end(&mut Vec::new());
     }
     eventually("nothing is left of them", || server.stats().connections == 0);
+}
+
+/// Warnings, since many hosts hear nothing below them, and with the client's address.
+pub fn failed_handshakes_write_a_limited_number_of_messages(adapter: &str) {
+    let messages = Arc::new(Mutex::new(Vec::new()));
+    let kept = messages.clone();
+    let handlers = Handlers::new().error_log(move |level, code, text: &str| {
+        if code == LogCode::Handshake {
+            kept.lock().unwrap().push((level, text.to_owned()));
+        }
+    });
+    let (server, address) = serve_with(adapter, handlers, &[("log_level", "warning")]);
+    let mut first = None;
+    let begun = Instant::now();
+    for _ in 0..100 {
+        let mut client = Client::connect(address);
+        first.get_or_insert_with(|| client.0.local_addr().unwrap());
+        client.send(b"\x00\x01\x02garbage");
+        let _alert_or_reset = client.0.read_to_end(&mut Vec::new());
+    }
+    let intervals = begun.elapsed().as_secs() as usize / 10 + 1;
+    server.stop();
+    let messages = messages.lock().unwrap();
+    assert!((10..=10 * intervals).contains(&messages.len()), "{} messages", messages.len());
+    let start = format!("TLS handshake error from {}: ", first.unwrap());
+    assert!(messages[0].1.starts_with(&start), "{:?}", messages[0]);
+    assert!(messages.iter().all(|(level, _)| *level == LogLevel::Warning));
 }
 
 /// It could not be told before.
