@@ -61,7 +61,8 @@ impl LogLevel {
 pub enum LogCode {
     /// The application's own words ([`Request::log`](crate::Request::log), WSGI's `wsgi.errors`).
     Application = 1,
-    /// The application failed or panicked: its client got 500 or was cut.
+    /// The application failed or panicked: its client got 500 or was cut. Not where the client has left,
+    /// was too slow or has sent a malformed body.
     ApplicationFailed = 2,
     /// The application returned without an answer.
     NoAnswer = 3,

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use support::{App, Client, eventually, ok, path, serve_with};
@@ -47,6 +49,26 @@ fn faulty(request: &Request<'_>) -> Outcome {
             panic!("without a request");
         }
         "/failed" => return Outcome::Failed,
+        "/reads" | "/reads/quiet" | "/reads/short" => {
+            let mut window = [0; 4096];
+            if path(request) == "/reads/short" {
+                start("30");
+                request.write(b"four").unwrap();
+            }
+            while let Ok(count) = request.read(&mut window) {
+                if count == 0 {
+                    return ok(request, b"whole");
+                }
+            }
+            if path(request) == "/reads" {
+                return Outcome::Failed;
+            }
+        }
+        "/writes" => {
+            request.start_response("200 OK", &[], false).unwrap();
+            while request.write(&[b'x'; 65536]).is_ok() {}
+            return Outcome::Failed;
+        }
         "/nothing" => {}
         "/long" => {
             start("3");
@@ -92,6 +114,56 @@ fn what_an_application_does_wrong_has_its_code() {
     assert_eq!(text, "the application panicked behind its request: without a request");
     server.stop();
     assert_eq!(messages.codes(), [LogCode::ApplicationFailed]);
+}
+
+/// It returns what reading or writing gave it, or nothing: the client has made it so.
+#[test]
+fn a_client_that_leaves_or_breaks_its_request_is_no_failure_of_the_application() {
+    let messages = Messages::default();
+    let options = [
+        ("log_level", "debug"),
+        ("body_timeout", "0.3"),
+        ("write_timeout", "0.3"),
+        ("max_buffered", "1000000"),
+    ];
+    let calls = Arc::new(AtomicUsize::new(0));
+    let over = calls.clone();
+    let app = App(move |request: &Request<'_>| {
+        let outcome = faulty(request);
+        over.fetch_add(1, Ordering::SeqCst);
+        outcome
+    });
+    let (server, address) = serve_with(app, messages.handlers(), &options);
+    // More than is read before the application is called.
+    let part = "x".repeat(70_000);
+    let length = "Content-Length: 1000000";
+    let chunked = "Transfer-Encoding: chunked";
+    let bad_chunk = format!("11170\r\n{part}\r\nno chunk\r\n");
+    let expect = format!("Expect: 100-continue\r\n{length}");
+    for path in ["/reads", "/reads/quiet", "/reads/short"] {
+        for (fields, body, leaves) in [
+            (length, &part, true),
+            (length, &part, false),
+            (chunked, &bad_chunk, false),
+            (&expect, &String::new(), false),
+            (&expect, &String::new(), true),
+        ] {
+            let mut client = Client::connect(address);
+            client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n{body}"));
+            if leaves {
+                client.0.shutdown(std::net::Shutdown::Write).unwrap();
+            }
+            let _answer_or_reset = client.0.read_to_end(&mut Vec::new());
+        }
+    }
+    Client::connect(address).get("/writes");
+    let mut slow = Client::connect(address);
+    slow.get("/writes");
+    eventually("17 calls are over", || calls.load(Ordering::SeqCst) == 17);
+    assert_eq!(server.stop(), 0);
+    let messages = messages.0.lock().unwrap();
+    let blamed: Vec<_> = messages.iter().filter(|message| message.0 > LogLevel::Debug).collect();
+    assert!(blamed.is_empty(), "{blamed:?}");
 }
 
 #[test]

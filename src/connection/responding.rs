@@ -164,8 +164,10 @@ impl HTTPConnection {
             return Ok(());
         }
         if !exchange.response.is_started() {
-            let text = format_args!("the application gave no answer");
-            services.log.error(LogCode::NoAnswer, text);
+            if !self.tell_clients_fault(services) {
+                let text = format_args!("the application gave no answer");
+                services.log.error(LogCode::NoAnswer, text);
+            }
             self.fail(services);
             return Err(RequestError::State("no start_response"));
         }
@@ -180,8 +182,10 @@ impl HTTPConnection {
         match exchange.framing {
             Some(Framing::Chunked) => exchange.response.end_chunks(&mut exchange.output),
             Some(Framing::Length(_)) if exchange.response.is_short() => {
-                let text = format_args!("the response body is shorter than its Content-Length");
-                services.log.error(LogCode::BodyTooShort, text);
+                if !self.tell_clients_fault(services) {
+                    let text = format_args!("the response body is shorter than its Content-Length");
+                    services.log.error(LogCode::BodyTooShort, text);
+                }
                 self.cut();
             }
             _ => {}

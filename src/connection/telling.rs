@@ -26,11 +26,23 @@ impl HTTPConnection {
                 format_args!("the application panicked{between}{request}: {text}"),
             ),
             None if self.over => {}
+            None if self.tell_clients_fault(services) => {}
             None => log.error(
                 LogCode::ApplicationFailed,
                 format_args!("the application failed{between}{request}"),
             ),
         }
+    }
+
+    /// A request that could not be read to its end, by the client's doing: what the application makes
+    /// of that is no fault of its own. False if the request is fine.
+    #[cold]
+    pub(super) fn tell_clients_fault(&self, services: &Services) -> bool {
+        let refusal = self.refusal.as_ref().filter(|refusal| refusal.status.starts_with('4'));
+        if let Some(refusal) = refusal {
+            self.tell_refusal(services, refusal);
+        }
+        refusal.is_some()
     }
 
     /// A handshake of TLS that came to nothing.
