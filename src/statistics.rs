@@ -11,6 +11,7 @@ pub(crate) mod latencies;
 mod prometheus;
 mod text;
 
+use crate::request::line::without_query;
 use counters::{Ledger, Sum, Tally};
 pub(crate) use histogram::BUCKETS as HISTOGRAM_BUCKETS;
 pub use histogram::Histogram;
@@ -114,8 +115,7 @@ pub struct WorkerCall {
 impl WorkerCall {
     /// The target without its query, which may have secrets in it.
     pub(crate) fn path(&self) -> std::borrow::Cow<'_, str> {
-        let path = self.target.split(|byte| *byte == b'?').next().unwrap_or_default();
-        String::from_utf8_lossy(path)
+        String::from_utf8_lossy(without_query(&self.target))
     }
 }
 

@@ -167,6 +167,22 @@ fn a_client_that_leaves_or_breaks_its_request_is_no_failure_of_the_application()
 }
 
 #[test]
+fn no_message_names_the_query() {
+    let messages = Messages::default();
+    let (server, address) = serve_with(App(faulty), messages.handlers(), &[]);
+    for path in ["/failed", "/panic"] {
+        Client::connect(address).get(&format!("{path}?token=secret")).rest();
+    }
+    server.stop();
+    let texts: Vec<_> = messages.0.lock().unwrap().iter().map(|told| told.2.clone()).collect();
+    let expected = [
+        "the application failed in GET /failed",
+        "the application panicked in GET /panic: on purpose",
+    ];
+    assert_eq!(texts, expected);
+}
+
+#[test]
 fn the_application_says_something_itself() {
     let messages = Messages::default();
     let (server, address) = serve_with(App(faulty), messages.handlers(), &[]);

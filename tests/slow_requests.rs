@@ -46,17 +46,17 @@ fn a_stuck_thread_is_reported_again_and_at_its_end() {
     let options = [("slow_request_after", "0.2"), ("numthreads", "3")];
     let (server, address, reports) = serve(gated(&gate), &options);
     let mut stuck = Client::connect(address);
-    stuck.get("/wait?a=%22\"");
+    stuck.get("/wait\"%22?a=secret");
     let mut second = Client::connect(address);
     second.get("/wait/too");
     assert_eq!(Client::connect(address).get("/").answer().0, 200);
     eventually("both again and again", || reports.lock().unwrap().len() >= 6);
     let told = reports.lock().unwrap().clone();
     let peer = stuck.0.local_addr().unwrap();
-    let first = told.iter().find(|(_, text)| text.contains("?a=")).unwrap();
+    let first = told.iter().find(|(_, text)| text.starts_with("GET /wait\\")).unwrap();
     assert_eq!(first.0, LogLevel::Warning);
     let (request, rest) = first.1.split_once(" has held WSGI Worker ").unwrap();
-    assert_eq!(request, format!("GET /wait?a=%22\\x22 of {peer}"));
+    assert_eq!(request, format!("GET /wait\\x22%22 of {peer}"));
     assert!(rest.contains("(thread ") && rest.contains(" of 3 threads are held so long"), "{rest}");
     assert!(
         told.iter().any(|(_, text)| text.ends_with("2 of 3 threads are held so long")),

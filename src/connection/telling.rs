@@ -3,11 +3,12 @@
 
 use super::HTTPConnection;
 use super::services::Services;
-use crate::access_log::escape::OneLine;
+use crate::access_log::escape::{Harmless, OneLine};
 use crate::engine::calls::Described;
 use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::RequestView;
 use crate::request::head::Refusal;
+use crate::request::line::without_query;
 
 impl HTTPConnection {
     /// The application failed, or panicked with this text. A client that has left explains the one,
@@ -92,14 +93,13 @@ impl HTTPConnection {
         })
     }
 
-    /// Method and target, while the request's head is there.
+    /// Method and path, while the request's head is there.
     fn described(&self) -> String {
         let Some(exchange) = self.exchange.as_ref() else { return String::new() };
         if exchange.head_length.is_none() {
             return String::new();
         }
         let view = RequestView::new(exchange.input.request(), &exchange.head, self.client());
-        let text = |bytes| String::from_utf8_lossy(bytes);
-        format!("{} {}", text(view.method()), text(view.target()))
+        format!("{} {}", Harmless(view.method()), Harmless(without_query(view.target())))
     }
 }

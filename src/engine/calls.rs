@@ -12,6 +12,7 @@ use super::handle::{RequestId, SERIAL_MASK};
 use super::ownership::Token;
 use super::share::Share;
 use crate::access_log::escape::Harmless;
+use crate::request::line::without_query;
 use crate::sys::clock;
 
 /// A call of the application that is under way.
@@ -35,10 +36,10 @@ pub(crate) struct Described {
     pub(crate) waits_for_client: bool,
 }
 
-/// `GET /slow of 127.0.0.1:1234`, in which nothing that came from the client can do harm.
+/// `GET /slow of 127.0.0.1:1234`: no query, and nothing that came from the client can do harm.
 impl fmt::Display for Described {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", Harmless(&self.method), Harmless(&self.target))?;
+        write!(f, "{} {}", Harmless(&self.method), Harmless(without_query(&self.target)))?;
         if let Some(remote) = self.remote {
             write!(f, " of {remote}")?;
         }

@@ -46,6 +46,11 @@ pub struct RequestLine {
     pub end: usize,
 }
 
+/// A target without its query, which may have secrets in it that are for no log.
+pub(crate) fn without_query(target: &[u8]) -> &[u8] {
+    target.split(|byte| *byte == b'?').next().unwrap_or_default()
+}
+
 /// Reads the line that starts at `start`. `Ok(None)`: not all of it is there yet.
 #[inline]
 pub fn parse(
