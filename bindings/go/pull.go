@@ -51,7 +51,7 @@ func (e *engine) take(batch native.Batch) {
 		case native.Closed:
 			e.closed(record.Connection())
 		case native.Logged:
-			e.server.logf("wsgiserver: %s", message(record.Copy()))
+			e.log(record.Copy())
 		case native.Released:
 			e.released(record.Request(), record.Code())
 		default:
@@ -60,9 +60,15 @@ func (e *engine) take(batch native.Batch) {
 	}
 }
 
-func message(record native.Record) string {
+// log writes a message of the library's. That of a failed TLS handshake begins as net/http's does, so
+// that programs which look for it find it.
+func (e *engine) log(record native.Record) {
+	from := "wsgiserver"
+	if record.Code() == native.Handshake {
+		from = "http"
+	}
 	text := record.Text()
-	return strings.TrimSuffix(text.Rest(), "\n")
+	e.server.logf("%s: %s", from, strings.TrimSuffix(text.Rest(), "\n"))
 }
 
 // tell hands an event to the request that waits for it; one that nobody waits for is no loss, since

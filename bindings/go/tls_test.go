@@ -316,6 +316,31 @@ func TestHandshakeThatDoesNotEnd(t *testing.T) {
 	c.ends()
 }
 
+// The handshakes that fail are logged as net/http logs them, but only the first ones of many.
+func TestHandshakeErrorsAreLogged(t *testing.T) {
+	said := &logged{}
+	server := serveTLS(t, http.NotFoundHandler(), func(s *wsgiserver.Server) { s.ErrorLog = said.logger() })
+	logged := func(c *client) bool {
+		return strings.Contains(said.String(), fmt.Sprintf("http: TLS handshake error from %v: ", c.Conn.LocalAddr()))
+	}
+	stranger := dial(t, server)
+	if err := tls.Client(stranger.Conn, &tls.Config{ServerName: "example.com"}).Handshake(); err == nil {
+		t.Error("the certificate should be unknown")
+	}
+	eventually(t, "a client that does not trust the certificate", func() bool { return logged(stranger) })
+	plain := dial(t, server)
+	plain.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+	eventually(t, "a client that speaks plain HTTP", func() bool { return logged(plain) })
+	for i := 0; i < 100; i++ {
+		c := dial(t, server)
+		c.send("\x00\x01\x02garbage")
+		io.Copy(io.Discard, c.Conn) // an alert, and the end
+	}
+	if count := strings.Count(said.String(), "TLS handshake error"); count < 3 || count > 20 {
+		t.Errorf("%d messages of 102 handshakes", count)
+	}
+}
+
 func TestHijackOverTLS(t *testing.T) {
 	result := make(chan error, 1)
 	server := serveTLS(t, handle(func(w http.ResponseWriter, r *http.Request) {

@@ -69,6 +69,8 @@ impl HTTPConnection {
                 Step::Close
             }
             Err(SSLError::NoSSL) => {
+                let why = "the client sent a plain HTTP request";
+                self.tell_handshake(services, LogLevel::Warning, why);
                 self.channel.give_up_tls();
                 self.refuse(services, NO_SSL)
             }

@@ -196,7 +196,7 @@ static int append(const wsgi_server *server, puller *puller, const wsgi_event *e
     if (record == NULL) return 0;
     record->request = event->request;
     record->kind = event->kind;
-    record->code = event->kind == WSGI_EVENT_LOG ? event->level : event->code;
+    record->code = event->code;
     record->text = (uint32_t)event->text.len;
     put((char *)(record + 1), event->text.ptr, event->text.len);
     return 1;

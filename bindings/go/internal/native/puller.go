@@ -17,7 +17,8 @@ const (
 	Logged        = C.WSGI_EVENT_LOG
 	Opened        = C.RECORD_OPENED
 	Closed        = C.RECORD_CLOSED
-	AbortedByStop = 3 // the code of an Aborted
+	Handshake     = C.WSGI_LOG_HANDSHAKE // the code of a Logged
+	AbortedByStop = 3                    // the code of an Aborted
 )
 
 // Puller takes records from a server. Used by one goroutine at a time.
