@@ -54,6 +54,14 @@ static int32_t app(void *user_data, wsgi_request request, const wsgi_environ *en
         responder->write(responder->context, body, strlen(body));
         return WSGI_DONE;
     }
+    if (path_is(environ, "/reads")) {
+        char window[4096];
+        int64_t got;
+        do got = wsgi_request_read(environ->server, request, window, sizeof window, 0);
+        while (got > 0);
+        CHECK_INT(got, WSGI_E_CLIENT);
+        return (int32_t)got;
+    }
     if (path_is(environ, "/says")) {
         wsgi_server *server = environ->server;
         const char bad[] = "not UTF-8: \xff and \0 a NUL";
@@ -100,6 +108,26 @@ static void every_message_has_its_code(void) {
         CHECK_INT(messages.of[0].code, cases[i].code);
         CHECK_CONTAINS(messages.of[0].text, cases[i].text);
     }
+}
+
+/* The application returns what a read gave it: no failure of its own. */
+static void a_client_that_leaves_is_no_failure_of_the_application(void) {
+    static char part[70000]; /* more than is read before the application is called */
+    static const char head[] = "POST /reads HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n";
+    messages messages = {PTHREAD_MUTEX_INITIALIZER, {{0}}, 0};
+    host host = host_with(&messages, "debug");
+    client client = client_open(host.address);
+    client_send(&client, head, sizeof head - 1);
+    client_send(&client, part, sizeof part);
+    CHECK_INT(shutdown(client.fd, SHUT_WR), 0);
+    reply reply = client_reply(&client, 0);
+    CHECK_INT(reply.status, 400);
+    reply_free(&reply);
+    client_close(&client);
+    end_host(&host);
+    CHECK_INT(messages.count, 1);
+    CHECK_INT(messages.of[0].code, WSGI_LOG_REFUSED);
+    CHECK_INT(messages.of[0].level, WSGI_LEVEL_DEBUG);
 }
 
 static void the_application_has_its_own_words(void) {
@@ -172,6 +200,8 @@ static void without_a_handler_nothing_is_printed(void) {
 static const test tests[] = {
     {"without a handler nothing is printed", without_a_handler_nothing_is_printed},
     {"every message has its code", every_message_has_its_code},
+    {"a client that leaves is no failure of the application",
+     a_client_that_leaves_is_no_failure_of_the_application},
     {"the application has its own words", the_application_has_its_own_words},
     {"a refused request is of interest to who looks",
      a_refused_request_is_of_interest_to_who_looks},

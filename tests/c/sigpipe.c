@@ -1,10 +1,25 @@
 /* Signals: the library raises no SIGPIPE, and its threads take none that belong to the host. */
+#include "certificate.h"
 #include "client.h"
 #include "host.h"
 
-enum { PIECE = 64 * 1024 };
+#include <fcntl.h>
+#include <sys/wait.h>
+
+enum { PIECE = 64 * 1024, LARGE = 100 * 1000 * 1000 };
 
 static wsgi_status write_ended; /* by the application's thread */
+
+/* A part of a file that has no blocks is as good as any. */
+static wsgi_status send_large_file(wsgi_server *server, wsgi_request request) {
+    wsgi_status status = wsgi_start_response(server, request, str("200 OK"), NULL, 0, 0);
+    FILE *file = tmpfile();
+    CHECK(file != NULL);
+    CHECK_INT(ftruncate(fileno(file), LARGE), 0);
+    if (status >= 0) status = wsgi_send_file(server, request, fileno(file), 0, -1);
+    fclose(file);
+    return status;
+}
 
 /* Writes until the client is gone. */
 static int32_t endless(void *user_data, wsgi_request request, const wsgi_environ *environ,
@@ -12,6 +27,7 @@ static int32_t endless(void *user_data, wsgi_request request, const wsgi_environ
     static const char piece[PIECE];
     (void)user_data;
     if (path_is(environ, "/small")) return say(environ->server, request, "small");
+    if (path_is(environ, "/file")) return send_large_file(environ->server, request);
     wsgi_status status = responder->start_response(responder->context, str("200 OK"), NULL, 0, 0);
     while (status >= 0) status = responder->write(responder->context, piece, sizeof piece);
     __atomic_store_n(&write_ended, status, __ATOMIC_SEQ_CST);
@@ -41,6 +57,72 @@ static void clients_that_leave_raise_no_sigpipe(void) {
     end_host(&host);
     CHECK_INT(descriptors(), fds);
     CHECK(signal(SIGPIPE, SIG_DFL) == SIG_DFL); /* and nobody has changed that */
+}
+
+/* What is left of the file is sent by the library when the client takes it. */
+static void clients_that_leave_a_file_raise_no_sigpipe(void) {
+    CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+    host host = new_host(endless, NULL, "2");
+    size_t serving = descriptors();
+    for (int i = 0; i < 20; i++) {
+        client client = client_open(host.address);
+        client_get(&client, "/file");
+        CHECK(client_need(&client, 4 * PIECE));
+        (i % 2 ? client_close : client_reset)(&client);
+        expect(host.address, "/small", 200, "small");
+    }
+    WAIT_FOR(descriptors() <= serving + 1);
+    end_host(&host);
+}
+
+/* A client of TLS, which the openssl command is: asks for this, and is killed in the middle. */
+static void leave_tls_in_the_middle(const char *address, const char *path) {
+    int to[2], from[2];
+    static char part[4 * PIECE];
+    CHECK(pipe(to) == 0 && pipe(from) == 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        dup2(to[0], 0), dup2(from[1], 1);
+        close(to[1]), close(from[0]);
+        int quiet = open("/dev/null", O_WRONLY);
+        dup2(quiet, 2);
+        execlp("openssl", "openssl", "s_client", "-quiet", "-connect", address, (char *)NULL);
+        _exit(127);
+    }
+    close(to[0]), close(from[1]);
+    char request[128];
+    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: test\r\n\r\n", path);
+    CHECK_INT(write(to[1], request, (size_t)length), length);
+    for (size_t got = 0; got < sizeof part;) {
+        ssize_t count = read(from[0], part, sizeof part);
+        CHECK(count > 0);
+        got += (size_t)count;
+    }
+    CHECK_INT(kill(pid, SIGKILL), 0);
+    CHECK_INT(waitpid(pid, NULL, 0), pid);
+    close(to[1]), close(from[0]);
+}
+
+static void clients_of_tls_that_leave_raise_no_sigpipe(void) {
+    certificate certificate = make_certificate();
+    CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+    wsgi_server *server = new_server(endless, NULL);
+    set(server, "numthreads", "2");
+    set(server, "certificate", certificate.file);
+    set(server, "private_key", certificate.key);
+    host host = start_host(server);
+    size_t serving = descriptors();
+    for (int i = 0; i < 3; i++) {
+        __atomic_store_n(&write_ended, WSGI_OK, __ATOMIC_SEQ_CST);
+        leave_tls_in_the_middle(host.address, "/endless");
+        WAIT_FOR(__atomic_load_n(&write_ended, __ATOMIC_SEQ_CST) != WSGI_OK);
+        CHECK_INT(write_ended, WSGI_E_CLIENT);
+        leave_tls_in_the_middle(host.address, "/file");
+    }
+    WAIT_FOR(descriptors() <= serving + 1);
+    end_host(&host);
+    remove_certificate(&certificate);
 }
 
 static void clients_that_reset_in_every_phase_leave_nothing(void) {
@@ -129,6 +211,8 @@ static void descriptors_are_close_on_exec(void) {
 int main(void) {
     static const test tests[] = {
         {"clients that leave raise no SIGPIPE", clients_that_leave_raise_no_sigpipe},
+        {"clients that leave a file raise no SIGPIPE", clients_that_leave_a_file_raise_no_sigpipe},
+        {"clients of TLS that leave raise no SIGPIPE", clients_of_tls_that_leave_raise_no_sigpipe},
         {"clients that reset in every phase leave nothing",
          clients_that_reset_in_every_phase_leave_nothing},
         {"threads of the library block all signals", threads_of_the_library_block_all_signals},

@@ -85,6 +85,35 @@ void of_clients_that_leave() {
     WAIT_FOR(failed);
     server.stop();
     CHECK(!book.has("wsgi_write"));
+    CHECK(!book.has("40/"));
+}
+
+// The same for a body that ends too early.
+void of_clients_that_leave_within_their_bodies() {
+    log_book book;
+    std::atomic<bool> begun{false}, failed{false};
+    auto server = logged(book, [&](wsgi::request& request) {
+        begun = true;
+        char window[4096];
+        try {
+            while (request.read(window, sizeof window) > 0) {
+            }
+        } catch (const wsgi::error& error) {
+            CHECK(error.is_end());
+            failed = true;
+            throw;
+        }
+    });
+    {
+        client one(server.bound_addr());
+        // More than is read before the application is called.
+        one.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" +
+                 std::string(70000, 'x'));
+        WAIT_FOR(begun);
+    }
+    WAIT_FOR(failed);
+    server.stop();
+    CHECK(!book.has("40/"));
 }
 
 void after_detach() {
@@ -224,6 +253,8 @@ void interrupted() {
 
 const test tests[] = {{"in_applications", in_applications},
                       {"of_clients_that_leave", of_clients_that_leave},
+                      {"of_clients_that_leave_within_their_bodies",
+                       of_clients_that_leave_within_their_bodies},
                       {"after_detach", after_detach},
                       {"in_handlers", in_handlers},
                       {"in_thread_start", in_thread_start},

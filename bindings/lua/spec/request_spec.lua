@@ -256,6 +256,22 @@ describe("a request", function()
         client:close()
     end)
 
+    it("logs no failure of an application whose client leaves", function()
+        local log = helper.write("left.log", "")
+        local server = helper.serve { log = log, app = function(request)
+            request:log "reading"
+            request:read "*a"
+        end }
+        local client = helper.connect(server:port())
+        -- more than is read before the application is called
+        local head = "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n"
+        assert(client:send(head .. ("x"):rep(70000)))
+        helper.wait_for(function() return helper.read(log):find "reading" end)
+        client:close()
+        server:stop()
+        assert.is_nil(helper.read(log):find "failed")
+    end)
+
     it("writes to the log", function()
         local log = helper.write("request.log", "")
         local server = helper.serve { log = log, app = function(request)
