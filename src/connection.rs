@@ -41,6 +41,7 @@ pub(crate) mod forwarded;
 pub(crate) mod handing_over;
 mod handshake;
 mod informing;
+pub(crate) mod inquiries;
 mod lines;
 pub(crate) mod live;
 pub(crate) mod networks;

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -136,6 +138,48 @@ fn a_thread_that_waits_for_its_client_is_told_as_such() {
     };
     eventually("a report", || reports.lock().unwrap().iter().any(says));
     server.stop();
+}
+
+/// Their threads are in calls of the library nearly all the time, in short waits one after another.
+#[test]
+fn answers_to_slow_readers_are_reported_with_their_requests() {
+    for (threads, clients) in [("4", 1), ("2", 3)] {
+        let app = App(|request: &Request<'_>| {
+            request.start_response("200 OK", &[], false).unwrap();
+            let piece = vec![b'x'; 1 << 18];
+            while request.write(&piece).is_ok() {}
+            Outcome::Done
+        });
+        let options = [
+            ("numthreads", threads),
+            ("slow_request_after", "0.3"),
+            ("max_buffered", "1000000"),
+            ("shutdown_timeout", "0"),
+        ];
+        let (server, address, reports) = serve(app, &options);
+        let over = Arc::new(AtomicBool::new(false));
+        let readers: Vec<_> = (0..clients)
+            .map(|_| {
+                let mut client = Client::connect(address);
+                client.get("/stream?a=b");
+                let over = over.clone();
+                std::thread::spawn(move || {
+                    let mut window = vec![0; 1 << 17];
+                    while !over.load(Ordering::SeqCst) && client.0.read(&mut window).is_ok() {
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                })
+            })
+            .collect();
+        eventually("reports", || reports.lock().unwrap().len() >= 2);
+        over.store(true, Ordering::SeqCst);
+        server.stop();
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        let reports = reports.lock().unwrap();
+        let unnamed = |(_, text): &&(LogLevel, String)| !text.starts_with("GET /stream of 127.");
+        let warnings = reports.iter().filter(|(level, _)| *level == LogLevel::Warning);
+        assert_eq!(warnings.filter(unnamed).collect::<Vec<_>>(), [] as [&(LogLevel, String); 0]);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::budget::Budget;
 use super::exchange::Exchange;
 use super::forwarded::TrustedProxies;
+use super::inquiries::Inquiries;
 use super::live::{Live, LiveText};
 use super::peercreds::PeerCreds;
 use super::places::SLOW;
@@ -118,6 +119,7 @@ pub(crate) struct Services {
     pub(crate) budget: Budget,
     pub(crate) waiters: Waiters,
     pub(crate) patience: Patience,
+    pub(crate) inquiries: Inquiries,
     /// Calls of the host's own functions that wait for a thread without locks.
     pub(crate) errands: Arc<Errands>,
     pub(crate) watches: Watches,
@@ -153,6 +155,7 @@ impl Services {
             budget: Budget::new(buffered),
             waiters: Waiters::new(waiters),
             patience: Patience::default(),
+            inquiries: Inquiries::default(),
             errands: Arc::default(),
             watches: Watches::default(),
             cut: EventFd::new()?,

@@ -101,7 +101,7 @@ impl HTTPConnection {
         let events = if awaited == Awaited::Body { poll::IN } else { poll::OUT };
         let now = clock::monotonic_ms();
         let until = self.timing.thread_waits_until(awaited, &services.settings, now);
-        let mut said = false;
+        let mut said = self.answers_inquiry(services);
         let result = loop {
             let left = self.time_left(until);
             let step = if said || (0..SILENT).contains(&left) { left } else { SILENT };

@@ -66,6 +66,12 @@ impl Engine {
         calls
     }
 
+    /// Whether the request with this id is not over.
+    pub(super) fn lives(&self, id: RequestId) -> bool {
+        let slot = self.slots.get(id.slot());
+        slot.is_some_and(|slot| slot.serial.load(Ordering::Acquire) & SERIAL_MASK == id.serial())
+    }
+
     /// The request with this id. `None` while another thread is in a call on it, and when it is over,
     /// which its application's call may not be. Not to be called while the shares are locked.
     pub(crate) fn describe(&self, id: RequestId) -> Option<Described> {
@@ -75,8 +81,8 @@ impl Engine {
         let slot = self.slots.get(id.slot())?;
         let token = Token { slot: id.slot(), generation: slot.word.generation() };
         let mut own = slot.word.attend(token)?;
-        let lives = slot.serial.load(Ordering::Acquire) & SERIAL_MASK == id.serial();
-        let described = if lives { slot.connection.get(&mut own).describe() } else { None };
+        let described =
+            if self.lives(id) { slot.connection.get(&mut own).describe() } else { None };
         self.look_after(own, slot);
         described
     }

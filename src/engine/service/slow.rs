@@ -5,12 +5,17 @@
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::engine::calls::CallUnderWay;
+use crate::engine::calls::{CallUnderWay, Described};
 use crate::engine::handle::RequestId;
 use crate::error_log::LogCode;
 
 /// A call that goes on and on is reported at least so often, in nanoseconds.
 const AT_LEAST: u64 = 3_600_000_000_000;
+
+/// A report waits for so many nanoseconds until the thread says what its request is, if it is in a call
+/// of the library and nobody else can look; and looks so often.
+const INQUIRY: u64 = 1_500_000_000;
+const INQUIRY_STEP: u64 = 20_000_000;
 
 /// The reports that were made of calls under way.
 pub(super) struct SlowCalls {
@@ -24,6 +29,8 @@ pub(super) struct SlowCalls {
 struct Told {
     id: RequestId,
     since: u64,
+    /// Since when it is asked what the request is, in nanoseconds of the monotonic clock.
+    asked: Option<u64>,
     /// How long it has to take for the next report.
     next: u64,
 }
@@ -55,6 +62,7 @@ impl SlowCalls {
         let took = |call: &CallUnderWay| now.saturating_sub(call.since);
         let slow = calls.iter().filter(|call| took(call) >= self.after).count();
         self.due = now.saturating_add(self.after);
+        let mut inquiries = Vec::new();
         for call in &calls {
             let told = self.told.iter().position(|told| is_of(told, call));
             let limit = told.map_or(self.after, |place| self.told[place].next);
@@ -62,23 +70,33 @@ impl SlowCalls {
                 self.due = self.due.min(call.since.saturating_add(limit));
                 continue;
             }
-            engine.report_slow(call, slow);
             let place = told.unwrap_or_else(|| {
-                self.told.push(Told { id: call.id, since: call.since, next: self.after });
+                let (id, since) = (call.id, call.since);
+                self.told.push(Told { id, since, asked: None, next: self.after });
                 self.told.len() - 1
             });
             let told = &mut self.told[place];
+            let request = engine.describe(call.id);
+            let asked = *told.asked.get_or_insert(now);
+            if request.is_none() && engine.lives(call.id) && now < asked + INQUIRY {
+                inquiries.push(call.id.slot());
+                self.due = self.due.min(now + INQUIRY_STEP);
+                continue;
+            }
+            told.asked = None;
+            engine.report_slow(call, request, slow);
             while told.next <= took(call) {
                 told.next += told.next.min(AT_LEAST);
             }
             self.due = self.due.min(call.since.saturating_add(told.next));
         }
+        engine.services.inquiries.set(inquiries);
     }
 }
 
 impl Engine {
-    fn report_slow(&self, call: &CallUnderWay, slow: usize) {
-        let text = self.text_of(call, "has held", call.duration());
+    fn report_slow(&self, call: &CallUnderWay, request: Option<Described>, slow: usize) {
+        let text = text_of(call, request, "has held", call.duration());
         let workers = self.workers();
         let text = format_args!("{text} and goes on; {slow} of {workers} threads are held so long");
         self.services.log.warning(LogCode::SlowRequest, text);
@@ -87,17 +105,22 @@ impl Engine {
     /// A call has returned that took longer than the option's time.
     #[cold]
     pub(in crate::engine) fn report_return(&self, call: &CallUnderWay, duration: Duration) {
-        let text = self.text_of(call, "held", duration);
+        let text = text_of(call, self.describe(call.id), "held", duration);
         self.services.log.info(LogCode::SlowRequest, format_args!("{text} and is back"));
     }
+}
 
-    fn text_of(&self, call: &CallUnderWay, held: &str, duration: Duration) -> String {
-        let CallUnderWay { number, thread, .. } = call;
-        let request = match self.describe(call.id) {
-            Some(described) => described.to_string(),
-            None => "a request that is over, or in a call of the library,".into(),
-        };
-        let seconds = duration.as_secs_f64();
-        format!("{request} {held} WSGI Worker {number} (thread {thread}) for {seconds:.1} s")
-    }
+fn text_of(
+    call: &CallUnderWay,
+    request: Option<Described>,
+    held: &str,
+    duration: Duration,
+) -> String {
+    let CallUnderWay { number, thread, .. } = call;
+    let request = match request {
+        Some(described) => described.to_string(),
+        None => "a request that is over, or in a call of the library,".into(),
+    };
+    let seconds = duration.as_secs_f64();
+    format!("{request} {held} WSGI Worker {number} (thread {thread}) for {seconds:.1} s")
 }
