@@ -168,7 +168,7 @@ options! {
     "notify_service_manager" OptionKind::Flag, "0",
         "Tells systemd (NOTIFY_SOCKET) when the server is ready and when it stops.";
     "unix_socket_mode" OptionKind::Mode, "777",
-        "The permissions of a UNIX socket's path, in octal; empty: what the umask leaves.";
+        "The permissions of a UNIX socket's path, in octal; empty: what the umask leaves. The default lets every local user connect that can reach the path, as CherryPy's wsgiserver does, so that a proxy of another user can; 660 leaves it to owner and group.";
     "reuse_port" OptionKind::Flag, "0",
         "Sets SO_REUSEPORT: servers of several processes may share an IP address and port.";
     "peercreds_enabled" OptionKind::Flag, "0",
