@@ -146,6 +146,13 @@ static int call_and_gather(Worker *self, const parts_of_server *parts, Exchange 
     return status;
 }
 
+/* The application went on with a request that has ended before it: the client has left, the deadline
+ * has passed or the server has stopped. That is no failure of the application's own. */
+static int has_lost_its_request(const Worker *self, const Exchange *exchange) {
+    return PyErr_ExceptionMatches(RequestGone) && !exchange->taken &&
+           wsgi_request_aborted(self->server->handle->server, exchange->request) == WSGI_GONE;
+}
+
 /* The GIL is held. What is to be sent is in self->answer afterwards. */
 static void serve(Worker *self, wsgi_request request, const wsgi_environ *environ) {
     parts_of_server parts = take_parts(self->server);
@@ -153,6 +160,7 @@ static void serve(Worker *self, wsgi_request request, const wsgi_environ *enviro
     if (exchange == NULL || call_and_gather(self, &parts, exchange, environ) < 0) {
         int handed_over = exchange != NULL && exchange->taken;
         if (handed_over && PyErr_ExceptionMatches(PyExc_StopIteration)) PyErr_Clear();
+        else if (exchange != NULL && has_lost_its_request(self, exchange)) PyErr_Clear();
         else tell_failure(self->server);
         answer_clear(&self->answer);
         if (exchange == NULL) wsgi_abort(self->server->handle->server, request);

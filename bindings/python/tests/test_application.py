@@ -1,5 +1,6 @@
 """What an application may do, and what it may do wrong."""
 
+import contextlib
 import gc
 import os
 import sys
@@ -8,6 +9,8 @@ import weakref
 
 import pytest
 from conftest import all_gone, wait_for
+
+from wsgiserver import ClientGone
 
 OK = ("200 OK", [("Content-Type", "text/plain")])
 
@@ -341,3 +344,29 @@ def test_recursion_in_an_application_is_500(served, client):
     answer, server = answer_of(app, served, client)
     assert answer.code == 500
     assert "RecursionError" in server.log_text()
+
+
+@pytest.mark.parametrize("goes_on", ["writes", "returns"])
+def test_an_application_that_goes_on_after_its_client_has_left_is_not_logged(served, client, goes_on):
+    ended = threading.Event()
+
+    def app(environ, start_response):
+        write = start_response("200 OK", [])
+        with contextlib.suppress(ClientGone):
+            while True:
+                write(b"x" * 65536)
+        try:
+            if goes_on == "writes":
+                write(b"x" * 65536)
+            return [b"x" * 65536] * 3
+        finally:
+            ended.set()
+
+    server = served(app)
+    connection = client(server)
+    connection.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    connection.exactly(100)
+    connection.close()
+    assert ended.wait(30)
+    server.stop()
+    assert server.log_text() == ""

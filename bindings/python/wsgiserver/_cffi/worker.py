@@ -5,7 +5,7 @@ import sys
 import threading
 
 from . import answer, environ
-from .errors import checked, failure
+from .errors import RequestGone, checked, failure
 from .exchange import Exchange
 from .library import NULL, bytes_of, ffi, lib
 
@@ -73,8 +73,9 @@ class Worker:
         try:
             send = self._call(exchange)
         except BaseException as error:
-            # Behind a connection that was taken over, some end by StopIteration.
-            if not (exchange.taken and isinstance(error, StopIteration)):
+            # After a connection was taken over, some end by StopIteration.
+            ends_taken = exchange.taken and isinstance(error, StopIteration)
+            if not ends_taken and not self._has_lost_its_request(exchange, error):
                 self._tell_failure(error)
             if not exchange.taken:
                 send = lambda: answer.abort(exchange)  # noqa: E731
@@ -82,6 +83,15 @@ class Worker:
         status = send() if send is not None else 0
         if status < 0 and status not in _NO_NEWS:
             self._tell_refusal(exchange, status)
+
+    def _has_lost_its_request(self, exchange, error):
+        """Whether the application went on with a request that has ended before it: the client has
+        left, the deadline has passed or the server has stopped."""
+        return (
+            isinstance(error, RequestGone)
+            and not exchange.taken
+            and lib.wsgi_request_aborted(exchange.handle, exchange.request) == lib.WSGI_GONE
+        )
 
     def _call(self, exchange):
         server = self._server
