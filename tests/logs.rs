@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use support::{App, Client, eventually, ok, path, serve_with};
 use wsgiserver::{
-    ErrorKind, HTTPServer, Handlers, LOG_TARGET, LogCode, LogLevel, Outcome, Request,
+    ErrorKind, HTTPServer, Handlers, LOG_TARGET, LogCode, LogLevel, Outcome, Request, RequestError,
 };
 
 type Message = (LogLevel, LogCode, String);
@@ -67,6 +67,8 @@ fn faulty(request: &Request<'_>) -> Outcome {
         "/writes" => {
             request.start_response("200 OK", &[], false).unwrap();
             while request.write(&[b'x'; 65536]).is_ok() {}
+            let again = [request.write(b"x"), request.start_response("500 X", &[], true)];
+            assert!(again.iter().all(|result| matches!(result, Err(RequestError::Client(_)))));
             return Outcome::Failed;
         }
         "/nothing" => {}

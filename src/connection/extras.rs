@@ -31,6 +31,8 @@ pub(crate) struct Extras {
     deadline: Option<(RequestId, u64)>,
     /// Its time was up before its application had come back.
     expired: bool,
+    /// Why the request cannot go on: its client was lost while the application was called.
+    pub(super) lost: Option<&'static str>,
     /// Somebody wants to hear that the client has left.
     watched: Option<RequestId>,
     /// It comes from a proxy; what that has said of it.

@@ -87,14 +87,16 @@ impl HTTPConnection {
 
     /// Why the request cannot go on, if the client was lost while it was out.
     pub(super) fn lost(&self) -> Option<RequestError> {
-        let watch = self.watch.as_ref()?;
-        watch.lost.map(RequestError::Client)
+        let watched = self.watch.as_ref().and_then(|watch| watch.lost);
+        let lost = watched.or_else(|| self.extras.as_ref()?.lost);
+        lost.map(RequestError::Client)
     }
 
     pub(super) fn note_loss(&mut self, why: &'static str) {
-        if let Some(watch) = &mut self.watch {
-            watch.lost.get_or_insert(why);
-        }
+        match &mut self.watch {
+            Some(watch) => watch.lost.get_or_insert(why),
+            None => self.extras.get_or_insert_default().lost.get_or_insert(why),
+        };
     }
 
     /// To be called before a watched request goes (back) to the host: epoll and the clock know what

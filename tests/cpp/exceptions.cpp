@@ -73,6 +73,7 @@ void of_clients_that_leave() {
             for (;;) request.write(piece);
         } catch (const wsgi::error& error) {
             CHECK(error.is_end());
+            CHECK_THROWS(WSGI_E_CLIENT, request.write(piece));
             failed = true;
             throw;
         }

@@ -272,6 +272,25 @@ describe("a request", function()
         assert.is_nil(helper.read(log):find "failed")
     end)
 
+    it("logs no failure of an application that goes on after its client has left", function()
+        local log = helper.write("gone.log", "")
+        local server = helper.serve { log = log, app = function(request)
+            request:start(200, {})
+            local piece = ("x"):rep(65536)
+            while pcall(request.write, request, piece) do end
+            request:log "again"
+            request:write(piece)
+        end }
+        local client = helper.connect(server:port())
+        assert(client:send(helper.request_text "/"))
+        assert(client:receive(100))
+        client:close()
+        helper.wait_for(function() return helper.read(log):find "again" end)
+        server:stop()
+        assert.is_nil(helper.read(log):find "WSGI_E_")
+        assert.is_nil(helper.read(log):find "failed")
+    end)
+
     it("writes to the log", function()
         local log = helper.write("request.log", "")
         local server = helper.serve { log = log, app = function(request)
