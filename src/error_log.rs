@@ -230,7 +230,7 @@ impl ErrorLog {
         match self.of_clients.may_write(code, clock::monotonic_ms()) {
             Some(0) => self.write(level, code, text),
             Some(others) => {
-                let text = format_args!("{text} ({others} others before it are left to debug)");
+                let text = format_args!("{text} ({others} others before it were debug messages)");
                 self.write(level, code, text);
             }
             None => self.debug(code, text),
