@@ -118,13 +118,14 @@ fn coding(head: &RequestHead, input: &[u8]) -> Result<Body, Refusal> {
         return Err(OLD_CODING);
     }
     let (mut chunked, mut others) = (false, false);
-    for element in head.list(input, Known::TransferEncoding) {
+    for element in head.list_with_empty(input, Known::TransferEncoding) {
         let (name, parameters) = match memchr::memchr(b';', element) {
             Some(at) => (trim_end(&element[..at]), Some(&element[at + 1..])),
             None => (element, None),
         };
         let is_chunked = name.eq_ignore_ascii_case(b"chunked");
-        // Anything behind chunked: it is there twice or it is not the last.
+        // Anything after chunked: it is there twice or it is not the last. An empty element is no
+        // token: RFC 9110 5.6.1 would skip it, but other hops read such a list differently.
         if chunked || !is_token(name) || (is_chunked && parameters.is_some()) {
             return Err(BAD_CODING);
         }

@@ -1,7 +1,7 @@
 //! The head of a request: from bytes to everything that the server has to know about it.
 
 use super::framing;
-use super::headers::{self, Field, Known, elements};
+use super::headers::{self, Field, Known, elements, elements_with_empty};
 use super::line::{self, decode_path};
 use super::span::Span;
 
@@ -277,6 +277,16 @@ impl RequestHead {
     pub fn list<'a>(&'a self, input: &'a [u8], known: Known) -> impl Iterator<Item = &'a [u8]> {
         let fields = self.fields.iter().filter(move |field| field.known == known);
         fields.flat_map(move |field| elements(field.value.of(input)))
+    }
+
+    /// [`list`](Self::list) with its empty elements.
+    pub fn list_with_empty<'a>(
+        &'a self,
+        input: &'a [u8],
+        known: Known,
+    ) -> impl Iterator<Item = &'a [u8]> {
+        let fields = self.fields.iter().filter(move |field| field.known == known);
+        fields.flat_map(move |field| elements_with_empty(field.value.of(input)))
     }
 
     /// Whether a name may be there twice (for names that are not well-known this is a guess on

@@ -272,10 +272,15 @@ fn value_length(bytes: &[u8]) -> usize {
 
 /// The elements of a comma list, trimmed; empty ones are skipped (RFC 9110 section 5.6.1).
 pub fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    elements_with_empty(value).filter(|element| !element.is_empty())
+}
+
+/// The elements of a comma list, trimmed; of an empty list a single one, which is empty.
+pub fn elements_with_empty(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    value.split(|byte| *byte == b',').filter_map(move |element| {
-        let start = element.iter().position(|byte| !blank(byte))?;
-        let end = element.iter().rposition(|byte| !blank(byte))?;
-        element.get(start..=end)
+    value.split(|byte| *byte == b',').map(move |element| {
+        let start = element.iter().position(|byte| !blank(byte)).unwrap_or(element.len());
+        let end = element.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
+        &element[start..end]
     })
 }

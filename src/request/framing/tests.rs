@@ -106,10 +106,17 @@ fn transfer_codings() {
     let one = |value: &str| coding(&format!("Transfer-Encoding: {value}\r\n"));
     assert_eq!(one("chunked"), Ok(Body::Chunked));
     assert_eq!(one("CHUNKED"), Ok(Body::Chunked));
-    assert_eq!(one(", chunked"), Ok(Body::Chunked));
+    assert_eq!(one("\tChunked "), Ok(Body::Chunked));
     for bad in [
         "",
         ",",
+        ", chunked",
+        ",chunked",
+        "chunked,",
+        "chunked ,",
+        "chunked ,,",
+        "gzip,, chunked",
+        "gzip,",
         "chunked, chunked",
         "chunked, gzip",
         "chunked;q=1",
@@ -128,6 +135,12 @@ fn transfer_codings() {
     }
     let lines = "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n";
     assert_eq!(coding(lines), Err(BAD_CODING));
+    for lines in [
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n",
+        "Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n",
+    ] {
+        assert_eq!(coding(lines), Err(BAD_CODING), "{lines}");
+    }
     let lines = "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n";
     assert_eq!(coding(lines), Err(OTHER_CODING));
 }
@@ -137,6 +150,10 @@ fn the_order_of_coding_rules() {
     let both = "Transfer-Encoding: gzip\r\nContent-Length: x\r\n";
     assert_eq!(parse(both).map(|h| h.body), Err(TWO_LENGTHS));
     assert_eq!(old(both).map(|h| h.body), Err(TWO_LENGTHS));
+    let empty = "Transfer-Encoding: , chunked\r\n";
+    assert_eq!(old(empty).map(|h| h.body), Err(OLD_CODING));
+    let both_empty = "Transfer-Encoding: , chunked\r\nContent-Length: 5\r\n";
+    assert_eq!(parse(both_empty).map(|h| h.body), Err(TWO_LENGTHS));
     assert_eq!(old("Transfer-Encoding: gzip\r\n").map(|h| h.body), Err(OLD_CODING));
     assert_eq!(old("Transfer-Encoding: chunked\r\n").map(|h| h.body), Err(OLD_CODING));
     let input = "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n";

@@ -227,8 +227,8 @@ fn body(codings: &[&[u8]], lengths: &[&[u8]], modern: bool) -> Option<Body> {
                 length => Some(Body::Length(length)),
             }
         }
-        // Other codings may be well-formed, but none is known.
-        (codings, []) if modern && words_of(codings) == [b"chunked"] => Some(Body::Chunked),
+        // Other codings may be well-formed, but none is known; nor may a list have empty elements.
+        ([coding], []) if modern && coding.eq_ignore_ascii_case(b"chunked") => Some(Body::Chunked),
         _ => None,
     }
 }
