@@ -125,11 +125,11 @@ impl HTTPConnection {
     }
 
     /// The server answers by itself, in the place of the application or before it.
-    pub(super) fn account_refusal(&mut self, services: &Services, refusal: &Refusal) {
+    pub(super) fn account_refusal(&mut self, services: &Services, refusal: &Refusal, sent: u64) {
         let account = self.account.get_or_insert_default();
         let current = account.current.get_or_insert_with(|| Entry::new(services));
         current.status = refusal.status.get(..3).and_then(|code| code.parse().ok()).unwrap_or(0);
-        current.sent = refusal.text.len() as u64;
+        current.sent = sent;
         if current.request.is_none() {
             self.conclude(services, None);
         }

@@ -13,6 +13,7 @@ use crate::access_log::Ended;
 use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::RequestError;
 use crate::request::head::{Body, Refusal};
+use crate::request::line;
 use crate::request::response::{
     AppError, BODY_TOO_LONG, Framing, HeadContext, chunk_size_line, simple_response,
 };
@@ -238,19 +239,22 @@ impl HTTPConnection {
         }
         let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
         let date = exchange.date.now();
+        let is_head = line::asks_for_head(exchange.input.request());
         simple_response(
             &mut exchange.output,
             protocol(services.settings.is_http10()),
             &refusal,
             true,
             Some(&date),
+            is_head,
         );
         exchange.input.clear();
         exchange.head_length = None;
         self.close = true;
         self.phase = Phase::Lingering { left: LINGER_LIMIT };
         if services.listeners.is_some() {
-            self.account_refusal(services, &refusal);
+            let sent = if is_head { 0 } else { refusal.text.len() };
+            self.account_refusal(services, &refusal, sent as u64);
         }
         self.flush(services);
         Step::Again

@@ -68,6 +68,12 @@ pub fn parse(
     }
 }
 
+/// Whether a request, of which `input` is what has come, is one of HEAD: its answer has no content, even
+/// if nothing else of it can be read.
+pub fn asks_for_head(input: &[u8]) -> bool {
+    input.strip_prefix(b"\r\n").unwrap_or(input).starts_with(b"HEAD ")
+}
+
 /// A header section that may not hold the line makes the line too long, as in the seed.
 pub fn limit(policy: &HeadPolicy) -> usize {
     let none_as_huge = |limit: usize| if limit == 0 { usize::MAX } else { limit };

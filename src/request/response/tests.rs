@@ -329,7 +329,7 @@ fn decimals() {
 fn answers_of_the_server() {
     let answer = |refusal: Refusal, close: bool, date: Option<&[u8]>| {
         let mut out = Vec::new();
-        simple_response(&mut out, b"HTTP/1.1", &refusal, close, date);
+        simple_response(&mut out, b"HTTP/1.1", &refusal, close, date, false);
         String::from_utf8(out).unwrap()
     };
     assert_eq!(
@@ -345,4 +345,8 @@ fn answers_of_the_server() {
     );
     let method = Refusal { status: "405 Method Not Allowed", text: "" };
     assert!(answer(method, true, None).contains("\r\nAllow: GET, HEAD, POST"));
+    let (mut to_head, refusal) = (Vec::new(), Refusal::bad_request("Malformed Request-Line"));
+    simple_response(&mut to_head, b"HTTP/1.1", &refusal, true, Some(DATE), true);
+    let to_get = answer(refusal, true, Some(DATE));
+    assert_eq!(to_get.strip_suffix(refusal.text).map(str::as_bytes), Some(&to_head[..]));
 }

@@ -22,13 +22,15 @@ pub fn chunk_size_line(length: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// An answer of the server itself, in the seed's shape, with what RFC 9110 asks for behind it.
+/// An answer of the server itself, in the seed's shape, with what RFC 9110 asks for behind it. To HEAD
+/// it has the length that GET would get, and no content.
 pub fn simple_response(
     out: &mut Vec<u8>,
     protocol: &[u8],
     refusal: &Refusal,
     close: bool,
     date: Option<&[u8]>,
+    is_head: bool,
 ) {
     for part in [protocol, b" ", refusal.status.as_bytes(), b"\r\nContent-Length: "] {
         out.extend_from_slice(part);
@@ -47,7 +49,9 @@ pub fn simple_response(
         _ => {}
     }
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(refusal.text.as_bytes());
+    if !is_head {
+        out.extend_from_slice(refusal.text.as_bytes());
+    }
 }
 
 #[inline]
