@@ -207,6 +207,9 @@ impl RequestHead {
             return Ok(None);
         };
         self.index(input, policy);
+        if (self.version_minor == 0 || policy.http10) && self.has(Known::Upgrade) {
+            self.ignore_upgrade(input, policy);
+        }
         framing::decide(self, input, policy)?;
         Ok(Some(end))
     }
@@ -249,6 +252,16 @@ impl RequestHead {
             self.repeated |= self.seen & bit;
             self.seen |= bit;
         }
+    }
+
+    /// RFC 9110 7.8: `Upgrade` means nothing in a request of 1.0. It is taken out of the fields, so
+    /// that no application takes it for an offer.
+    #[cold]
+    fn ignore_upgrade(&mut self, input: &[u8], policy: &HeadPolicy) {
+        self.fields.retain(|field| field.known != Known::Upgrade);
+        (self.seen, self.repeated) = (0, 0);
+        (self.others, self.others_repeated) = (0, false);
+        self.index(input, policy);
     }
 
     /// Whether a field of this name is there.

@@ -214,6 +214,19 @@ fn upgrades() {
 }
 
 #[test]
+fn upgrades_of_1_0_are_ignored() {
+    let fields = "Connection: keep-alive, upgrade\r\nUpgrade: websocket\r\nX-A: 1\r\nX-A: 2\r\n";
+    let names = |head: &RequestHead| head.fields.iter().map(|f| f.known).collect::<Vec<_>>();
+    let head = old(fields).unwrap();
+    assert!(!head.upgrade && !head.has(Known::Upgrade) && head.keep_alive_asked && head.repeats());
+    assert_eq!(names(&head), [Known::Connection, Known::Other, Known::Other]);
+    assert!(parse(fields).is_ok_and(|head| head.upgrade && names(&head)[2] == Known::Upgrade));
+    let policy = HeadPolicy { http10: true, ..HeadPolicy::default() };
+    let input = format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+    assert!(parse_with(&input, &policy).is_ok_and(|head| !head.has(Known::Upgrade)));
+}
+
+#[test]
 fn fields_that_must_be_single() {
     let twice = |name: &str| parse(&format!("{name}: a\r\n{name}: a\r\n")).map(|_| ());
     assert_eq!(twice("Content-Type").err(), Some(REPEATED));

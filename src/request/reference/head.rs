@@ -53,7 +53,7 @@ fn field(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     good.then(|| (name.to_vec(), trim(value).to_vec()))
 }
 
-fn take(line: &[u8], fields: Vec<(Vec<u8>, Vec<u8>)>) -> Option<Head> {
+fn take(line: &[u8], mut fields: Vec<(Vec<u8>, Vec<u8>)>) -> Option<Head> {
     let words: Vec<_> = line.split(|byte| *byte == b' ').collect();
     let [method, target, version] = words[..] else { return None };
     let modern = match version {
@@ -80,13 +80,15 @@ fn take(line: &[u8], fields: Vec<(Vec<u8>, Vec<u8>)>) -> Option<Head> {
     }
     let connection = words_of(&all("Connection"));
     let says = |word: &[u8]| connection.iter().any(|other| other == word);
+    let (close, keep) = (says(b"close"), says(b"keep-alive"));
+    fields.retain(|field| modern || !field.0.eq_ignore_ascii_case(b"Upgrade"));
     Some(Head {
         method: method.to_vec(),
         path: decoded(&target.path),
         query: target.query,
         host,
         body,
-        keep_alive: !says(b"close") && (modern || says(b"keep-alive")),
+        keep_alive: !close && (modern || keep),
         expect_continue: !expects.is_empty() && modern && body != Body::None,
         fields,
         length: 0,
