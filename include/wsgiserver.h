@@ -708,7 +708,8 @@ typedef struct wsgi_view {
     // "http".
     struct wsgi_str scheme;
     // All fields in order: the key is the name in the client's case, and key_id the number of the
-    // environ key that it becomes (WSGI_KEY_HTTP_HOST), or 0.
+    // environ key that it becomes (WSGI_KEY_HTTP_HOST), or 0. Where the target names a host, that
+    // is the value of Host (RFC 9112, 3.2.2); an Upgrade of HTTP/1.0 is not there (RFC 9110, 7.8).
     const struct wsgi_pair *fields;
     size_t count;
     // The length of the body, -1: it is chunked.

@@ -147,6 +147,9 @@ var comparisons = []comparison{
 	{"the request, chunked", "PUT /x HTTP/1.1\r\n@Transfer-Encoding: Chunked\r\nTrailer: X-Sum\r\n\r\n" +
 		"4\r\nbody\r\n0\r\nX-Sum: 4\r\nX-Else: 5\r\n\r\n", show},
 	{"the request, absolute", "GET http://other:80/x?y HTTP/1.1\r\n@\r\n", show},
+	{"the request, absolute and https", "GET https://test/x?y HTTP/1.1\r\n@\r\n", show},
+	{"the request, absolute and 1.0", "GET http://other/x?y HTTP/1.0\r\nHost: test\r\n\r\n", show},
+	{"the request, 1.0 with an upgrade", "GET / HTTP/1.0\r\n@Connection: upgrade\r\nUpgrade: websocket\r\n\r\n", show},
 	{"the request, absolute and its host", "GET http://test/x?y HTTP/1.1\r\n@\r\n", show},
 	{"the request, two slashes", "GET //x//y/../z HTTP/1.1\r\n@\r\n", show},
 	{"the request, 1.0", "GET /x HTTP/1.0\r\nHost: h\r\n\r\n", show},
@@ -300,7 +303,8 @@ const (
 	hops     = "Headers that speak of the connection are the server's"
 	prefixed = "Trailers with http.TrailerPrefix"
 	tooLong  = "A handler that writes more than its Content-Length"
-	refused  = "An absolute target that names another host than `Host`"
+	schemes  = "An absolute target of another scheme than the connection's"
+	upgrades = "Upgrade in a request of HTTP/1.0 is not seen"
 )
 
 var differences = map[string]string{
@@ -316,7 +320,9 @@ var differences = map[string]string{
 	"an expectation that nobody knows": ownWords,
 	"a bad header":                     ownWords,
 	"more than was declared":           tooLong,
-	"the request, absolute":            refused,
+	"the request, absolute and https":  schemes,
+	"the request, absolute and 1.0":    version,
+	"the request, 1.0 with an upgrade": upgrades,
 	"a bare LF":                        strict,
 	"a folded header":                  strict,
 	"two lengths that are equal":       strict,
@@ -335,7 +341,7 @@ var differences = map[string]string{
 }
 
 // refusals are differences because of which net/http serves what is refused here.
-var refusals = map[string]bool{refused: true, strict: true, limits: true, proxies: true}
+var refusals = map[string]bool{schemes: true, strict: true, limits: true, proxies: true}
 
 func TestDifferencesAreDocumented(t *testing.T) {
 	readme, err := os.ReadFile("README.md")

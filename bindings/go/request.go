@@ -128,7 +128,8 @@ func setURL(r *http.Request) error {
 		u.Scheme = ""
 	}
 	r.URL = u
-	if u.Host != "" {
+	// The library has put the target's host, or what a trusted proxy says, into the Host field.
+	if r.Host == "" {
 		r.Host = u.Host
 	}
 	return nil

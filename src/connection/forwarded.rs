@@ -8,9 +8,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::exchange::Exchange;
 use super::networks::Networks;
 use crate::gateway::environ::{Said, key_id_of, key_id_of_underscores};
-use crate::request::head::RequestHead;
+use crate::request::head::{HeadPolicy, RequestHead};
 use crate::request::headers::{Field, Known};
 use crate::request::line::authority::split_authority;
 use crate::request::span::Span;
@@ -40,6 +41,21 @@ impl Forwarded {
             self.is_https.map(|is| if is { &b"https"[..] } else { b"http" });
         let before = before.unwrap_or_default();
         Said { url_scheme: scheme.or(before.url_scheme), of_request: true, ..before }
+    }
+}
+
+impl Exchange {
+    /// Whether the scheme of an absolute-form target may be served on this connection: the
+    /// connection's own, or the one that a trusted proxy names (RFC 9110 7.4). A proxy serves any.
+    #[cold]
+    pub(super) fn serves_scheme(&self, is_https: bool, policy: &HeadPolicy) -> bool {
+        let Some(target) = self.head.scheme else { return true };
+        let said = self.forwarded.and_then(|forwarded| forwarded.is_https);
+        match scheme(target.of(self.input.request())) {
+            _ if policy.proxy_mode => true,
+            Some(asked) => asked == is_https || Some(asked) == said,
+            None => false,
+        }
     }
 }
 

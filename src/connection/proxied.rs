@@ -168,11 +168,15 @@ impl HTTPConnection {
 
     /// Who sends the requests.
     pub(crate) fn client(&self) -> Client {
-        let is_https = self.proxied().is_some_and(|proxied| proxied.tls.is_some());
-        let is_https = is_https || self.channel.is_secured();
+        let is_https = self.is_https();
         let forwarded = self.exchange.as_ref().and_then(|exchange| exchange.forwarded);
         let Forwarded { remote, is_https: said } = forwarded.unwrap_or_default();
         Client { remote: remote.or(self.remote), is_https: said.unwrap_or(is_https) }
+    }
+
+    /// Whether the client speaks TLS, with this server or with a proxy whose PROXY header says so.
+    pub(super) fn is_https(&self) -> bool {
+        self.channel.is_secured() || self.proxied().is_some_and(|proxied| proxied.tls.is_some())
     }
 
     /// The address at which the client has reached the server, or the proxy in front of it.

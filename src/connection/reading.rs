@@ -22,6 +22,10 @@ pub(super) const DRAIN_LIMIT: u64 = 256 * 1024;
 /// So much a client may still send to a connection that lingers.
 pub(super) const LINGER_LIMIT: u64 = 1024 * 1024;
 
+const OTHER_SCHEME: Refusal = Refusal {
+    status: "421 Misdirected Request",
+    text: "The scheme of the Request-URI is not the connection's.",
+};
 pub(super) const CUT_SHORT: Refusal = Refusal::bad_request("The request body ended too early.");
 
 /// What a look at the socket gave.
@@ -62,6 +66,7 @@ impl HTTPConnection {
         }
         self.borrow_exchange(services, spare);
         let peer = (self.remote.is_some() || self.peer_is_client()).then_some(self.remote);
+        let is_https = self.is_https();
         let Some(exchange) = self.exchange.as_mut() else { return Step::Close };
         let bytes = exchange.input.request();
         if !parsed {
@@ -71,6 +76,10 @@ impl HTTPConnection {
                     if let Some(trusted) = &settings.trusted_proxies {
                         exchange.forwarded =
                             trusted.look(peer, exchange.input.request(), &mut exchange.head);
+                    }
+                    if exchange.head.scheme.is_some() && !exchange.serves_scheme(is_https, &policy)
+                    {
+                        return self.refuse(services, OTHER_SCHEME);
                     }
                     exchange.begin_request(length, &policy);
                     self.timing.begin_request(settings);

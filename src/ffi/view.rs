@@ -162,6 +162,11 @@ impl RawTable {
         lend(Some(self.text.get(start..end).unwrap_or_default()))
     }
 
+    /// Whether the target is a path, which names no host.
+    fn has_path_alone(&self) -> bool {
+        self.text.get(self.lengths[0] + 1) == Some(&b'/')
+    }
+
     fn view(&self) -> wsgi_view {
         wsgi_view {
             struct_size: size_of::<wsgi_view>(),
@@ -192,6 +197,8 @@ impl RawTable {
         match key {
             "REQUEST_METHOD" => return Some(self.part(0)),
             "QUERY_STRING" => return Some(self.part(3)),
+            // The target may name the host of a request that has no field for it.
+            "HTTP_HOST" if !self.has_path_alone() => return None,
             _ if !(key.starts_with("HTTP_") || key.starts_with("CONTENT_")) => return None,
             _ => {}
         }

@@ -50,6 +50,10 @@ fn agrees(mut input: &[u8], mut answers: &[u8]) {
                 return;
             }
         };
+        if message.head.scheme.as_ref().is_some_and(|scheme| scheme != b"http") {
+            assert!(!answers.starts_with(b"HTTP/1.1 200"), "another scheme, but answered");
+            return;
+        }
         // A large one is refused.
         if message.body.len() as u64 > MAX_BODY {
             return;

@@ -41,6 +41,7 @@ pub(super) fn agrees(input: &[u8]) {
         method: parsed.method.of(input).to_vec(),
         path: parsed.path.clone(),
         query: parsed.query.of(input).to_vec(),
+        scheme: parsed.scheme.map(|scheme| scheme.of(input).to_ascii_lowercase()),
         host: parsed.host.map(|host| host.of(input).to_vec()),
         fields: fields.collect(),
         body: parsed.body,

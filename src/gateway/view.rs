@@ -88,7 +88,8 @@ impl<'a> RequestView<'a> {
         self.head.fields.iter().find(is_it).map(|field| field.value.of(input))
     }
 
-    /// Names and values of all fields, as they were sent and in that order.
+    /// Names and values of all fields, as they were sent and in that order. Where the target names a
+    /// host, that is the value of `Host`; an `Upgrade` of HTTP/1.0 is left out.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> {
         let input = self.input;
         let pair = move |field: &Field| (field.name.of(input), field.value.of(input));

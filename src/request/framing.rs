@@ -2,13 +2,11 @@
 
 use super::head::{Body, HeadPolicy, Refusal, RequestHead};
 use super::headers::{Known, is_token};
-use super::line::authority::{same_authority, split_authority};
+use super::line::authority::split_authority;
 
 pub const NO_HOST: Refusal = Refusal::bad_request("Missing Host header.");
 pub const TWO_HOSTS: Refusal = Refusal::bad_request("Repeated Host header.");
 pub const BAD_HOST: Refusal = Refusal::bad_request("Malformed Host header.");
-pub const OTHER_HOST: Refusal =
-    Refusal::bad_request("The Host header does not match the Request-URI.");
 pub const REPEATED: Refusal = Refusal::bad_request("Repeated header that must be single.");
 pub const BAD_LENGTH: Refusal = Refusal::bad_request("Malformed Content-Length Header.");
 pub const TWO_LENGTHS: Refusal =
@@ -56,11 +54,8 @@ fn host(head: &mut RequestHead, input: &[u8]) -> Result<(), Refusal> {
         return Err(BAD_HOST);
     }
     head.host = Some(value);
-    if let (Some(authority), Some(scheme)) = (head.authority, head.scheme) {
-        if !same_authority(authority.of(input), value.of(input), scheme.of(input)) {
-            return Err(OTHER_HOST);
-        }
-        head.host = Some(authority);
+    if let Some(authority) = head.authority {
+        head.replace_host(authority);
     }
     Ok(())
 }

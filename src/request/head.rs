@@ -93,7 +93,8 @@ pub struct RequestHead {
     pub authority: Option<Span>,
     /// Of an absolute-form target; it never becomes `wsgi.url_scheme`.
     pub scheme: Option<Span>,
-    /// Every field in order, exported or not.
+    /// Every field in order, exported or not; without the `Upgrade` of a 1.0 request. Where the
+    /// target names the host, that is the value of `Host`.
     pub fields: Vec<Field>,
     pub version: Span,
     /// 0 or 1; a higher 1.x is 1.
@@ -262,6 +263,17 @@ impl RequestHead {
         (self.seen, self.repeated) = (0, 0);
         (self.others, self.others_repeated) = (0, false);
         self.index(input, policy);
+    }
+
+    /// The target's authority is the host, whatever the `Host` field says (RFC 9112 3.2.2). The
+    /// field gets its value, so that everything that reads fields agrees.
+    #[cold]
+    pub(super) fn replace_host(&mut self, authority: Span) {
+        self.host = Some(authority);
+        let field = self.fields.iter_mut().find(|field| field.known == Known::Host);
+        if let Some(field) = field {
+            field.value = authority;
+        }
     }
 
     /// Whether a field of this name is there.

@@ -275,7 +275,8 @@ options! {
     "wsgi_version" OptionKind::Choice(&["1.0", "u.0"]), "1.0", "The version of the environ.";
     "underscore_headers" OptionKind::Flag, "0",
         "Keeps request headers with _ in their names, which collide with - in the environ.";
-    "proxy_mode" OptionKind::Flag, "0", "Passes CONNECT on to the application.";
+    "proxy_mode" OptionKind::Flag, "0",
+        "Passes CONNECT and targets of any scheme on to the application.";
     "preread" OptionKind::Number(0, 16_777_216), "65536",
         "Bytes of a request body that are read before the application is called.";
     "deliver_at_head" OptionKind::Flag, "0",

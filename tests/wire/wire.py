@@ -5,7 +5,9 @@ import select
 import socket
 import time
 
-FIELDS = {"name", "row", "options", "send", "expect", "closes", "saw"}
+import ways
+
+FIELDS = {"name", "row", "over", "options", "send", "expect", "closes", "saw"}
 PIECES = {"text", "repeat", "fin", "await"}
 ANSWERS = {"status", "headers", "order", "body", "head", "cut", "times", "optional", "trailers"}
 PROBE = b"GET /204 HTTP/1.1\r\nHost: probe\r\n\r\n"
@@ -23,6 +25,7 @@ def check_case(case, file):
         unknown |= set() if isinstance(piece, str) else set(piece) - PIECES
     for answer in case["expect"]:
         unknown |= set(answer) - ANSWERS
+    unknown |= set(case.get("over", [])) - set(ways.NAMES)
     if unknown or "row" not in case or case.get("closes") not in (None, True, False, "lingers"):
         raise SystemExit(f"{file}: {case['name']}: bad or missing field {sorted(unknown)}")
 

@@ -188,9 +188,14 @@ fn absolute_form() {
     accept(b"GET https://h:443/ HTTP/1.1\r\nHost: h\r\n\r\n");
     accept(b"GET http://h/ HTTP/1.1\r\nHost: h:80\r\n\r\n");
     accept(b"GET http://[::1]:8080/ HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n");
-    let other = b"GET http://h/ HTTP/1.1\r\nHost: other\r\n\r\n";
-    assert_eq!(refuse(other), OTHER_HOST);
-    assert_eq!(refuse(b"GET http://h/ HTTP/1.1\r\nHost: h:81\r\n\r\n"), OTHER_HOST);
+    for host in ["other", "h:81", "H", "h"] {
+        let input = format!("GET http://h/ HTTP/1.1\r\nX: y\r\nHost: {host}\r\n\r\n").into_bytes();
+        let head = accept(&input);
+        assert_eq!(head.host.map(|span| span.of(&input)), Some(&b"h"[..]), "{host}");
+        assert_eq!(values(&input, &head)[1], ("Host".to_string(), "h".to_string()), "{host}");
+    }
+    assert_eq!(refuse(b"GET http://h/ HTTP/1.1\r\nHost: a b\r\n\r\n"), BAD_HOST);
+    assert_eq!(refuse(b"GET http://h/ HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n"), TWO_HOSTS);
     assert_eq!(refuse(b"GET http://h/ HTTP/1.1\r\n\r\n"), NO_HOST);
     for target in ["http://u:p@h/", "http:///x", "http://", "://h/", "1h://h/", "http://h:x/"] {
         let input = format!("GET {target} HTTP/1.0\r\n\r\n");

@@ -25,26 +25,6 @@ pub fn split_authority(authority: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// Whether a `Host` field names what the target's authority names: case does not matter, nor
-/// does the port of the scheme when one of them leaves it out.
-pub fn same_authority(authority: &[u8], host: &[u8], scheme: &[u8]) -> bool {
-    let (Some(one), Some(other)) = (split_authority(authority), split_authority(host)) else {
-        return false;
-    };
-    let usual: &[u8] = if scheme.eq_ignore_ascii_case(b"https") {
-        b"443"
-    } else if scheme.eq_ignore_ascii_case(b"http") {
-        b"80"
-    } else {
-        b""
-    };
-    let port = |port: &[u8]| -> Option<u16> {
-        let text = if port.is_empty() { usual } else { port };
-        std::str::from_utf8(text).ok()?.parse().ok()
-    };
-    one.0.eq_ignore_ascii_case(other.0) && port(one.1) == port(other.1)
-}
-
 #[inline]
 fn is_reg_name(name: &[u8]) -> bool {
     let plain = name.iter().all(|byte| is_host_byte(*byte));

@@ -13,7 +13,10 @@ pub struct Head {
     pub path: Vec<u8>,
     pub query: Vec<u8>,
     pub host: Option<Vec<u8>>,
-    /// Names as they were sent, values without the blanks around them.
+    /// Of an absolute target, in small letters.
+    pub scheme: Option<Vec<u8>>,
+    /// Names as they were sent, values without the blanks around them. `Host` has the target's, and
+    /// `Upgrade` is not there in 1.0.
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
     pub body: Body,
     pub keep_alive: bool,
@@ -82,11 +85,15 @@ fn take(line: &[u8], mut fields: Vec<(Vec<u8>, Vec<u8>)>) -> Option<Head> {
     let says = |word: &[u8]| connection.iter().any(|other| other == word);
     let (close, keep) = (says(b"close"), says(b"keep-alive"));
     fields.retain(|field| modern || !field.0.eq_ignore_ascii_case(b"Upgrade"));
+    for field in fields.iter_mut().filter(|field| field.0.eq_ignore_ascii_case(b"Host")) {
+        field.1 = host.clone()?;
+    }
     Some(Head {
         method: method.to_vec(),
         path: decoded(&target.path),
         query: target.query,
         host,
+        scheme: target.absolute.map(|(scheme, _)| scheme),
         body,
         keep_alive: !close && (modern || keep),
         expect_continue: !expects.is_empty() && modern && body != Body::None,
@@ -202,18 +209,8 @@ fn host(target: &Target, hosts: &[&[u8]], modern: bool) -> Option<Option<Vec<u8>
         [host] => *host,
         _ => return None,
     };
-    let (name, port) = authority(host)?;
-    if let Some((scheme, text)) = &target.absolute {
-        let usual = match &scheme[..] {
-            b"http" => Some(80),
-            b"https" => Some(443),
-            _ => None,
-        };
-        let (other, other_port) = authority(text)?;
-        if name != other || port.or(usual) != other_port.or(usual) {
-            return None;
-        }
-    }
+    // It has to be well-formed, even where the target names another.
+    authority(host)?;
     Some(Some(named.unwrap_or_else(|| host.to_vec())))
 }
 
