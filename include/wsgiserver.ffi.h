@@ -705,7 +705,7 @@ typedef struct wsgi_view {
     // is the value of Host (RFC 9112, 3.2.2); an Upgrade of HTTP/1.0 is not there (RFC 9110, 7.8).
     const struct wsgi_pair *fields;
     size_t count;
-    // The length of the body, -1: it is chunked.
+    // The length of the body, -1: it is chunked, even where the environ has its CONTENT_LENGTH.
     int64_t content_length;
     // By whose rules the client is answered: 0 or 1, of HTTP/1.
     uint32_t version_minor;
@@ -1264,8 +1264,8 @@ wsgi_status wsgi_request_header(const struct wsgi_server *server,
 
 // What the environ has under the key of this number (WSGI_KEY_REQUEST_METHOD, WSGI_KEY_HTTP_HOST),
 // as a string that is lent until the request ends; value.ptr is NULL if it has none. Fields, the
-// method and the query come without an environ being built; other keys, and fields that came several
-// times, have it built. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (no key has this number),
+// method and the query come without an environ being built; other keys, fields that came several
+// times, and the length of a chunked body have it built. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (no key has this number),
 // WSGI_GONE, WSGI_BUSY.
 wsgi_status wsgi_request_get(const struct wsgi_server *server,
                              wsgi_request request,

@@ -64,6 +64,18 @@ impl RFile {
         }
     }
 
+    /// Takes what is at hand of a chunked body's framing, up to its next data. What is wrong with it
+    /// is told by the next read.
+    pub(crate) fn pass_framing(&mut self, input: &mut Input) {
+        if let Self::Chunked(file) = self
+            && !file.done
+            && let Ok(step) = file.decoder.decode(input.unread(), &mut [])
+        {
+            input.consume(step.consumed);
+            file.done = step.done;
+        }
+    }
+
     /// Whether all that is left of the body is among `unread`, the bytes at hand.
     pub(crate) fn is_complete_in(&self, unread: &[u8]) -> Result<bool, ChunkError> {
         match self {

@@ -240,6 +240,42 @@ fn trailers_come_after_the_body() {
     }
 }
 
+/// A chunked body that is there as a whole has a CONTENT_LENGTH. Who reads as many bytes and no more
+/// has read it to its end, in whatever pieces.
+#[test]
+fn content_length_of_a_chunked_body_is_all_that_has_to_be_read() {
+    let (_server, address) = serve(|request| {
+        let length = request.environ(|environ| {
+            assert_eq!(environ.get(b"HTTP_TRANSFER_ENCODING"), None);
+            let length = environ.get(b"CONTENT_LENGTH").unwrap_or(b"none");
+            String::from_utf8_lossy(length).into_owned()
+        })?;
+        assert_eq!(request.view(|view| view.content_length())?, None);
+        let mut left: usize = length.parse().unwrap();
+        let lines = request.view(|view| view.path() == b"/lines")?;
+        while left > 0 {
+            let mut piece = Vec::new();
+            left -= match lines {
+                true => request.readline(&mut piece, left)?,
+                false => request.read(&mut vec![0; left.min(2)])?,
+            };
+        }
+        let trailers = request.trailers()?.len();
+        Ok(format!("{length} {trailers}"))
+    });
+    let mut client = Client::connect(address);
+    for path in ["/", "/lines"] {
+        for (body, size) in
+            [(&b""[..], 1), (b"two\nlines\n", 3), (b"two\nlines\n", 100), (b"one", 1)]
+        {
+            let request = chunked(body, size, "X-Sum: 12\r\n");
+            let request = [format!("POST {path} ").as_bytes(), &request[7..]].concat();
+            client.send(&request);
+            assert_eq!(client.answer().1, format!("{} 1", body.len()), "{path}");
+        }
+    }
+}
+
 #[test]
 fn a_gateway_without_environ_sees_the_request() {
     let (_server, address) = serve(|request| {

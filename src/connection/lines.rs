@@ -25,9 +25,11 @@ impl HTTPConnection {
         Ok(count)
     }
 
-    /// The fields behind a chunked body that has been read to its end.
-    pub(crate) fn trailers(&self) -> Result<Trailers, RequestError> {
-        let exchange = self.exchange.as_ref().ok_or(RequestError::Gone)?;
+    /// The fields behind a chunked body that has been read to its end. Who has read as many bytes as
+    /// CONTENT_LENGTH says has done so.
+    pub(crate) fn trailers(&mut self) -> Result<Trailers, RequestError> {
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
+        exchange.rfile.pass_framing(&mut exchange.input);
         match exchange.rfile.trailers() {
             Some(trailers) => {
                 Ok(trailers.map(|(name, value)| (name.to_vec(), value.to_vec())).collect())

@@ -33,22 +33,25 @@ impl Scan {
         }
     }
 
-    /// Whether the request, whose head is `head` bytes long, ends in `input`. Its body is chunked.
+    /// The length of a chunked body, decoded, if the request, whose head is `head` bytes long, ends
+    /// in `input`. What was looked at is remembered if `more` of it will be looked at.
     pub(super) fn chunked_ends(
         &mut self,
         input: &[u8],
         head: usize,
         policy: &HeadPolicy,
-    ) -> Result<bool, ChunkError> {
+        more: bool,
+    ) -> Result<Option<u64>, ChunkError> {
         if let Self::Chunked(scanner) = self {
-            return scanner.advance(input);
+            return Ok(scanner.advance(input)?.then(|| scanner.length()));
         }
         let mut scanner = ChunkedScanner::new(head, policy.max_body);
         let ends = scanner.advance(input)?;
-        if !ends {
+        if !ends && more {
             *self = Self::Chunked(Box::new(scanner));
+            return Ok(None);
         }
-        Ok(ends)
+        Ok(ends.then(|| scanner.length()))
     }
 
     /// Bytes of memory apart from the connection's own.

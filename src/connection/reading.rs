@@ -370,15 +370,33 @@ impl Exchange {
         let need = match self.head.body {
             Body::None => return Ok(None),
             Body::Length(size) => head + usize::try_from(size).unwrap_or(preread).min(preread),
-            Body::Chunked if have - head >= preread => return Ok(None),
-            Body::Chunked
-                if scan.chunked_ends(self.input.request(), head, &settings.policy())? =>
-            {
-                return Ok(None);
-            }
-            Body::Chunked => have + 1,
+            Body::Chunked => return self.missing_chunks(settings, scan, head, have),
         };
         Ok((have < need).then_some(need))
+    }
+
+    /// [`missing`](Self::missing) of a chunked body: its end is looked for among the first `preread`
+    /// bytes, whatever else has come with them, so that the same request is always the same to the
+    /// application.
+    fn missing_chunks(
+        &mut self,
+        settings: &Settings,
+        scan: &mut Scan,
+        head: usize,
+        have: usize,
+    ) -> Result<Option<usize>, ChunkError> {
+        if settings.preread == 0 {
+            return Ok(None);
+        }
+        let limit = head.saturating_add(settings.preread);
+        let request = self.input.request();
+        let ahead = request.get(..limit).unwrap_or(request);
+        let more = have < limit;
+        if let Some(length) = scan.chunked_ends(ahead, head, &settings.policy(), more)? {
+            self.head.set_decoded_length(length);
+            return Ok(None);
+        }
+        Ok(more.then_some(have + 1))
     }
 
     /// The same for a request that has to be there as a whole. It is looked at again no more, whatever
@@ -389,21 +407,23 @@ impl Exchange {
         scan: &mut Scan,
     ) -> Result<Option<usize>, ChunkError> {
         let (head, have) = (self.head_length.unwrap_or(0), self.input.request().len());
+        let limit = head + READ_AHEAD;
         let need = match self.head.body {
             _ if self.head.expect_continue => usize::MAX,
             Body::None => return Ok(None),
             Body::Length(size) => match usize::try_from(size) {
                 Ok(size) if size <= READ_AHEAD => head + size,
-                _ if have - head >= READ_AHEAD => usize::MAX,
-                _ => head + READ_AHEAD,
+                _ if have >= limit => usize::MAX,
+                _ => limit,
             },
-            Body::Chunked
-                if scan.chunked_ends(self.input.request(), head, &settings.policy())? =>
-            {
-                return Ok(None);
+            Body::Chunked => {
+                let request = self.input.request();
+                let ahead = request.get(..limit).unwrap_or(request);
+                if scan.chunked_ends(ahead, head, &settings.policy(), have < limit)?.is_some() {
+                    return Ok(None);
+                }
+                if have < limit { have + 1 } else { usize::MAX }
             }
-            Body::Chunked if have - head >= READ_AHEAD => usize::MAX,
-            Body::Chunked => have + 1,
         };
         Ok((have < need).then_some(need))
     }

@@ -142,7 +142,7 @@ pub struct wsgi_view {
     /// is the value of Host (RFC 9112, 3.2.2); an Upgrade of HTTP/1.0 is not there (RFC 9110, 7.8).
     pub fields: *const wsgi_pair,
     pub count: usize,
-    /// The length of the body, -1: it is chunked.
+    /// The length of the body, -1: it is chunked, even where the environ has its CONTENT_LENGTH.
     pub content_length: i64,
     /// By whose rules the client is answered: 0 or 1, of HTTP/1.
     pub version_minor: u32,

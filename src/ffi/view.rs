@@ -66,8 +66,8 @@ pub unsafe extern "C" fn wsgi_request_header(
 
 /// What the environ has under the key of this number (WSGI_KEY_REQUEST_METHOD, WSGI_KEY_HTTP_HOST),
 /// as a string that is lent until the request ends; value.ptr is NULL if it has none. Fields, the
-/// method and the query come without an environ being built; other keys, and fields that came several
-/// times, have it built. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (no key has this number),
+/// method and the query come without an environ being built; other keys, fields that came several
+/// times, and the length of a chunked body have it built. Any thread. Errors: WSGI_E_NULL, WSGI_E_OPTION (no key has this number),
 /// WSGI_GONE, WSGI_BUSY.
 ///
 /// # Safety
@@ -199,6 +199,8 @@ impl RawTable {
             "QUERY_STRING" => return Some(self.part(3)),
             // The target may name the host of a request that has no field for it.
             "HTTP_HOST" if !self.has_path_alone() => return None,
+            // The environ has one of them.
+            "CONTENT_LENGTH" | "HTTP_TRANSFER_ENCODING" if self.content_length < 0 => return None,
             _ if !(key.starts_with("HTTP_") || key.starts_with("CONTENT_")) => return None,
             _ => {}
         }

@@ -3,8 +3,9 @@
 //! The server's pairs come first, then the connection's, then the request's. Each key and each
 //! value is followed by a NUL, so that C can take it as a string.
 
-use crate::request::head::RequestHead;
+use crate::request::head::{Body, RequestHead};
 use crate::request::headers::{Field, Known, Repeated};
+use crate::request::response::decimal;
 use crate::request::span::Span;
 
 pub mod keys;
@@ -188,9 +189,28 @@ impl Environ {
         } else {
             writer.fields(&mut self.all);
         }
+        if head.body == Body::Chunked {
+            self.chunked(head);
+        }
         // A 1.0 client may name the host in the target alone.
         if let (Some(authority), false) = (head.authority, head.has(Known::Host)) {
             self.all.known(HTTP_HOST, input, authority);
+        }
+    }
+
+    /// How long a chunked body is, if that is known; else that it is chunked. The client may write
+    /// that in any case; programs that look for it compare it with this one.
+    #[cold]
+    fn chunked(&mut self, head: &RequestHead) {
+        if let Some(length) = head.decoded_length {
+            return self.all.known_with(CONTENT_LENGTH, |arena| decimal(length, arena));
+        }
+        let pair = self.all.pairs.iter().find(|pair| pair.key_id == HTTP_TRANSFER_ENCODING);
+        if let Some(pair) = pair {
+            let value = pair.value.start as usize..pair.value.end as usize;
+            if let Some(value) = self.all.arena.get_mut(value) {
+                value.make_ascii_lowercase();
+            }
         }
     }
 
@@ -324,6 +344,8 @@ const REQUEST_URI: u32 = id_of("REQUEST_URI");
 const SERVER_PROTOCOL: u32 = id_of("SERVER_PROTOCOL");
 const URL_ENCODING: u32 = id_of("wsgi.url_encoding");
 const HTTP_HOST: u32 = id_of("HTTP_HOST");
+const CONTENT_LENGTH: u32 = id_of("CONTENT_LENGTH");
+const HTTP_TRANSFER_ENCODING: u32 = id_of("HTTP_TRANSFER_ENCODING");
 
 #[cfg(test)]
 mod tests;

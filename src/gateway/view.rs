@@ -62,7 +62,7 @@ impl<'a> RequestView<'a> {
         self.head.version_minor
     }
 
-    /// The length of the body; `None` if it is chunked.
+    /// The length of the body; `None` if it is chunked, even where the environ has its CONTENT_LENGTH.
     pub fn content_length(&self) -> Option<u64> {
         match self.head.body {
             Body::None => Some(0),

@@ -134,7 +134,6 @@ impl ChunkedDecoder {
     }
 
     /// The data so far.
-    #[cfg(test)]
     pub fn total(&self) -> u64 {
         self.total - if self.state == State::Data { self.left } else { 0 }
     }

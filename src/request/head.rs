@@ -100,6 +100,9 @@ pub struct RequestHead {
     /// 0 or 1; a higher 1.x is 1.
     pub version_minor: u8,
     pub body: Body,
+    /// The length of a chunked body that was there as a whole before the application was called.
+    /// Parsing does not set it.
+    pub decoded_length: Option<u64>,
     pub keep_alive: bool,
     /// By a client that is answered by the rules of 1.0.
     pub keep_alive_asked: bool,
@@ -131,6 +134,7 @@ impl Default for RequestHead {
             version: Span::default(),
             version_minor: 0,
             body: Body::None,
+            decoded_length: None,
             keep_alive: false,
             keep_alive_asked: false,
             expect_continue: false,
@@ -180,6 +184,7 @@ impl RequestHead {
         self.host = None;
         self.version_minor = 0;
         self.body = Body::None;
+        self.decoded_length = None;
         self.keep_alive = false;
         self.keep_alive_asked = false;
         self.expect_continue = false;
@@ -312,6 +317,15 @@ impl RequestHead {
     ) -> impl Iterator<Item = &'a [u8]> {
         let fields = self.fields.iter().filter(move |field| field.known == known);
         fields.flat_map(move |field| elements_with_empty(field.value.of(input)))
+    }
+
+    /// The body is chunked, and all of it is there: `length` bytes once it is decoded. It is
+    /// announced by its length alone, as RFC 9112 7.1.3 says.
+    pub(crate) fn set_decoded_length(&mut self, length: u64) {
+        self.decoded_length = Some(length);
+        let fields = self.fields.iter_mut();
+        let coding = fields.filter(|field| field.known == Known::TransferEncoding);
+        coding.for_each(|field| field.exported = false);
     }
 
     /// Whether a name may be there twice (for names that are not well-known this is a guess on

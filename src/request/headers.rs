@@ -173,9 +173,19 @@ fn take(
 fn is_exported(known: Known, name: &[u8], policy: &HeadPolicy) -> bool {
     match known {
         Known::Proxy => false,
-        Known::Other => policy.keep_underscore_headers || !name.contains(&b'_'),
+        Known::Other if name.contains(&b'_') => {
+            policy.keep_underscore_headers && !is_transfer_encoding(name)
+        }
         _ => true,
     }
+}
+
+/// `Transfer_Encoding`, where such names are kept, must not speak for the field that frames the body.
+#[cold]
+fn is_transfer_encoding(name: &[u8]) -> bool {
+    let dashes = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte });
+    let name: Vec<u8> = dashes.collect();
+    Known::of(&name) == Known::TransferEncoding
 }
 
 /// Finds the first offence in a block that is not simply complete and right: httparse does not

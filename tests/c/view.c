@@ -127,6 +127,52 @@ static void everything_of_a_request(void) {
     end_host(&host);
 }
 
+/* What the environ has otherwise than the fields: the length of chunks, the coding, the target's host. */
+static void keys_are_those_of_the_environ(void) {
+    static const char chunks[] = "POST http://other:1/ HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: CHUNKED\r\n"
+                                 "\r\n5\r\nhello\r\n0\r\n\r\n";
+    static const char waits[] = "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: CHUNKED\r\n"
+                                "Expect: 100-continue\r\n\r\n";
+    static const char old[] = "GET http://other/ HTTP/1.0\r\nUpgrade: websocket\r\n\r\n";
+    const struct {
+        const char *sent, *length, *coding, *host, *field;
+        int64_t in_view;
+    } requests[] = {{chunks, "5", NULL, "other:1", "other:1", -1},
+                    {waits, NULL, "chunked", "test", "test", -1},
+                    {old, NULL, NULL, "other", NULL, 0}};
+    host host = start_host(new_server(NULL, NULL));
+    wsgi_worker *worker = NULL;
+    wsgi_event event = {0};
+    event.struct_size = sizeof event;
+    server = host.server;
+    CHECK_INT(wsgi_worker_new(server, &worker, NULL), WSGI_OK);
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        client client = client_open(host.address);
+        wsgi_view view = {0};
+        view.struct_size = sizeof view;
+        client_send(&client, requests[i].sent, strlen(requests[i].sent));
+        CHECK_INT(wsgi_worker_next(worker, &event, 1, FACT_DEADLINE * 1000), 1);
+        wsgi_str length = get(event.request, WSGI_KEY_CONTENT_LENGTH);
+        wsgi_str coding = get(event.request, WSGI_KEY_HTTP_TRANSFER_ENCODING);
+        wsgi_str field = header(event.request, "Host");
+        if (requests[i].length) CHECK_STR(length.ptr, requests[i].length);
+        else CHECK(length.ptr == NULL);
+        if (requests[i].coding) CHECK_STR(coding.ptr, requests[i].coding);
+        else CHECK(coding.ptr == NULL);
+        if (requests[i].field) CHECK_STR(field.ptr, requests[i].field);
+        else CHECK(field.ptr == NULL);
+        CHECK_STR(get(event.request, WSGI_KEY_HTTP_HOST).ptr, requests[i].host);
+        CHECK(get(event.request, WSGI_KEY_HTTP_UPGRADE).ptr == NULL);
+        CHECK(header(event.request, "Upgrade").ptr == NULL);
+        CHECK_INT(wsgi_request_view(server, event.request, &view), WSGI_OK);
+        CHECK_INT(view.content_length, requests[i].in_view);
+        CHECK_INT(say(server, event.request, "seen"), WSGI_OK);
+        client_close(&client);
+    }
+    CHECK_INT(wsgi_worker_free(worker), WSGI_OK);
+    end_host(&host);
+}
+
 static void keys_have_names(void) {
     CHECK_STR(wsgi_key_name(WSGI_KEY_HTTP_HOST), "HTTP_HOST");
     CHECK_STR(wsgi_key_name(WSGI_KEY_WSGI_URL_SCHEME), "wsgi.url_scheme");
@@ -175,6 +221,7 @@ static void cookies(void) {
 int main(void) {
     static const test tests[] = {
         {"everything of a request", everything_of_a_request},
+        {"keys are those of the environ", keys_are_those_of_the_environ},
         {"keys have names", keys_have_names},
         {"percent-decoding", percent_decoding},
         {"queries", queries},

@@ -62,6 +62,18 @@ describe("a WSAPI application", function()
         assert.equal("/srv/app example", helper.ask(server).body)
     end)
 
+    it("knows the length of a chunked body that is there", function()
+        local server = helper.serve { wsapi = function(env)
+            local length = tonumber(env.CONTENT_LENGTH)
+            return 200, {}, table.concat({ length, env.input.length, env.input:read(length),
+                env.HTTP_TRANSFER_ENCODING }, "|")
+        end }
+        local client = helper.connect(server:port())
+        client:send "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n2\r\n!!\r\n0\r\n\r\n"
+        assert.equal("7|7|hello!!|", helper.read_answer(client).body)
+        client:close()
+    end)
+
     it("reads its input as WSAPI says", function()
         local answer = ask(function(env)
             local input = env.input

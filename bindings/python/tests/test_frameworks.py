@@ -115,17 +115,34 @@ def test_a_page_comes(site):
     assert answer.headers["server"].startswith(own)
 
 
-def test_a_form_with_a_file_arrives(site):
-    parts = [("name", "", b"M\xc3\xa9lanie"), ("photo", '; filename="p.jpg"', b"\x00\xff" * 50000)]
+def form(photo):
+    """A form with a file, and what the sites answer to it."""
+    parts = [("name", "", b"M\xc3\xa9lanie"), ("photo", '; filename="p.jpg"', photo)]
     body = b"".join(
         b'--edge\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n'
         % (name.encode(), more.encode(), data)
         for name, more, data in parts
     ) + b"--edge--\r\n"
-    answer = site.get("/greet", "Content-Type: multipart/form-data; boundary=edge", method="POST",
-                      body=body)
+    return "Content-Type: multipart/form-data; boundary=edge", body, f"Hello Mélanie, of {photo!r}\n"
+
+
+def test_a_form_with_a_file_arrives(site):
+    of_type, body, expected = form(b"\x00\xff" * 50000)
+    answer = site.get("/greet", of_type, method="POST", body=body)
     assert answer.code == 200, answer
-    assert answer.body.decode() == f"Hello Mélanie, of {parts[1][2]!r}\n"
+    assert answer.body.decode() == expected
+
+
+def test_a_form_in_chunks_arrives(site):
+    of_type, body, expected = form(b"\x00\xff" * 5000)
+    lines = ["POST /greet HTTP/1.1", "Host: test", of_type, "Transfer-Encoding: Chunked", "", ""]
+    pieces = [body[at:at + 3000] for at in range(0, len(body), 3000)]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
+    with Client(site.address) as client:
+        answer = client.send("\r\n".join(lines).encode() + chunks).answer()
+        assert answer.code == 200, answer
+        assert answer.body.decode() == expected
+        assert client.get("/").code == 200
 
 
 def test_a_stream_comes_in_chunks(site):

@@ -80,6 +80,24 @@ def test_each_way_reads_all_of_a_large_body(way, served, client):
     assert connection.send(head + chunked(LARGE, 1000)).answer().body == LARGE
 
 
+@pytest.mark.parametrize("body, length", [(SMALL, str(len(SMALL))), (b"", "0"), (LARGE, None)])
+def test_a_chunked_body_that_is_there_has_a_length(body, length, served, client):
+    def application(environ, start_response):
+        seen.append((environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING"),
+                     environ["wsgi.input_terminated"]))
+        # As frameworks read that know nothing of chunks.
+        read = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        start_response("200 OK", [("Content-Length", str(len(read)))])
+        return [read]
+
+    seen = []
+    connection = client(served(application))
+    head = b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: CHUNKED\r\n\r\n"
+    answer = connection.send(head + chunked(body, 1000)).answer()
+    assert answer.body == (body if length else b"")
+    assert seen == [(length, None if length else "chunked", True)]
+
+
 def test_sizes_that_are_none(served, client):
     def read(body):
         with pytest.raises(TypeError):

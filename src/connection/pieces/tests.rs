@@ -118,3 +118,43 @@ fn what_comes_behind_the_body_is_kept_for_the_next_request() {
 fn an_idle_connection_has_not_grown() {
     assert!(size_of::<HTTPConnection>() <= 328, "{}", size_of::<HTTPConnection>());
 }
+
+/// The decoded length that the application is told of, for a request that is sent in pieces.
+fn told_length(preread: usize, pieces: &[&[u8]]) -> Option<u64> {
+    let services = services(HeadPolicy::default(), preread);
+    let mut pair = Pair::new(&services);
+    let (last, others) = pieces.split_last().unwrap();
+    for piece in others {
+        assert_eq!(pair.send(piece), Advance::Wait);
+    }
+    assert_eq!(pair.send(last), Advance::Request);
+    pair.connection.exchange.as_ref().unwrap().head.decoded_length
+}
+
+#[test]
+fn a_chunked_body_that_is_there_has_a_length_however_it_came() {
+    let request = chunked(300, 100);
+    let body = 3 * (2 + 2 + 100 + 2) + 5;
+    let (one, other) = request.split_at(request.len() - 50);
+    assert_eq!(told_length(1000, &[&request]), Some(300));
+    assert_eq!(told_length(1000, &[one, other]), Some(300));
+    let bytes: Vec<&[u8]> = request.chunks(1).collect();
+    assert_eq!(told_length(1000, &bytes), Some(300));
+    // What comes with it does not matter.
+    let more = [&request[..], &[b'x'; 2000]].concat();
+    assert_eq!(told_length(1000, &[&more]), Some(300));
+    assert_eq!(told_length(body, &[&more]), Some(300));
+    assert_eq!(told_length(body, &[&request]), Some(300));
+    assert_eq!(told_length(1000, &[&chunked(0, 1)]), Some(0));
+}
+
+#[test]
+fn a_chunked_body_that_is_not_read_ahead_has_no_length() {
+    let request = chunked(300, 100);
+    let body = 3 * (2 + 2 + 100 + 2) + 5;
+    assert_eq!(told_length(body - 1, &[&request]), None);
+    assert_eq!(told_length(0, &[&request]), None);
+    let asks = String::from_utf8(request).unwrap();
+    let asks = asks.replace("Host: a\r\n", "Host: a\r\nExpect: 100-continue\r\n");
+    assert_eq!(told_length(1000, &[asks.as_bytes()]), None);
+}

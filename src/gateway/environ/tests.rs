@@ -117,6 +117,41 @@ fn every_known_name_has_its_key() {
 }
 
 #[test]
+fn chunked_bodies() {
+    let input = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: CHUNKED\r\n\r\n";
+    for unicode in [false, true] {
+        let mut head = RequestHead::new();
+        head.parse(input, &HeadPolicy::default());
+        let mut environ = Environ::new();
+        let template = EnvironTemplate::new(&ServerInfo { unicode, ..info() });
+        environ.build(&template, &REMOTE, input, &head);
+        assert_eq!(environ.get(b"HTTP_TRANSFER_ENCODING"), Some(&b"chunked"[..]));
+        assert_eq!(environ.get(b"CONTENT_LENGTH"), None);
+        head.set_decoded_length(12_345);
+        environ.build(&template, &REMOTE, input, &head);
+        assert_eq!(environ.get(b"HTTP_TRANSFER_ENCODING"), None);
+        assert_eq!(environ.get(b"CONTENT_LENGTH"), Some(&b"12345"[..]));
+        let last = environ.pairs().last().unwrap();
+        assert_eq!(last.key_id, key_id(b"CONTENT_LENGTH"));
+        assert_eq!(environ.arena().get(last.value.end as usize), Some(&0));
+    }
+}
+
+#[test]
+fn a_kept_underscore_does_not_speak_for_the_coding() {
+    let policy = HeadPolicy { keep_underscore_headers: true, ..HeadPolicy::default() };
+    for fields in
+        ["Transfer_Encoding: x\r\n", "Transfer_Encoding: x\r\nTransfer-Encoding: chunked\r\n"]
+    {
+        let input = format!("POST / HTTP/1.1\r\nHost: h\r\nX_A: 1\r\n{fields}\r\n");
+        let environ = build_with(input.as_bytes(), &info(), &REMOTE, &policy);
+        let expected = fields.contains("chunked").then_some(&b"chunked"[..]);
+        assert_eq!(environ.get(b"HTTP_TRANSFER_ENCODING"), expected, "{fields}");
+        assert_eq!(environ.get(b"HTTP_X_A"), Some(&b"1"[..]));
+    }
+}
+
+#[test]
 fn repeated_fields_are_joined() {
     let fields = b"Accept: a\r\nX-A: 1\r\nCookie: a=1\r\naccept: b\r\nX-B: 3\r\nx-a: 2\r\n\
         Cookie: b=2\r\nUser-Agent: one\r\nUser-Agent: two\r\nX-A:\r\n";

@@ -39,6 +39,11 @@ impl ChunkedScanner {
         length.saturating_sub(self.head)
     }
 
+    /// Bytes of the body without what frames them, so far as it was looked at.
+    pub fn length(&self) -> u64 {
+        self.decoder.total()
+    }
+
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
         let decoder = &self.decoder;
