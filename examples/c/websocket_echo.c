@@ -121,6 +121,15 @@ static int has(const wsgi_environ *environ, const char *key, const char *part) {
     return value.ptr != NULL && strcasestr(value.ptr, part) != NULL;
 }
 
+/* A browser names the page that opens a WebSocket, and sends cookies with it, whatever site the page is
+ * of: pages of other sites are refused (RFC 6455, 10.2). Programs that are no browsers send no Origin. */
+static int is_own_page(const wsgi_environ *environ) {
+    wsgi_str origin = environ_get(environ, "HTTP_ORIGIN"), host = environ_get(environ, "HTTP_HOST");
+    if (origin.ptr == NULL) return 1;
+    const char *authority = strstr(origin.ptr, "://");
+    return authority != NULL && host.ptr != NULL && strcasecmp(authority + 3, host.ptr) == 0;
+}
+
 static int32_t echo(void *user_data, wsgi_request request, const wsgi_environ *environ,
                     const wsgi_responder *responder) {
     char accept[ACCEPT_LENGTH + 1];
@@ -132,6 +141,8 @@ static int32_t echo(void *user_data, wsgi_request request, const wsgi_environ *e
     if (strcmp(environ_get(environ, "REQUEST_METHOD").ptr, "GET") != 0 ||
         !accept_key(environ_get(environ, "HTTP_SEC_WEBSOCKET_KEY"), accept))
         return answer(environ, request, "400 Bad Request", "text/plain", "No handshake.\n");
+    if (!is_own_page(environ))
+        return answer(environ, request, "403 Forbidden", "text/plain", "Another site's page.\n");
 
     if (is_full())
         return answer(environ, request, "503 Service Unavailable", "text/plain", "Full.\n");

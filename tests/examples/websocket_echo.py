@@ -184,7 +184,34 @@ def what_is_no_handshake_is_answered(port):
         connection.close()
 
 
-TESTS = [messages_of_all_sizes_come_back, a_frame_right_behind_the_handshake_is_heard,
+def pages_of_other_sites_are_refused(port):
+    origins = {"http://test": 101, "https://TEST": 101, None: 101, "http://evil.example": 403,
+               "http://test.evil.example": 403, "http://test:81": 403, "null": 403, "test": 403,
+               "": 403}
+    for origin, status in origins.items():
+        lines = handshake("HTTP/1.1", *[] if origin is None else [f"Origin: {origin}"])
+        assert first_line(port, lines).startswith(f"HTTP/1.1 {status} "), (origin, status)
+
+
+def an_upgrade_from_1_0_is_a_plain_request(port):
+    assert first_line(port, handshake("HTTP/1.0")).startswith("HTTP/1.1 200 ")
+
+
+def handshake(version, *fields):
+    return "\r\n".join([f"GET /echo {version}", "Host: test", "Connection: Upgrade", "Upgrade: websocket",
+                        "Sec-WebSocket-Version: 13",
+                        f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}", *fields, "", ""])
+
+
+def first_line(port, request):
+    with connect(port) as connection:
+        connection.sendall(request.encode())
+        with connection.makefile("rb") as answer:
+            return answer.readline().decode()
+
+
+TESTS = [pages_of_other_sites_are_refused, an_upgrade_from_1_0_is_a_plain_request,
+         messages_of_all_sizes_come_back, a_frame_right_behind_the_handshake_is_heard,
          a_message_in_pieces_with_a_ping_between, mistakes_end_it_with_their_code, many_at_once,
          both_directions_at_once, what_is_no_handshake_is_answered]
 

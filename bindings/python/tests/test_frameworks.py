@@ -1,5 +1,6 @@
 """The examples of frameworks, each by its own way to start and by the command."""
 
+import base64
 import contextlib
 import os
 import pathlib
@@ -194,6 +195,23 @@ def test_flask_sock_finds_its_socket(how):
         first.close()
         second.close()
         assert site.get("/").code == 200
+    finally:
+        site.close()
+
+
+def test_the_flask_site_refuses_pages_of_other_sites(how):
+    site = started("Flask", how)
+    key = base64.b64encode(bytes(16)).decode()
+    lines = ["GET /echo HTTP/1.1", "Host: test:8070", "Connection: Upgrade", "Upgrade: websocket",
+             "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}"]
+    masked_text = b"\x81\x83\0\0\0\0own"
+    try:
+        for origin, answer in [("http://TEST:8070", b"\x81\x03OWN"), ("http://evil.example", b"\x88\x15\x03\xf0"),
+                               ("null", b"\x88\x15\x03\xf0")]:
+            with Client(site.address) as client:
+                client.send("\r\n".join([*lines, f"Origin: {origin}", "", ""]).encode() + masked_text)
+                assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+                assert client.exactly(len(answer)) == answer, origin
     finally:
         site.close()
 

@@ -6,6 +6,7 @@ or, in this folder, by the command: wsgiserver flask_site --threads 20
 """
 
 import sys
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, send_file
 from flask_sock import Sock
@@ -41,6 +42,11 @@ def fail():
 
 @sock.route("/echo")
 def echo(ws):
+    # A browser sends cookies with a WebSocket whatever site the page is of (RFC 6455, 10.2).
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
+        ws.close(1008, "another site's page")
+        return
     while True:
         ws.send(ws.receive().upper())
 
