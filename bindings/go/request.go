@@ -34,6 +34,11 @@ func (x *exchange) request() (*http.Request, error) {
 	r.Close = closes(r)
 	fixPragma(r.Header)
 	r.ContentLength = x.record.ContentLength()
+	if r.ContentLength < 0 {
+		// What the library has decided, not the text of the field: net/http's writer of requests looks at
+		// nothing else to frame what a proxy passes on.
+		r.TransferEncoding = []string{"chunked"}
+	}
 	if r.ContentLength == 0 {
 		r.Body = http.NoBody
 	} else {
@@ -46,6 +51,7 @@ func (x *exchange) request() (*http.Request, error) {
 // readHeader: the fields in one array of values, which the header's slices are parts of.
 func (x *exchange) readHeader(r *http.Request, text *native.Text) {
 	count := x.record.Fields()
+	chunked := x.record.ContentLength() < 0
 	header := make(http.Header, count)
 	values := make([]string, 0, count)
 	for i := 0; i < count; i++ {
@@ -60,11 +66,12 @@ func (x *exchange) readHeader(r *http.Request, text *native.Text) {
 			r.Host = value
 			continue
 		case "Transfer-Encoding":
-			r.TransferEncoding = append(r.TransferEncoding, strings.ToLower(value))
 			continue
 		case "Trailer":
-			announce(r, value)
-			continue
+			if chunked { // else it announces nothing, and is a field like others
+				announce(r, value)
+				continue
+			}
 		}
 		if before, ok := header[name]; ok {
 			header[name] = append(before, value)
@@ -74,9 +81,6 @@ func (x *exchange) readHeader(r *http.Request, text *native.Text) {
 		header[name] = values[len(values)-1 : len(values) : len(values)]
 	}
 	r.Header = header
-	if x.record.ContentLength() >= 0 {
-		r.Trailer = nil // only a chunked body has any
-	}
 }
 
 // knownNames are the header names of the library's keys, by their numbers; "" where a key is not one
