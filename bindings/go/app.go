@@ -47,7 +47,8 @@ func (a App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic("wsgiserver: an App can only be served by this package")
 	}
 	x.isApp = true
-	x.writer.finished = true // the answer does not go through net/http's writer
+	x.writer.takeBack() // the answer does not go through net/http's writer
+	x.writer.finished = true
 	call := &appCall{exchange: x}
 	body := a(&Environ{exchange: x, request: r}, call.start)
 	call.end(call.serve(body))

@@ -18,7 +18,8 @@ var errBadBody = errors.New("http: invalid request body")
 type body struct {
 	exchange *exchange
 	request  *http.Request // for its trailers
-	closed   atomic.Bool
+	closed   atomic.Bool   // by the handler
+	ended    atomic.Bool   // the handler has returned
 
 	mu  sync.Mutex // one read at a time
 	err error      // what all further reads return
@@ -27,9 +28,17 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed.Load() {
+	switch {
+	case b.closed.Load():
 		return 0, http.ErrBodyReadAfterClose
+	case b.ended.Load():
+		return 0, ErrRequestEnded
 	}
+	return b.read(p)
+}
+
+// read is Read with the lock held.
+func (b *body) read(p []byte) (int, error) {
 	if b.err != nil || len(p) == 0 {
 		return 0, b.err
 	}
@@ -56,6 +65,7 @@ func (b *body) reason(status native.Status) error {
 		b.takeTrailers()
 		return io.EOF
 	case native.ClientGone:
+		b.exchange.context.end()
 		return io.ErrUnexpectedEOF
 	case native.BodyTooLarge:
 		return &http.MaxBytesError{Limit: b.exchange.engine.maxBody}
@@ -84,20 +94,35 @@ func (b *body) takeTrailers() {
 	}
 }
 
-// Close ends the reading; what is left of the body is the library's to read or to refuse.
+// Close ends the reading, also a Read that waits; what is left of the body is the library's to read or to
+// refuse.
 func (b *body) Close() error {
 	b.closed.Store(true)
+	b.exchange.readDeadline.end(http.ErrBodyReadAfterClose)
 	return nil
 }
 
+// takeBack is when the handler has returned.
+func (b *body) takeBack() {
+	b.ended.Store(true)
+	b.exchange.readDeadline.end(ErrRequestEnded)
+}
+
 // discard reads the rest of a chunked body that the handler has left, so that the connection can be
-// kept, as net/http does: only a little of it, and none of one that the client still holds back. One of
-// known length is thrown away by the library when it comes.
+// kept, as net/http does: only a little of it, none of one that the client still holds back, and none if
+// the connection closes anyway. One of known length is thrown away by the library when it comes.
 func (b *body) discard() {
 	const most = 256 << 10
-	if b.request.ContentLength >= 0 || hasToken(b.request.Header["Expect"], "100-continue") {
+	if b.request.ContentLength >= 0 || b.request.Close || hasToken(b.request.Header["Expect"], "100-continue") {
 		return
 	}
-	b.closed.Store(false)
-	io.CopyN(io.Discard, b, most)
+	b.takeBack()
+	b.mu.Lock() // a Read that waited has returned
+	defer b.mu.Unlock()
+	b.exchange.readDeadline.reopen()
+	io.CopyN(io.Discard, readerFunc(b.read), most)
 }
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

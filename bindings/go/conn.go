@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"reflect"
 	"sync"
 	"syscall"
 	"time"
@@ -115,9 +116,24 @@ func (e *engine) makeBase(from source) error {
 			return errors.New("wsgiserver: BaseContext returned a nil context")
 		}
 	}
-	e.shadow = &http.Server{Addr: s.Addr, Handler: s.Handler, ErrorLog: s.ErrorLog}
+	e.shadow = shadowOf(s)
 	e.base = context.WithValue(base, http.ServerContextKey, e.shadow)
 	return nil
+}
+
+// shadowOf has all fields of a Server that net/http's has too, for what looks into http.ServerContextKey:
+// net/http/pprof reads WriteTimeout.
+func shadowOf(s *Server) *http.Server {
+	shadow := &http.Server{}
+	to, from := reflect.ValueOf(shadow).Elem(), reflect.ValueOf(s).Elem()
+	for i := 0; i < to.NumField(); i++ {
+		field := to.Type().Field(i)
+		value := from.FieldByName(field.Name)
+		if field.IsExported() && value.IsValid() && value.Type() == field.Type {
+			to.Field(i).Set(value)
+		}
+	}
+	return shadow
 }
 
 // address of a text of the library's; a client of a UNIX socket has none.

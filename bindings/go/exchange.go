@@ -65,8 +65,10 @@ func (x *exchange) serve() {
 	}
 	w := &x.writer
 	w.prepare(request)
+	defer x.removeFiles(request)
 	defer x.recover()
 	x.chooseHandler(request).ServeHTTP(w, request)
+	x.takeBack()
 	if !x.isApp {
 		x.discardBody()
 		w.finish()
@@ -80,6 +82,23 @@ func (x *exchange) chooseHandler(r *http.Request) http.Handler {
 		return generalOptions
 	}
 	return e.handler
+}
+
+// takeBack is when the handler has returned: what it has left waiting for the client in a Read or Write
+// returns with an error, and nothing but the exchange itself uses the request from then on.
+func (x *exchange) takeBack() {
+	if x.body != nil {
+		x.body.takeBack()
+	}
+	x.writer.takeBack()
+}
+
+// removeFiles removes what ParseMultipartForm has put on the disk, as net/http does. After Hijack there is
+// no end of the request that would be known here.
+func (x *exchange) removeFiles(r *http.Request) {
+	if r.MultipartForm != nil && !x.writer.hijacked {
+		r.MultipartForm.RemoveAll()
+	}
 }
 
 func (x *exchange) discardBody() {
@@ -113,10 +132,12 @@ func (x *exchange) recover() {
 	reason := recover()
 	if reason == nil {
 		if !x.writer.finished {
+			x.takeBack()
 			x.cut() // runtime.Goexit
 		}
 		return
 	}
+	x.takeBack()
 	if reason != http.ErrAbortHandler {
 		stack := make([]byte, 64<<10)
 		stack = stack[:runtime.Stack(stack, false)]
@@ -166,6 +187,8 @@ func (x *exchange) end() {
 	x.writer.release()
 	x.context.end()
 	if listens {
+		x.readDeadline.end(ErrRequestEnded)
+		x.writeLimit.end(ErrRequestEnded)
 		x.engine.mu.Lock()
 		delete(x.engine.waiting, x.id)
 		x.engine.mu.Unlock()
@@ -229,8 +252,8 @@ func (x *exchange) listen() {
 // until makes a call as often as it says Again, waiting for the event in between.
 func (x *exchange) until(limit *deadline, writes bool, f func() native.Status) (native.Status, error) {
 	for first := true; ; first = false {
-		if limit.passed() {
-			return native.TimedOut, os.ErrDeadlineExceeded
+		if err := limit.passed(); err != nil {
+			return native.TimedOut, err
 		}
 		status := x.call(f)
 		if status != native.Again {
@@ -259,10 +282,13 @@ func (x *exchange) problem(doing string, status native.Status) error {
 	case native.Gone, native.Stopping, native.BadState:
 		return ErrRequestEnded
 	case native.ClientGone:
+		x.context.end()
 		return &net.OpError{Op: doing, Net: x.conn.view.remote.Network(), Addr: x.conn.view.remote,
 			Err: os.NewSyscallError(doing, syscall.EPIPE)}
 	case native.BadLength:
 		return http.ErrContentLength
+	case native.TimedOut:
+		x.context.end() // the library cuts a client that makes no progress
 	}
 	return fmt.Errorf("wsgiserver: %s: %w", doing, status.Err())
 }

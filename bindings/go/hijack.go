@@ -17,10 +17,12 @@ import (
 // closes it.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x := w.exchange
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
 	case w.hijacked:
 		return nil, nil, http.ErrHijacked
-	case w.finished:
+	case w.left || w.finished:
 		return nil, nil, ErrRequestEnded
 	case w.started:
 		return nil, nil, errors.New("wsgiserver: Hijack after a part of the answer was sent")
@@ -42,6 +44,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x.ended = true
 	x.mu.Unlock()
 	w.hijacked = true
+	x.readDeadline.end(ErrRequestEnded) // for a Read that waits
 	x.engine.tellState(x.conn, http.StateHijacked)
 	conn, ahead, err := x.connOf(stream)
 	if err != nil {

@@ -213,6 +213,32 @@ func TestHooksOfConnections(t *testing.T) {
 	eventually(t, "closed", func() bool { return reflect.DeepEqual(seen(), want) })
 }
 
+// What net/http's Server has in common with ours is in the one that a handler finds in its context.
+func TestServerInTheContext(t *testing.T) {
+	found := make(chan *http.Server, 1)
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		found <- r.Context().Value(http.ServerContextKey).(*http.Server)
+	}), func(s *wsgiserver.Server) {
+		s.ReadTimeout, s.ReadHeaderTimeout, s.WriteTimeout, s.IdleTimeout = 11*time.Second, 12*time.Second, 13*time.Second, 14*time.Second
+		s.MaxHeaderBytes = 15000
+	})
+	get(t, server, "/")
+	theirs, ours := reflect.ValueOf(<-found).Elem(), reflect.ValueOf(server.Config).Elem()
+	for i := 0; i < theirs.NumField(); i++ {
+		field := theirs.Type().Field(i)
+		value := ours.FieldByName(field.Name)
+		if kind := field.Type.Kind(); !field.IsExported() || !value.IsValid() || kind == reflect.Func || kind == reflect.Interface {
+			continue
+		}
+		if !reflect.DeepEqual(theirs.Field(i).Interface(), value.Interface()) {
+			t.Errorf("%s is %v, want %v", field.Name, theirs.Field(i), value)
+		}
+	}
+	if theirs.FieldByName("WriteTimeout").Int() != int64(13*time.Second) {
+		t.Error("no WriteTimeout")
+	}
+}
+
 func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	server := &wsgiserver.Server{Addr: "unix:" + path, Handler: handle(func(w http.ResponseWriter, r *http.Request) {

@@ -5,15 +5,21 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 )
 
 // response is the http.ResponseWriter. As in net/http one goroutine uses it at a time; the body may be
-// read beside it, and after the handler's return its methods are errors.
+// read at the same time, and after the handler's return its methods return errors.
 type response struct {
 	exchange *exchange
-	isHead   bool
-	header   http.Header
-	buffers  *buffers // from WriteHeader to the handler's return
+
+	// The handler's calls hold it. When left is set only the exchange's own goroutine uses the rest, and
+	// does not lock.
+	mu      sync.Mutex
+	left    bool
+	isHead  bool
+	header  http.Header
+	buffers *buffers // from WriteHeader to the handler's return
 
 	status      int
 	wroteHeader bool
@@ -28,6 +34,17 @@ type response struct {
 func (w *response) prepare(r *http.Request) {
 	w.isHead = r.Method == "HEAD"
 	w.header = make(http.Header)
+}
+
+// takeBack is when the handler has returned: a call of it that waits for the client returns, and later
+// ones are errors.
+func (w *response) takeBack() {
+	x := w.exchange
+	x.writeLimit.end(ErrRequestEnded)
+	w.mu.Lock()
+	w.left = true
+	w.mu.Unlock()
+	x.writeLimit.reopen()
 }
 
 // release gives back the buffers.
@@ -46,16 +63,17 @@ func (w *response) Header() http.Header { return w.header }
 // WriteHeader is http.ResponseWriter's: what is in the header now is sent with the first piece of the
 // body. A code of 1xx is sent at once.
 func (w *response) WriteHeader(code int) {
-	if code < 100 || code > 999 {
-		panic(fmt.Sprintf("invalid WriteHeader code %v", code))
-	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
 	case w.hijacked:
 		w.complain("response.WriteHeader on hijacked connection")
-	case w.finished:
+	case w.left || w.finished:
 		w.complain("response.WriteHeader after the end of the request")
 	case w.wroteHeader:
 		w.complain("superfluous response.WriteHeader call")
+	case code < 100 || code > 999:
+		panic(fmt.Sprintf("invalid WriteHeader code %v", code))
 	case code < 200 && code != http.StatusSwitchingProtocols:
 		w.exchange.inform(code, w.header)
 	default:
@@ -90,6 +108,8 @@ func (w *response) complain(what string) {
 
 // Write is http.ResponseWriter's.
 func (w *response) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if ok, err := w.mayWrite(len(p)); !ok {
 		return 0, err
 	}
@@ -105,6 +125,8 @@ func (w *response) Write(p []byte) (int, error) {
 
 // WriteString is io.StringWriter's.
 func (w *response) WriteString(s string) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if ok, err := w.mayWrite(len(s)); !ok {
 		return 0, err
 	}
@@ -123,7 +145,7 @@ func (w *response) mayWrite(length int) (bool, error) {
 	switch {
 	case w.hijacked:
 		return false, http.ErrHijacked
-	case w.finished:
+	case w.left || w.finished:
 		return false, ErrRequestEnded
 	}
 	if !w.wroteHeader {

@@ -19,13 +19,24 @@ type file interface {
 // ReadFrom is io.ReaderFrom's: the rest of an answer whose length was declared, read from a file, is
 // sent by the kernel. The answer is complete then.
 func (w *response) ReadFrom(src io.Reader) (int64, error) {
-	if ok, err := w.mayWrite(0); !ok && err != nil {
-		return 0, err
-	}
-	if f, length, ok := w.isRestFromFile(src); ok {
-		return w.sendFile(f, src, length)
+	if done, count, err := w.trySendFile(src); done {
+		return count, err
 	}
 	return io.Copy(writerOnly{w}, readerOnly{src})
+}
+
+func (w *response) trySendFile(src io.Reader) (done bool, count int64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ok, err := w.mayWrite(0); !ok && err != nil {
+		return true, 0, err
+	}
+	f, length, ok := w.isRestFromFile(src)
+	if !ok {
+		return false, 0, nil
+	}
+	count, err = w.sendFile(f, src, length)
+	return true, count, err
 }
 
 type writerOnly struct{ io.Writer }

@@ -57,6 +57,9 @@ func (w *response) start() error {
 	if w.started || w.err != nil {
 		return w.err
 	}
+	if w.isLate() {
+		return w.err
+	}
 	w.guessType()
 	w.started = true
 	x := w.exchange
@@ -70,6 +73,9 @@ func (w *response) send(data []byte) error {
 	}
 	x := w.exchange
 	if !w.started {
+		if w.isLate() {
+			return w.err
+		}
 		if len(w.buffers.body) == 0 {
 			w.guessTypeOf(data)
 		} else {
@@ -88,9 +94,20 @@ func (w *response) send(data []byte) error {
 	})
 	if err != nil {
 		w.err = err
+		x.context.end()
 		return err
 	}
 	return w.note(status)
+}
+
+// isLate notes that the deadline has passed; then not even a head is sent.
+func (w *response) isLate() bool {
+	if err := w.exchange.writeLimit.passed(); err != nil {
+		w.err = err
+		w.exchange.context.end()
+		return true
+	}
+	return false
 }
 
 // note keeps what went wrong: all that comes later fails with it.
@@ -130,7 +147,7 @@ func (w *response) finish() {
 	library := x.engine.native
 	small := w.written <= smallAnswer && !w.facts.isUnsized || w.facts.contentLength >= 0
 	switch {
-	case w.err != nil || x.writeLimit.passed():
+	case w.err != nil || x.writeLimit.passed() != nil:
 		x.cut()
 	case w.started || len(trailers) > 0 || len(w.facts.trailers) > 0:
 		w.finishStream(trailers)
@@ -205,10 +222,12 @@ func (w *response) Flush() { w.FlushError() }
 // FlushError is Flush for http.ResponseController. What the client does not take now goes out by
 // itself.
 func (w *response) FlushError() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
 	case w.hijacked:
 		return http.ErrHijacked
-	case w.finished:
+	case w.left || w.finished:
 		return ErrRequestEnded
 	}
 	if !w.wroteHeader {
@@ -216,6 +235,9 @@ func (w *response) FlushError() error {
 	}
 	if err := w.sendBuffer(); err != nil {
 		return err
+	}
+	if w.isLate() {
+		return w.err
 	}
 	x := w.exchange
 	status := x.call(func() native.Status { return x.engine.native.Flush(x.id) })

@@ -337,6 +337,51 @@ func TestTimeoutsOfTheServer(t *testing.T) {
 	}
 }
 
+// After WriteTimeout nothing of an answer goes out, its head neither.
+func TestWritesAfterWriteTimeout(t *testing.T) {
+	result := make(chan error, 1)
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		flush := w.(interface{ FlushError() error }).FlushError
+		if r.URL.Path == "/started" {
+			if err := flush(); err != nil {
+				t.Error(err)
+			}
+		}
+		w.(interface{ SetWriteDeadline(time.Time) error }).SetWriteDeadline(time.Now().Add(-time.Second))
+		var err error
+		switch r.URL.Path {
+		case "/write":
+			_, err = w.Write(make([]byte, 100000))
+		case "/string":
+			_, err = io.WriteString(w, strings.Repeat("x", 100000))
+		case "/copy":
+			_, err = io.Copy(w, strings.NewReader(strings.Repeat("x", 100000)))
+		default:
+			err = flush()
+		}
+		if context := r.Context().Err(); context == nil {
+			t.Error(r.URL.Path, ": the context lives on")
+		}
+		result <- err
+	}))
+	for _, path := range []string{"/write", "/string", "/copy", "/flush", "/started"} {
+		c := dial(t, server)
+		c.send("GET " + path + " HTTP/1.1\r\n" + usual + "\r\n")
+		if path == "/started" {
+			for line := ""; line != "\r\n"; {
+				var err error
+				if line, err = c.ReadString('\n'); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := receive(t, result, path); !errors.Is(err, errDeadline) {
+			t.Errorf("%s: %v", path, err)
+		}
+		c.ends()
+	}
+}
+
 func TestManyRequestsLeaveNothing(t *testing.T) {
 	server := serve(t, handle(text("x")))
 	each, clients := 2000, 8
