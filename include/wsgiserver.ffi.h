@@ -1065,10 +1065,12 @@ wsgi_status wsgi_server_listen(const struct wsgi_server *server,
 
 // Adds a socket that listens already, beside bind_addr (NULL or "" at wsgi_server_new: only the
 // descriptor is served). On success fd is the server's, which may give it another number; it is
-// made close-on-exec, and non-blocking when the server is prepared. It stays open until
-// wsgi_server_free, so that the server can be started again (clients wait in its backlog
-// meanwhile). A path that it has is not removed. On failure fd is the caller's as before. Before
-// the server is prepared. Any thread. Errors: WSGI_E_NULL, WSGI_E_BIND (closed, no socket, not a
+// made close-on-exec, and non-blocking when the server is prepared. It is for one run: the server
+// closes it when it stops listening (wsgi_server_quiesce, or the beginning of a stop), and clients
+// are refused from then on, unless the host or another process has a descriptor for the same
+// socket, which goes on listening, as the server never shuts it down. A server that is started
+// again listens without it; give it another descriptor. A path that it has is not removed. On
+// failure fd is the caller's as before. Before the server is prepared. Any thread. Errors: WSGI_E_NULL, WSGI_E_BIND (closed, no socket, not a
 // stream socket of IP or UNIX, does not listen, or too many; the text says which), WSGI_E_SYSTEM,
 // WSGI_E_STATE (the server runs).
 wsgi_status wsgi_server_listen_fd(const struct wsgi_server *server,

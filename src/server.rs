@@ -225,6 +225,7 @@ impl HTTPServer {
                 }
                 self.current.set(Some(running.engine.clone()));
                 state.running = Some(Arc::new(running));
+                state.listeners.release_sockets();
                 state.bound = bound;
                 state.interrupted = None;
                 state.stage = Stage::Prepared;

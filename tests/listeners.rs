@@ -100,34 +100,38 @@ fn an_added_address_is_looked_at_at_once_and_there_is_a_most() {
 }
 
 #[test]
-fn a_socket_of_the_hosts_is_served_and_kept_for_a_restart() {
+fn a_socket_of_the_hosts_is_served_for_one_run() {
     let folder = Folder::new();
     let path = folder.path("socket");
     let tcp: OwnedFd = TcpListener::bind("127.0.0.1:0").unwrap().into();
     let unix: OwnedFd = UnixListener::bind(&path).unwrap().into();
-    let watched = tcp.try_clone().unwrap();
     let server = new("");
-    server.listen_fd(tcp).unwrap();
-    server.listen_fd(unix).unwrap();
     for _ in 0..2 {
+        server.listen_fd(tcp.try_clone().unwrap()).unwrap();
+        server.listen_fd(unix.try_clone().unwrap()).unwrap();
         server.start_background().unwrap();
         assert_eq!(server.bound_addrs().len(), 2);
         assert_eq!(server.bound_addrs()[1].to_string(), folder.unix("socket"));
-        assert!(SockRef::from(&watched).nonblocking().unwrap());
+        assert!(SockRef::from(&tcp).nonblocking().unwrap());
         for address in server.bound_addrs() {
             ask_at(&address);
         }
         server.stop();
         assert!(path.exists());
     }
-    // In the backlog until the server runs again.
+    let error = server.prepare().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Bind);
+    assert_says(&error.to_string(), &["no descriptor was given for this run"]);
+    // In the backlog of the host's own descriptor until a server has one again.
     let address = server.bound_addr().unwrap();
     let mut waiting = Client::connect(address);
     waiting.get("/");
+    server.listen_fd(tcp).unwrap();
     server.start_background().unwrap();
     assert_eq!(waiting.answer().0, 200);
-    drop((waiting, watched, server));
+    server.stop();
     assert!(TcpStream::connect(address).is_err());
+    assert_eq!(server.bound_addr().unwrap(), address);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::options::Options;
 use crate::error::{Error, ErrorKind};
 use crate::sys::listening::ListeningSocket;
 
-/// A listening socket of the host's, kept from one start to the next.
+/// A listening socket of the host's.
 pub(super) struct Inherited {
     pub(super) socket: OwnedFd,
     /// What the host knows it by.

@@ -23,7 +23,7 @@ pub(super) struct Listeners {
 
 enum Source {
     Address(String),
-    /// It listens already. Kept for the next start.
+    /// It listens already. Kept until a run has it.
     Socket(Inherited),
 }
 
@@ -48,12 +48,18 @@ impl Listeners {
         match all.len() {
             0 => Err(Error::new(
                 ErrorKind::Bind,
-                "there is nothing to listen on: bind_addr is empty, and no other address and no \
-                 descriptor was given, by a service manager neither",
+                "there is nothing to listen on: bind_addr is empty, no other address was added, and no \
+                 descriptor was given for this run, by a service manager neither",
             )),
             count if count > MOST_LISTENERS => Err(too_many()),
             _ => Ok(all),
         }
+    }
+
+    /// A run is prepared, and has descriptors of its own for the host's sockets: these are closed, so
+    /// that nothing listens any more once the run closes its listeners.
+    pub(super) fn release_sockets(&mut self) {
+        self.added.retain(|source| matches!(source, Source::Address(_)));
     }
 
     /// What a service manager has handed over, if it is to be listened on.
@@ -94,10 +100,11 @@ impl HTTPServer {
         self.with_listeners(|listeners| listeners.add(Source::Address(address.into())))
     }
 
-    /// Adds a socket of the host's that listens already, beside `bind_addr` (`""`: beside none). It
-    /// is made close-on-exec, and non-blocking when the server is prepared. It stays open until the server is dropped, so that
-    /// the server can be started again; between a stop and that, clients wait in its backlog. A
-    /// path that it has is not removed.
+    /// Adds a socket of the host's that listens already, in addition to `bind_addr` (`""`: none). It
+    /// is made close-on-exec, and non-blocking when the server is prepared. It is for one run: closed
+    /// when the server stops listening, so that clients are refused from then on unless the host has
+    /// another descriptor for the socket; a server that starts again listens without it. The socket is
+    /// never shut down, and a path that it has is not removed.
     ///
     /// # Errors
     /// `Bind`: it is no stream socket of IP or UNIX that listens, or there are too many. `State`:

@@ -266,9 +266,9 @@ static void a_descriptor_is_served_and_is_the_servers(void) {
     size_t fds = descriptors();
     int fd = tcp_socket(1), other = dup(fd);
     wsgi_server *server = new_at(NULL);
-    CHECK_INT(wsgi_server_listen_fd(server, fd, NULL), WSGI_OK);
-    CHECK_INT(fcntl(fd, F_GETFD), -1); /* it has another number now */
     for (int i = 0; i < 2; i++) {
+        CHECK_INT(wsgi_server_listen_fd(server, fd, NULL), WSGI_OK);
+        CHECK_INT(fcntl(fd, F_GETFD), -1); /* it has another number now */
         start(server);
         CHECK_INT(wsgi_server_listener_count(server), 1);
         CHECK(fcntl(other, F_GETFL) & O_NONBLOCK);
@@ -277,9 +277,11 @@ static void a_descriptor_is_served_and_is_the_servers(void) {
                  strrchr(address, ':') + 1);
         expect_told(address, told);
         CHECK_INT(wsgi_server_stop(server, NULL), WSGI_OK);
+        fd = dup(other); /* a descriptor is for one run */
     }
+    CHECK_INT(wsgi_server_prepare(server, NULL), WSGI_E_BIND);
     end(server);
-    close(other);
+    close(fd), close(other);
     CHECK_INT(descriptors(), fds);
 }
 

@@ -92,6 +92,88 @@ static void a_quiet_server_keeps_its_clients_and_takes_no_others(void) {
     end_host(&host);
 }
 
+static int listening_socket(void) {
+    struct sockaddr_in at = {0};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    at.sin_family = AF_INET, at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK_INT(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    CHECK_INT(listen(fd, 128), 0);
+    return fd;
+}
+
+/* A server that listens on a descriptor; `address` NULL: only on that. */
+static wsgi_server *new_on(const char *address, int fd) {
+    wsgi_server *server = NULL;
+    CHECK_INT(wsgi_server_new(address, answer, NULL, NULL, &server, NULL), WSGI_OK);
+    set(server, "numthreads", "2");
+    if (fd >= 0) CHECK_INT(wsgi_server_listen_fd(server, fd, NULL), WSGI_OK);
+    return server;
+}
+
+
+static void clients_are_refused_while_a_request_is_in_work(void) {
+    wsgi_status (*const begins[])(const wsgi_server *) = {wsgi_server_signal_stop,
+                                                          wsgi_server_quiesce};
+    for (int i = 0; i < 4; i++) {
+        host host = start_host(i < 2 ? new_on(NULL, listening_socket()) : new_on("127.0.0.1:0", -1));
+        char after[64];
+        client busy = client_open(host.address);
+        reset();
+        client_get(&busy, "/stay");
+        WAIT_FOR(has(&entered));
+        CHECK_INT(begins[i % 2](host.server), WSGI_OK);
+        WAIT_FOR(refused(host.address));
+        leave = 1;
+        reply reply = client_reply(&busy, 0);
+        CHECK_INT(reply.status, 200);
+        reply_free(&reply);
+        client_close(&busy);
+        CHECK_INT(wsgi_server_stop(host.server, NULL), WSGI_OK);
+        CHECK(refused(host.address));
+        CHECK_INT(wsgi_server_bound_addr(host.server, after, sizeof after, NULL), WSGI_OK);
+        CHECK_STR(after, host.address);
+        end_host(&host);
+    }
+}
+
+static void a_socket_that_is_shared_goes_on_listening(void) {
+    int ours = listening_socket();
+    host old = start_host(new_on(NULL, dup(ours)));
+    client busy = client_open(old.address);
+    reset();
+    client_get(&busy, "/stay");
+    WAIT_FOR(has(&entered));
+    wsgi_server_signal_stop(old.server);
+    WAIT_FOR(!wsgi_server_ready(old.server));
+    client waits = client_open(old.address);
+    int taken = accept(ours, NULL, NULL);
+    CHECK(taken >= 0);
+    close(taken), client_close(&waits);
+    leave = 1;
+    reply reply = client_reply(&busy, 0);
+    CHECK_INT(reply.status, 200);
+    reply_free(&reply);
+    client_close(&busy);
+    end_host(&old);
+    close(ours);
+}
+
+static void a_server_on_a_shared_socket_takes_over_without_loss(void) {
+    int ours = listening_socket();
+    wsgi_server *first = new_on(NULL, dup(ours));
+    set(first, "quiesce_timeout", "20");
+    host old = start_host(first), new = start_host(new_on(NULL, ours));
+    CHECK_STR(old.address, new.address);
+    for (int i = 0; i < 200; i++) {
+        if (i == 20) wsgi_server_signal_stop(old.server);
+        expect(new.address, "/", 200, "served");
+    }
+    end_host(&old);
+    expect(new.address, "/", 200, "served");
+    end_host(&new);
+    CHECK(refused(new.address));
+}
+
 static void a_server_that_was_quiet_starts_again(void) {
     host host = new_host(answer, NULL, "2");
     CHECK_INT(wsgi_server_quiesce(host.server), WSGI_OK);
@@ -332,6 +414,11 @@ int main(void) {
         {"ready is what it says", ready_is_what_it_says},
         {"a quiet server keeps its clients and takes no others",
          a_quiet_server_keeps_its_clients_and_takes_no_others},
+        {"clients are refused while a request is in work",
+         clients_are_refused_while_a_request_is_in_work},
+        {"a socket that is shared goes on listening", a_socket_that_is_shared_goes_on_listening},
+        {"a server on a shared socket takes over without loss",
+         a_server_on_a_shared_socket_takes_over_without_loss},
         {"a server that was quiet starts again", a_server_that_was_quiet_starts_again},
         {"serve returns with the host's code", serve_returns_with_the_hosts_code},
         {"a stop tells requests that take long", a_stop_tells_requests_that_take_long},

@@ -118,7 +118,7 @@ public:
         error.check(wsgi_server_listen(handle_, addr.c_str(), error.out()), "wsgi_server_listen");
         return *this;
     }
-    // A socket that listens already; it is the server's if this does not throw.
+    // A socket that listens already, for one run; it is the server's if this does not throw.
     server& listen_fd(int fd) {
         detail::error_slot error;
         error.check(wsgi_server_listen_fd(handle_, fd, error.out()), "wsgi_server_listen_fd");
