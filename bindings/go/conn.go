@@ -180,6 +180,16 @@ func fileOf(l net.Listener) (*os.File, error) {
 	return filer.File()
 }
 
+// isClosed looks at listeners like those of net; of another it is not known.
+func isClosed(l net.Listener) bool {
+	connection, ok := l.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := connection.SyscallConn()
+	return err != nil || raw.Control(func(uintptr) {}) != nil
+}
+
 // duplicate leaves the file as it is.
 func duplicate(file *os.File) (fd int, err error) {
 	connection, err := file.SyscallConn()

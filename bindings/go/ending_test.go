@@ -62,7 +62,7 @@ func TestReadThatWaitsEndsWithItsRequest(t *testing.T) {
 		c.answer("POST")
 		c.Conn.Close()
 	}
-	server.CloseClientConnections()
+	server.Config.Close()
 	eventually(t, "all goroutines have ended", func() bool { return goroutines() <= before })
 }
 
@@ -118,7 +118,7 @@ func TestTimeoutHandlerLeavesNoReader(t *testing.T) {
 			t.Errorf("ReadAll: %v", err)
 		}
 	}
-	server.CloseClientConnections()
+	server.Config.Close()
 	eventually(t, "all goroutines have ended", func() bool { return goroutines() <= before })
 }
 
@@ -155,7 +155,7 @@ func TestReverseProxyLeavesNoReader(t *testing.T) {
 		c.Conn.Close()
 	}
 	eventually(t, "no goroutine waits for a client", func() bool { return waiting() == 0 })
-	server.CloseClientConnections()
+	server.Config.Close()
 	l.Close()
 	eventually(t, "all goroutines have ended", func() bool { return goroutines() <= before })
 }
@@ -184,7 +184,7 @@ func TestWriteThatWaitsEndsWithItsRequest(t *testing.T) {
 			t.Errorf("%s: Write: %v", path, err)
 		}
 		c.Conn.Close()
-		server.CloseClientConnections()
+		server.Config.Close()
 		eventually(t, "all goroutines have ended", func() bool { return goroutines() <= before })
 	}
 }

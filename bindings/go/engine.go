@@ -15,8 +15,9 @@ import (
 
 // source is what an engine listens on: a listener, or an address in the library's form.
 type source struct {
-	listener net.Listener
-	address  string
+	listener  net.Listener
+	isCallers bool // Serve was given the listener
+	address   string
 }
 
 // engine is a server of the library and the goroutines that take its requests. Each call of Serve has
@@ -25,6 +26,7 @@ type engine struct {
 	server   *Server
 	handler  http.Handler
 	native   *native.Server
+	source   source
 	security *security
 	base     context.Context
 	shadow   *http.Server
@@ -33,6 +35,10 @@ type engine struct {
 	speaksTLS      bool // by security, or by the library's options
 	takesAnyTarget bool
 	maxBody        int64 // the largest body that is read, 0: any
+
+	quiesceTimeout string        // the option's value
+	restarts       atomic.Bool   // another engine takes its place when it has ended
+	succeeded      chan struct{} // closed when that has happened, or Serve has returned
 
 	// stopped is closed when no puller is left: no request comes, and none can be answered, any more.
 	// freed is closed when the library's server is no more, and does not listen.
@@ -59,9 +65,11 @@ func newEngine(s *Server, from source, security *security) (*engine, error) {
 		server:         s,
 		handler:        s.handler(),
 		native:         made,
+		source:         from,
 		security:       security,
 		timeouts:       timeoutsOf(s),
 		takesAnyTarget: takesAnyTarget(s.handler()),
+		succeeded:      make(chan struct{}),
 		stopped:        make(chan struct{}),
 		freed:          make(chan struct{}),
 		connections:    map[uint64]*conn{},
@@ -82,6 +90,9 @@ func (e *engine) start(from source) error {
 	}
 	certificate, err := e.native.Get("certificate")
 	if err != nil {
+		return err
+	}
+	if e.quiesceTimeout, err = e.native.Get("quiesce_timeout"); err != nil {
 		return err
 	}
 	e.speaksTLS = e.security != nil || certificate != ""
@@ -163,25 +174,43 @@ func (e *engine) pullerCount() int {
 	return count
 }
 
+// aDay is the longest time that the library's options take.
+const aDay = "86400"
+
+// leave stops listening and ends the engine when no connection is left; each brings one more request.
+func (e *engine) leave() { e.stop(aDay, aDay) }
+
 // drain begins the stop, and gives the requests that are in work all the time they need.
-func (e *engine) drain() { e.stop("86400") }
+func (e *engine) drain() { e.stop(e.quiesceTimeout, aDay) }
 
 // close cuts everything.
 func (e *engine) close() {
 	e.endContexts()
-	e.stop("0")
+	e.stop("0", "0")
 	<-e.freed
 }
 
-func (e *engine) stop(seconds string) {
+func (e *engine) stop(quiesceTimeout, shutdownTimeout string) {
 	if !e.use() {
 		return
 	}
 	defer e.unuse()
-	if err := e.native.Set("shutdown_timeout", seconds); err != nil {
-		e.server.logf("%v", err)
+	for name, value := range map[string]string{
+		"quiesce_timeout":  quiesceTimeout,
+		"shutdown_timeout": shutdownTimeout,
+	} {
+		if err := e.native.Set(name, value); err != nil {
+			e.server.logf("%v", err)
+		}
 	}
 	e.native.AskToStop()
+}
+
+// closeListener closes Go's descriptor; the library closes its own when the stop begins.
+func (e *engine) closeListener() {
+	if e.source.listener != nil {
+		e.source.listener.Close()
+	}
 }
 
 // use: false if the library's server is no more. What is true has to be followed by unuse.

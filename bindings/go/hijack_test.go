@@ -42,7 +42,7 @@ func TestHijack(t *testing.T) {
 		t.Fatal(response.Status)
 	}
 	conn := receive(t, conns, "the connection")
-	server.CloseClientConnections()
+	server.Config.Close()
 	go io.Copy(conn, conn)
 	c.send("after the end\n")
 	for _, want := range []string{"ahead\n", "after the end\n"} {

@@ -10,7 +10,7 @@ func (s *Server) RegisterOnShutdown(f func()) {
 	s.onShutdown = append(s.onShutdown, f)
 }
 
-// Shutdown stops listening, closes idle connections, and waits until all requests are answered, or
+// Shutdown stops listening, so that clients are refused from then on, closes idle connections, and waits until all requests are answered, or
 // until ctx is done, whose error it then returns. Then the contexts of the requests that are left end
 // too; Close cuts them. Serve and its like return ErrServerClosed at once. The server cannot be used
 // again.
@@ -20,6 +20,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		go f()
 	}
 	for _, engine := range engines {
+		engine.closeListener()
 		engine.drain()
 	}
 	for _, engine := range engines {
@@ -40,9 +41,25 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() error {
 	engines, _ := s.shut()
 	for _, engine := range engines {
+		engine.closeListener()
 		engine.close()
 	}
 	return nil
+}
+
+// cutConnections cuts all connections, and serves on.
+func (s *Server) cutConnections() {
+	s.mu.Lock()
+	var engines []*engine
+	for engine := range s.engines {
+		engines = append(engines, engine)
+	}
+	s.mu.Unlock()
+	for _, engine := range engines {
+		engine.restarts.Store(true)
+		engine.close()
+		<-engine.succeeded
+	}
 }
 
 // shut makes the server one that was closed; the hooks are given out once.

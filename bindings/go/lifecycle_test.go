@@ -310,7 +310,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		c.send("GET /wait HTTP/1.1\r\n" + usual + "\r\n")
 		get(t, server, "/")
 		server.Client().CloseIdleConnections()
-		server.CloseClientConnections()
+		server.Config.Close()
 		c.Conn.Close()
 	}
 	eventually(t, "all goroutines have ended", func() bool { return goroutines() <= before })
@@ -334,4 +334,153 @@ func TestMaxInFlight(t *testing.T) {
 	}
 	close(leave)
 	receive(t, entered, "the third")
+}
+
+// inWork starts a request that stays in work until the function that it returns is called.
+func inWork(t *testing.T, address net.Addr, entered <-chan struct{}, leave chan<- struct{}) (finish func()) {
+	t.Helper()
+	c := dialAt(t, address)
+	c.send("GET /stay HTTP/1.1\r\n" + usual + "\r\n")
+	receive(t, entered, "the request")
+	return func() {
+		t.Helper()
+		leave <- struct{}{}
+		if response, body := c.answer("GET"); response.StatusCode != 200 || body != "done" {
+			t.Error(response.Status, body)
+		}
+	}
+}
+
+func isRefused(address net.Addr) bool {
+	conn, err := net.Dial(address.Network(), address.String())
+	if err == nil {
+		conn.Close()
+		return false
+	}
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT)
+}
+
+// Clients are refused as soon as Shutdown is called, also while it waits for a request.
+func TestShutdownStopsListening(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	handler := handle(func(w http.ResponseWriter, r *http.Request) {
+		entered <- struct{}{}
+		<-leave
+		io.WriteString(w, "done")
+	})
+	listen := func(network, address string) net.Listener {
+		l, err := net.Listen(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	folder := t.TempDir()
+	free := listen("tcp", "127.0.0.1:0")
+	free.Close()
+	for name, serve := range map[string]func(s *wsgiserver.Server) (net.Addr, func() error){
+		"Serve": func(s *wsgiserver.Server) (net.Addr, func() error) {
+			l := listen("tcp", "127.0.0.1:0")
+			return l.Addr(), func() error { return s.Serve(l) }
+		},
+		"Serve, UNIX": func(s *wsgiserver.Server) (net.Addr, func() error) {
+			l := listen("unix", filepath.Join(folder, "first"))
+			return l.Addr(), func() error { return s.Serve(l) }
+		},
+		"ListenAndServe": func(s *wsgiserver.Server) (net.Addr, func() error) {
+			s.Addr = free.Addr().String()
+			return free.Addr(), s.ListenAndServe
+		},
+		"ListenAndServe, UNIX": func(s *wsgiserver.Server) (net.Addr, func() error) {
+			s.Addr = "unix:" + filepath.Join(folder, "second")
+			return &net.UnixAddr{Name: filepath.Join(folder, "second"), Net: "unix"}, s.ListenAndServe
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := &wsgiserver.Server{Handler: handler}
+			address, run := serve(server)
+			ended, shut := make(chan error, 1), make(chan error, 1)
+			go func() { ended <- run() }()
+			receive(t, server.Serving(), "serving")
+			finish := inWork(t, address, entered, leave)
+			go func() { shut <- server.Shutdown(context.Background()) }()
+			if err := receive(t, ended, "Serve's end"); err != wsgiserver.ErrServerClosed {
+				t.Error(err)
+			}
+			eventually(t, "clients are refused", func() bool { return isRefused(address) })
+			select {
+			case err := <-shut:
+				t.Error("Shutdown did not wait:", err)
+			default:
+			}
+			finish()
+			if err := receive(t, shut, "Shutdown's end"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Serve returns when its listener is closed, as net/http's; what is in work is answered, and the server
+// serves again.
+func TestListenerThatIsClosed(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	server := &wsgiserver.Server{Handler: handle(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stay" {
+			entered <- struct{}{}
+			<-leave
+		}
+		io.WriteString(w, "done")
+	})}
+	for i := 0; i < 2; i++ {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- server.Serve(l) }()
+		kept := dialAt(t, l.Addr())
+		kept.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+		kept.answer("GET")
+		finish := inWork(t, l.Addr(), entered, leave)
+		l.Close()
+		if err := receive(t, ended, "Serve's end"); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		eventually(t, "clients are refused", func() bool { return isRefused(l.Addr()) })
+		kept.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+		if response, body := kept.answer("GET"); body != "done" || !response.Close {
+			t.Error(response, body)
+		}
+		finish()
+		eventually(t, "its engine has ended", func() bool { return len(server.Addrs()) == 0 })
+	}
+	if err := server.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Close and Shutdown do not wait for the clients of a listener that was closed before.
+func TestCloseAfterAListenerThatIsClosed(t *testing.T) {
+	for _, end := range []func(*wsgiserver.Server) error{
+		(*wsgiserver.Server).Close,
+		func(s *wsgiserver.Server) error { return s.Shutdown(context.Background()) },
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, ended := &wsgiserver.Server{Handler: handle(text("x"))}, make(chan error, 2)
+		go func() { ended <- server.Serve(l) }()
+		idle := dialAt(t, l.Addr())
+		idle.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+		idle.answer("GET")
+		l.Close()
+		receive(t, ended, "Serve's end")
+		go func() { ended <- end(server) }()
+		if err := receive(t, ended, "the end"); err != nil {
+			t.Error(err)
+		}
+		idle.ends()
+	}
 }

@@ -92,9 +92,11 @@ func (s *Server) ListenAndServe() error {
 }
 
 // Serve serves the connections of a listener, which must have a file descriptor as net's TCP and UNIX
-// listeners do. It returns ErrServerClosed after Shutdown or Close, and closes the listener.
+// listeners do. It returns ErrServerClosed after Shutdown or Close, which close the listener. When the
+// listener is closed by others it returns Accept's error, within a tenth of a second: then each connection
+// ends with its next answer, and the Server can serve again.
 func (s *Server) Serve(l net.Listener) error {
-	return s.serveListener(l, nil)
+	return s.serveListener(l, true, nil)
 }
 
 func (s *Server) listenAndServe(security *security, defaultAddr string) error {
@@ -112,7 +114,7 @@ func (s *Server) listenAndServe(security *security, defaultAddr string) error {
 	if err != nil {
 		return err
 	}
-	return s.serveListener(l, security)
+	return s.serveListener(l, false, security)
 }
 
 // isUnix: the library's way of naming UNIX sockets, which tidies up after a crash.
@@ -121,29 +123,69 @@ func isUnix(addr string) bool {
 		len(addr) > 5 && addr[:5] == "unix:")
 }
 
-func (s *Server) serveListener(l net.Listener, security *security) error {
+func (s *Server) serveListener(l net.Listener, isCallers bool, security *security) error {
 	if l == nil {
 		return errNoListener
 	}
 	defer l.Close()
-	return s.serve(source{listener: l}, security)
+	return s.serve(source{listener: l, isCallers: isCallers}, security)
 }
 
-// serve runs one more engine until the server is closed or the engine has ended.
+// lookAgain is how often Serve looks whether its listener has been closed: the descriptor that the library
+// has does not notice, and no event tells of it.
+const lookAgain = 100 * time.Millisecond
+
+// serve runs one more engine until the server is closed, the engine has ended, or the caller's listener is
+// closed.
 func (s *Server) serve(from source, security *security) error {
-	engine, err := newEngine(s, from, security)
-	if err != nil {
-		return err
+	var look <-chan time.Time
+	if from.isCallers {
+		ticker := time.NewTicker(lookAgain)
+		defer ticker.Stop()
+		look = ticker.C
 	}
-	if !s.add(engine) {
-		engine.close()
-		return ErrServerClosed
+	var last *engine
+	defer func() {
+		if last != nil {
+			close(last.succeeded)
+		}
+	}()
+	for {
+		engine, err := newEngine(s, from, security)
+		if err != nil {
+			if s.shuttingDown() {
+				return ErrServerClosed
+			}
+			return err
+		}
+		if !s.add(engine) {
+			engine.close()
+			return ErrServerClosed
+		}
+		if last != nil {
+			close(last.succeeded)
+		}
+		last = engine
+		if restart, err := s.await(engine, look); !restart {
+			return err
+		}
 	}
-	select {
-	case <-s.closing():
-		return ErrServerClosed
-	case <-engine.freed:
-		return ErrServerClosed
+}
+
+func (s *Server) await(e *engine, look <-chan time.Time) (restart bool, err error) {
+	for {
+		select {
+		case <-s.closing():
+			return false, ErrServerClosed
+		case <-e.freed:
+			return e.restarts.Load(), ErrServerClosed
+		case <-look:
+			if l := e.source.listener; isClosed(l) && !s.shuttingDown() {
+				e.leave()
+				_, err := l.Accept() // what net/http's Serve returns
+				return false, err
+			}
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func serve(t *testing.T, handler http.Handler, change ...func(*wsgiserver.Server
 	server.Start()
 	t.Cleanup(func() {
 		server.Client().CloseIdleConnections()
-		server.CloseClientConnections()
+		server.Config.Close()
 		if strings.Contains(log.String(), "could not be freed") {
 			t.Error(log.String())
 		}

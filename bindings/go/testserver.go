@@ -15,6 +15,10 @@ type TestServer struct {
 	Listener net.Listener
 	Config   *Server // may be changed before Start
 
+	// TLS is for StartTLS, which then puts the configuration here that it serves with. nil: as in
+	// Config.TLSConfig.
+	TLS *tls.Config
+
 	client      *http.Client
 	certificate *x509.Certificate
 }
@@ -47,10 +51,13 @@ func NewTLSServer(handler http.Handler) *TestServer {
 	return server
 }
 
-// StartTLS serves with TLS, by the first of Config.TLSConfig.Certificates, or by one that is made for
-// this server if there is none. Client trusts it.
+// StartTLS serves with TLS, by the first certificate of the field TLS, or of Config.TLSConfig, or by one
+// that is made for this server if there is none. Client trusts it.
 func (s *TestServer) StartTLS() {
-	config := s.Config.TLSConfig
+	config := s.TLS
+	if config == nil {
+		config = s.Config.TLSConfig
+	}
 	if config == nil {
 		config = &tls.Config{}
 	}
@@ -58,7 +65,7 @@ func (s *TestServer) StartTLS() {
 		config = config.Clone()
 		config.Certificates = []tls.Certificate{newCertificate()}
 	}
-	s.Config.TLSConfig = config
+	s.TLS, s.Config.TLSConfig = config, config
 	certificate, err := x509.ParseCertificate(config.Certificates[0].Certificate[0])
 	if err != nil {
 		panic("wsgiserver: " + err.Error())
@@ -102,8 +109,6 @@ func (s *TestServer) Close() {
 	s.Listener.Close()
 }
 
-// CloseClientConnections cuts all connections, and ends the server.
-func (s *TestServer) CloseClientConnections() {
-	s.Config.Close()
-	s.Listener.Close()
-}
+// CloseClientConnections cuts all connections and waits for their end. The server goes on: clients that
+// connect again are served.
+func (s *TestServer) CloseClientConnections() { s.Config.cutConnections() }

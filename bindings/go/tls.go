@@ -40,7 +40,7 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 		}
 		return err
 	}
-	return s.serveListener(l, security)
+	return s.serveListener(l, true, security)
 }
 
 // ListenAndServeTLS serves handler with TLS; see Server.

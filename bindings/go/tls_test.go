@@ -73,7 +73,7 @@ func serveTLS(t *testing.T, handler http.Handler, change ...func(*wsgiserver.Ser
 	server.StartTLS()
 	t.Cleanup(func() {
 		server.Client().CloseIdleConnections()
-		server.CloseClientConnections()
+		server.Config.Close()
 	})
 	return server
 }
