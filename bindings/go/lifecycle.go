@@ -49,13 +49,7 @@ func (s *Server) Close() error {
 
 // cutConnections cuts all connections, and serves on.
 func (s *Server) cutConnections() {
-	s.mu.Lock()
-	var engines []*engine
-	for engine := range s.engines {
-		engines = append(engines, engine)
-	}
-	s.mu.Unlock()
-	for _, engine := range engines {
+	for _, engine := range s.allEngines() {
 		engine.restarts.Store(true)
 		engine.close()
 		<-engine.succeeded
@@ -126,6 +120,18 @@ func (s *Server) whenServing() chan struct{} {
 		s.firstServes = make(chan struct{})
 	}
 	return s.firstServes
+}
+
+// allEngines are those of this moment. The lock must not be held while one is in use: if it ends meanwhile it
+// is the user that removes it.
+func (s *Server) allEngines() []*engine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	engines := make([]*engine, 0, len(s.engines))
+	for engine := range s.engines {
+		engines = append(engines, engine)
+	}
+	return engines
 }
 
 func (s *Server) remove(e *engine) {

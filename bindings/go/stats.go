@@ -24,14 +24,8 @@ type Stats struct {
 
 // Stats tells of all listeners that the server serves on; nothing once it has stopped.
 func (s *Server) Stats() Stats {
-	s.mu.Lock()
-	engines := make([]*engine, 0, len(s.engines))
-	for engine := range s.engines {
-		engines = append(engines, engine)
-	}
-	s.mu.Unlock()
 	var sum Stats
-	for _, engine := range engines {
+	for _, engine := range s.allEngines() {
 		engine.addStats(&sum)
 	}
 	return sum
@@ -46,10 +40,8 @@ func (s *Server) StatsJSON() []string { return s.told((*native.Server).StatsJSON
 func (s *Server) StatsPrometheus() []string { return s.told((*native.Server).StatsPrometheus) }
 
 func (s *Server) told(tell func(*native.Server) (string, error)) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var all []string
-	for engine := range s.engines {
+	for _, engine := range s.allEngines() {
 		if engine.use() {
 			text, err := tell(engine.native)
 			engine.unuse()
@@ -63,10 +55,8 @@ func (s *Server) told(tell func(*native.Server) (string, error)) []string {
 
 // Addrs are the addresses that the server listens on, with the real ports, in the form that Addr takes.
 func (s *Server) Addrs() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var all []string
-	for engine := range s.engines {
+	for _, engine := range s.allEngines() {
 		if engine.use() {
 			all = append(all, engine.native.Addresses()...)
 			engine.unuse()
