@@ -49,7 +49,7 @@ func (b *body) read(p []byte) (int, error) {
 		return status
 	})
 	if err != nil {
-		return 0, err // a deadline may be moved
+		return 0, x.late("read", err) // a deadline may be moved
 	}
 	if count > 0 {
 		return count, nil

@@ -217,6 +217,13 @@ var comparisons = []comparison{
 	{"a file in part", "GET / HTTP/1.1\r\n@Range: bytes=2-4\r\n\r\n", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "x.txt", time.Unix(1e9, 0), strings.NewReader("0123456789"))
 	}},
+	{"the first two bytes of a file", "GET / HTTP/1.1\r\n@Range: bytes=0-1\r\n\r\n", tenBytes},
+	{"the first two bytes of a file and HEAD", "HEAD / HTTP/1.1\r\n@Range: bytes=0-1\r\n\r\n", tenBytes},
+	{"the last two bytes of a file", "GET / HTTP/1.1\r\n@Range: bytes=-2\r\n\r\n", tenBytes},
+	{"a file from its middle", "GET / HTTP/1.1\r\n@Range: bytes=5-\r\n\r\n", tenBytes},
+	{"bytes after the end of a file", "GET / HTTP/1.1\r\n@Range: bytes=10-\r\n\r\n", tenBytes},
+	{"a range if the file is the same", "GET / HTTP/1.1\r\n@If-Range: \"x\"\r\nRange: bytes=0-1\r\n\r\n", tenBytes},
+	{"a range if the file is another", "GET / HTTP/1.1\r\n@If-Range: \"y\"\r\nRange: bytes=0-1\r\n\r\n", tenBytes},
 	{"a hijacked connection", "GET / HTTP/1.1\r\n@\r\n", func(w http.ResponseWriter, r *http.Request) {
 		conn, rw, err := w.(http.Hijacker).Hijack()
 		if err != nil {
@@ -265,6 +272,11 @@ var comparisons = []comparison{
 
 func text(body string) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) }
+}
+
+func tenBytes(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Etag", `"x"`)
+	http.ServeContent(w, r, "x.mp4", time.Unix(1e9, 0), strings.NewReader("0123456789"))
 }
 
 func status(code int, body string) func(http.ResponseWriter, *http.Request) {

@@ -84,11 +84,17 @@ func (e *engine) tellState(c *conn, state http.ConnState) {
 	}
 }
 
-// active tells ConnState of a request, and sees to it that its end is told.
-func (e *engine) active(c *conn, id native.Request) {
-	e.tellState(c, http.StateActive)
+// remember has ConnState told when the request is answered and its connection idle.
+func (e *engine) remember(c *conn, id native.Request) {
 	e.mu.Lock()
 	e.answering[id] = c
+	e.mu.Unlock()
+}
+
+// forget undoes remember.
+func (e *engine) forget(id native.Request) {
+	e.mu.Lock()
+	delete(e.answering, id)
 	e.mu.Unlock()
 }
 

@@ -309,6 +309,67 @@ func TestContextAskedForAfterTheClientHasLeft(t *testing.T) {
 	}
 }
 
+// The context ends soon after the client has left, whatever is left to read: a part of the body, all of it, the
+// next request.
+func TestContextEndsWithAnUnreadBody(t *testing.T) {
+	for name, request := range map[string]string{
+		"no body":                  "GET / HTTP/1.1\r\n" + usual + "\r\n",
+		"a part of a body":         "POST / HTTP/1.1\r\n" + usual + "Content-Length: 9\r\n\r\nhalf",
+		"a body":                   "POST / HTTP/1.1\r\n" + usual + "Content-Length: 4\r\n\r\nbody",
+		"a large body":             "POST / HTTP/1.1\r\n" + usual + "Content-Length: 300000\r\n\r\n" + strings.Repeat("x", 300000),
+		"a part of a chunked body": "POST / HTTP/1.1\r\n" + usual + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+		"the next request":         strings.Repeat("GET / HTTP/1.1\r\n"+usual+"\r\n", 2),
+	} {
+		for _, linger := range []int{-1, 0} {
+			if linger == -1 && len(request) > 100000 {
+				continue // the end comes after the content, for which there is no room
+			}
+			entered, ended := make(chan struct{}, 2), make(chan error, 2)
+			server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+				entered <- struct{}{}
+				select {
+				case <-r.Context().Done():
+					ended <- nil
+				case <-time.After(patience):
+					ended <- errors.New("the context lives on")
+				}
+			}))
+			c := dial(t, server)
+			c.send(request)
+			receive(t, entered, "the request")
+			c.Conn.(*net.TCPConn).SetLinger(linger) // 0: Close resets
+			c.Conn.Close()
+			if err := receive(t, ended, fmt.Sprint(name, linger)); err != nil {
+				t.Errorf("%s, linger %d: %v", name, linger, err)
+			}
+		}
+	}
+}
+
+// When the time of Shutdown is up a stream hears of it by its context, and can end well.
+func TestStreamThatIsOpenAtShutdown(t *testing.T) {
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		io.WriteString(w, "data: bye\n\n")
+	}))
+	c := dial(t, server)
+	c.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+	response, err := http.ReadResponse(c.Reader, nil) // before there is an event
+	if err != nil || response.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatal(response, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if err := server.Config.Shutdown(ctx); err != context.DeadlineExceeded {
+		t.Error(err)
+	}
+	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "data: bye\n\n" {
+		t.Errorf("%q, %v", body, err)
+	}
+}
+
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }

@@ -54,11 +54,14 @@ func (x *exchange) serve() {
 	e := x.engine
 	defer x.end()
 	x.setTimeouts()
-	if e.server.ConnState != nil {
-		e.active(x.conn, x.id)
-		x.call(func() native.Status { return e.native.WatchReleased(x.id) })
-	}
 	request, err := x.request()
+	if e.server.ConnState != nil {
+		e.tellState(x.conn, http.StateActive)
+		if err == nil && !request.Close { // else its connection is never idle
+			e.remember(x.conn, x.id)
+			x.call(func() native.Status { return e.native.WatchReleased(x.id) })
+		}
+	}
 	if err != nil {
 		x.refuse()
 		return
@@ -283,14 +286,28 @@ func (x *exchange) problem(doing string, status native.Status) error {
 		return ErrRequestEnded
 	case native.ClientGone:
 		x.context.end()
-		return &net.OpError{Op: doing, Net: x.conn.view.remote.Network(), Addr: x.conn.view.remote,
-			Err: os.NewSyscallError(doing, syscall.EPIPE)}
+		return x.opError(doing, os.NewSyscallError(doing, syscall.EPIPE))
 	case native.BadLength:
 		return http.ErrContentLength
 	case native.TimedOut:
 		x.context.end() // the library cuts a client that makes no progress
+		return x.opError(doing, os.ErrDeadlineExceeded)
 	}
 	return fmt.Errorf("wsgiserver: %s: %w", doing, status.Err())
+}
+
+// opError is what net gives for a connection.
+func (x *exchange) opError(doing string, err error) error {
+	view := x.conn.view
+	return &net.OpError{Op: doing, Net: view.remote.Network(), Source: view.local, Addr: view.remote, Err: err}
+}
+
+// late is the error of what has not come about by its deadline, or by the request's end.
+func (x *exchange) late(doing string, err error) error {
+	if err == os.ErrDeadlineExceeded {
+		return x.opError(doing, err)
+	}
+	return err
 }
 
 var generalOptions = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -151,6 +151,34 @@ func TestWriteHeaderOfNoCode(t *testing.T) {
 	}
 }
 
+func TestContentLengthThatIsLeftOut(t *testing.T) {
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Content-Length"] = nil
+		io.WriteString(w, "small")
+	}))
+	response, body := get(t, server, "/")
+	if response.ContentLength != -1 || len(response.TransferEncoding) != 1 || body != "small" {
+		t.Error(response, body)
+	}
+}
+
+// Of Connection a 101 has what belongs to it, whatever else a handler lists.
+func TestSwitchingProtocolsWithMoreTokens(t *testing.T) {
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "upgrade, keep-alive")
+		w.Header().Set("Upgrade", "echo")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		w.(http.Flusher).Flush()
+	}))
+	c := dial(t, server)
+	c.send("GET / HTTP/1.1\r\n" + usual + "Connection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	response, err := http.ReadResponse(c.Reader, nil)
+	if err != nil || response.StatusCode != 101 || response.Header.Get("Connection") != "Upgrade" ||
+		response.Header.Get("Upgrade") != "echo" {
+		t.Error(response, err)
+	}
+}
+
 // A body that no one reads does not hold anybody up, however long it is.
 func TestBodyThatIsIgnored(t *testing.T) {
 	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "no") }))

@@ -28,7 +28,8 @@ type headFacts struct {
 	contentLength int64 // -1: unknown
 	hasType       bool
 	hasEncoding   bool
-	isUnsized     bool     // it had a Content-Length that is none
+	isUnsized     bool     // it had a Content-Length that is none, or nil to leave it out
+	closes        bool     // it had "Connection: close"
 	trailers      []string // announced by Trailer
 }
 
@@ -52,6 +53,9 @@ func writeHead(to []byte, code int, header http.Header, facts *headFacts, logf f
 		case "Transfer-Encoding": // the server's to send; net/http takes it for a word about the body
 			facts.isUnsized, facts.hasEncoding = true, true
 			continue
+		case "Connection":
+			to = facts.takeConnection(to, code, values)
+			continue
 		case "Trailer":
 			facts.announce(values)
 		default:
@@ -68,7 +72,11 @@ func writeHead(to []byte, code int, header http.Header, facts *headFacts, logf f
 
 // takeLength notes the Content-Length and keeps it where the answer may have one.
 func (f *headFacts) takeLength(to []byte, code int, values []string, logf func(string, ...any)) []byte {
-	if len(values) == 0 || values[0] == "" {
+	if len(values) == 0 {
+		f.isUnsized = true
+		return to
+	}
+	if values[0] == "" {
 		return to
 	}
 	length, err := strconv.ParseInt(values[0], 10, 64)
@@ -82,6 +90,20 @@ func (f *headFacts) takeLength(to []byte, code int, values []string, logf func(s
 		return to
 	}
 	return appendField(to, "Content-Length", strconv.FormatInt(length, 10))
+}
+
+// takeConnection keeps what an application may say: that the connection ends, or that its protocol changes.
+func (f *headFacts) takeConnection(to []byte, code int, values []string) []byte {
+	switch {
+	case code == http.StatusSwitchingProtocols:
+		if hasToken(values, "upgrade") {
+			return appendField(to, "Connection", "Upgrade")
+		}
+	case hasToken(values, "close"):
+		f.closes = true
+		return appendField(to, "Connection", "close")
+	}
+	return to
 }
 
 func (f *headFacts) announce(values []string) {
@@ -103,8 +125,6 @@ func dropped(name string, code int, values []string, logf func(string, ...any)) 
 		return true
 	}
 	switch name {
-	case "Connection":
-		return code != http.StatusSwitchingProtocols && !hasToken(values, "close")
 	case "Upgrade":
 		return code != http.StatusSwitchingProtocols
 	case "Transfer-Encoding", "Te", "Keep-Alive", "Trailers":
@@ -181,7 +201,7 @@ func bodyAllowed(code int) bool {
 func (x *exchange) inform(code int, header http.Header) {
 	head := append([]byte(nil), statusLine(code)...)
 	for _, name := range sortedNames(header) {
-		if name == "Content-Length" || name == "Trailer" || dropped(name, code, header[name], x.engine.server.logf) {
+		if name == "Content-Length" || name == "Trailer" || name == "Connection" || dropped(name, code, header[name], x.engine.server.logf) {
 			continue
 		}
 		for _, value := range header[name] {

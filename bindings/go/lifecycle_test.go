@@ -2,6 +2,7 @@ package wsgiserver_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -134,6 +135,10 @@ func TestWhatCannotBeServed(t *testing.T) {
 			s.Addr = "unix:/no/such/folder/socket"
 			return s.ListenAndServe()
 		},
+		"TLSNextProto": func(s *wsgiserver.Server) error {
+			s.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){"h2": nil}
+			return s.ListenAndServe()
+		},
 	} {
 		err := serve(&wsgiserver.Server{Addr: "127.0.0.1:0"})
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -211,6 +216,65 @@ func TestHooksOfConnections(t *testing.T) {
 	server.Client().CloseIdleConnections()
 	want = append(want, http.StateClosed)
 	eventually(t, "closed", func() bool { return reflect.DeepEqual(seen(), want) })
+}
+
+// A connection that ends with its answer is never idle.
+func TestConnStateOfAConnectionThatCloses(t *testing.T) {
+	states := make(chan http.ConnState, 9)
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/close" {
+			w.Header().Set("Connection", "close")
+		}
+	}), func(s *wsgiserver.Server) { s.ConnState = func(_ net.Conn, state http.ConnState) { states <- state } })
+	for _, request := range []string{
+		"GET /close HTTP/1.1\r\n" + usual + "\r\n",
+		"GET / HTTP/1.1\r\n" + usual + "Connection: close\r\n\r\n",
+		"GET / HTTP/1.0\r\n\r\n",
+	} {
+		c := dial(t, server)
+		c.send(request)
+		c.answer("GET")
+		for _, want := range []http.ConnState{http.StateNew, http.StateActive, http.StateClosed} {
+			if got := receive(t, states, want.String()); got != want {
+				t.Errorf("%q: %v instead of %v", request, got, want)
+			}
+		}
+	}
+}
+
+func TestSetKeepAlivesEnabled(t *testing.T) {
+	server := serve(t, handle(text("x")))
+	ask := func(c *client) bool {
+		c.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+		response, _ := c.answer("GET")
+		return response.Close
+	}
+	c := dial(t, server)
+	if ask(c) {
+		t.Error("not kept")
+	}
+	server.Config.SetKeepAlivesEnabled(false)
+	if !ask(c) {
+		t.Error("kept")
+	}
+	c.ends()
+	server.Config.SetKeepAlivesEnabled(true)
+	if c = dial(t, server); ask(c) || ask(c) {
+		t.Error("not kept")
+	}
+}
+
+func TestMaxHeaderValueCount(t *testing.T) {
+	server := serve(t, handle(text("x")), func(s *wsgiserver.Server) { s.MaxHeaderValueCount = 5 })
+	for count, want := range map[int]int{4: 200, 5: 431} {
+		c := dial(t, server)
+		c.send("GET / HTTP/1.1\r\n" + usual + strings.Repeat("X-A: 1\r\n", count) + "\r\n")
+		if response, _ := c.answer("GET"); response.StatusCode != want {
+			t.Errorf("%d fields: %s", count+1, response.Status)
+		}
+	}
+	large := serve(t, handle(text("x")), func(s *wsgiserver.Server) { s.MaxHeaderValueCount = 5000 })
+	get(t, large, "/")
 }
 
 // What net/http's Server has in common with ours is in the one that a handler finds in its context.
@@ -457,6 +521,30 @@ func TestListenerThatIsClosed(t *testing.T) {
 	}
 	if err := server.Shutdown(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// What asks a server for its figures while it ends may be what frees it.
+func TestFiguresWhileItEnds(t *testing.T) {
+	for i := 0; i < 30; i++ {
+		server := wsgiserver.NewServer(handle(text("x")))
+		ended, asked := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(asked)
+			for {
+				server.Config.Addrs()
+				server.Config.StatsJSON()
+				server.Config.Stats()
+				select {
+				case <-ended:
+					return
+				default:
+				}
+			}
+		}()
+		server.Close()
+		close(ended)
+		receive(t, asked, "the last answer")
 	}
 }
 

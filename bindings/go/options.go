@@ -19,9 +19,15 @@ func timeoutsOf(s *Server) timeouts {
 	return timeouts{read: positive(s.ReadTimeout), write: positive(s.WriteTimeout)}
 }
 
+// mostFields is the library's own bound.
+const mostFields = 128
+
 // configure sets the library's options.
 func (e *engine) configure() error {
 	s := e.server
+	if err := s.checkProtocols(); err != nil {
+		return err
+	}
 	options := map[string]string{
 		// As in net/http the handler begins when the head is there. Messages come to ErrorLog. A
 		// handler has a goroutine of its own, so none is slow for the library.
@@ -43,6 +49,13 @@ func (e *engine) configure() error {
 		options["max_request_header_size"] = strconv.Itoa(s.MaxHeaderBytes)
 		options["max_request_line_size"] = "0"
 		options["max_request_field_size"] = "0"
+	}
+	if s.MaxHeaderValueCount > 0 {
+		count := s.MaxHeaderValueCount
+		if count > mostFields {
+			count = mostFields
+		}
+		options["max_request_header_fields"] = strconv.Itoa(count)
 	}
 	for name, value := range s.Options {
 		options[name] = value

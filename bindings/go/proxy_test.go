@@ -1,7 +1,9 @@
 package wsgiserver_test
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -9,6 +11,58 @@ import (
 	"strings"
 	"testing"
 )
+
+// What an upstream says of its own connection does not reach the client, also not when a handler copies all
+// of its header; the answer is framed once.
+func TestHopByHopFieldsOfAnUpstream(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				http.ReadRequest(bufio.NewReader(conn))
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=99\r\n"+
+					"X-Hop: 1\r\nX-End: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+			}()
+		}
+	}()
+	upstream := &url.URL{Scheme: "http", Host: l.Addr().String()}
+	transport := &http.Transport{DisableKeepAlives: true}
+	proxy := httputil.NewSingleHostReverseProxy(upstream)
+	proxy.Transport = transport
+	copies := handle(func(w http.ResponseWriter, r *http.Request) {
+		response, err := (&http.Client{Transport: transport}).Get(upstream.String())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer response.Body.Close()
+		for name, values := range response.Header {
+			w.Header()[name] = values
+		}
+		w.Header().Set("Transfer-Encoding", response.TransferEncoding[0])
+		io.Copy(w, response.Body)
+	})
+	for name, handler := range map[string]http.Handler{"ReverseProxy": proxy, "a copy": copies} {
+		c := dial(t, serve(t, handler))
+		for i := 0; i < 2; i++ {
+			c.send("GET / HTTP/1.1\r\n" + usual + "\r\n")
+			response, body := c.answer("GET")
+			if body != "hello" || response.Header.Get("X-End") != "1" || len(response.Header["Connection"]) > 0 ||
+				len(response.Header["Keep-Alive"]) > 0 {
+				t.Errorf("%s: %v %q", name, response, body)
+			}
+		}
+	}
+}
 
 // net/http's proxy is a handler that uses all there is: trailers, interim answers, taking over
 // connections, http.ErrAbortHandler.

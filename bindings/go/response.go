@@ -86,6 +86,10 @@ func (w *response) writeHeader(code int) {
 	w.status = code
 	w.buffers = spareBuffers.Get().(*buffers)
 	w.buffers.head = writeHead(w.buffers.head, code, w.header, &w.facts, w.exchange.engine.server.logf)
+	if !w.facts.closes && code != http.StatusSwitchingProtocols && w.exchange.engine.server.keepsNone.Load() {
+		w.facts.closes = true
+		w.buffers.head = appendField(w.buffers.head, "Connection", "close")
+	}
 }
 
 // complain says who did it.

@@ -93,9 +93,9 @@ func (w *response) send(data []byte) error {
 		return x.engine.native.Write(x.id, data)
 	})
 	if err != nil {
-		w.err = err
+		w.err = x.late("write", err)
 		x.context.end()
-		return err
+		return w.err
 	}
 	return w.note(status)
 }
@@ -103,7 +103,7 @@ func (w *response) send(data []byte) error {
 // isLate notes that the deadline has passed; then not even a head is sent.
 func (w *response) isLate() bool {
 	if err := w.exchange.writeLimit.passed(); err != nil {
-		w.err = err
+		w.err = w.exchange.late("write", err)
 		w.exchange.context.end()
 		return true
 	}
@@ -143,6 +143,9 @@ func (w *response) finish() {
 		w.writeHeader(http.StatusOK)
 	}
 	w.finished = true
+	if w.facts.closes && x.engine.server.ConnState != nil {
+		x.engine.forget(x.id) // it is never idle
+	}
 	trailers := w.trailers()
 	library := x.engine.native
 	small := w.written <= smallAnswer && !w.facts.isUnsized || w.facts.contentLength >= 0

@@ -3,10 +3,13 @@ package wsgiserver
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,6 +51,20 @@ type Server struct {
 	// MaxHeaderBytes bounds a request's head. Zero: 64 KiB, 8 KiB for one line.
 	MaxHeaderBytes int
 
+	// MaxHeaderValueCount bounds the fields of a request's head. Zero, or more: 128.
+	MaxHeaderValueCount int
+
+	// TLSNextProto must be empty: the protocol is HTTP/1.
+	TLSNextProto map[string]func(*http.Server, *tls.Conn, http.Handler)
+
+	// HTTP2, and DisableClientPriority, which is about HTTP/2 too, have no effect.
+	HTTP2                 *http2Config
+	DisableClientPriority bool
+
+	// Protocols, with Go 1.24 and newer an *http.Protocols, must include HTTP/1 if it is set; no other
+	// is spoken.
+	Protocols *protocols
+
 	// ConnState is told what connections are doing; one is StateNew with its first request. The
 	// net.Conn has addresses, and nothing else works.
 	ConnState func(net.Conn, http.ConnState)
@@ -71,6 +88,8 @@ type Server struct {
 	closed      chan struct{} // made when it is needed, closed by Shutdown or Close
 	isClosed    bool
 	onShutdown  []func()
+
+	keepsNone atomic.Bool // SetKeepAlivesEnabled(false)
 }
 
 // ListenAndServe listens on addr and serves handler; see Server.
@@ -187,6 +206,22 @@ func (s *Server) await(e *engine, look <-chan time.Time) (restart bool, err erro
 			}
 		}
 	}
+}
+
+// SetKeepAlivesEnabled says whether connections are kept for another request, which they are by default. After
+// false each answer says "Connection: close"; connections that are idle then end with their next answer or
+// after IdleTimeout.
+func (s *Server) SetKeepAlivesEnabled(enabled bool) { s.keepsNone.Store(!enabled) }
+
+// checkProtocols returns an error for fields that ask for another protocol than HTTP/1.
+func (s *Server) checkProtocols() error {
+	for name := range s.TLSNextProto {
+		return fmt.Errorf("wsgiserver: Server.TLSNextProto: %q is not spoken", name)
+	}
+	if s.Protocols != nil && !hasHTTP1(s.Protocols) {
+		return errors.New("wsgiserver: Server.Protocols: HTTP/1 is the only one that is spoken")
+	}
+	return nil
 }
 
 func (s *Server) handler() http.Handler {

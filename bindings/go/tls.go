@@ -85,6 +85,9 @@ func checkConfig(config *tls.Config) error {
 		if !field.IsExported() || value.Field(i).IsZero() || hasWord(usedOf, field.Name) || hasWord(ignoredOf, field.Name) {
 			continue
 		}
+		if field.Name == "NameToCertificate" && addsNone(config) {
+			continue
+		}
 		hint := ""
 		if field.Name == "ClientCAs" {
 			hint = `; a file with the authorities can be: Options["client_ca"]`
@@ -97,6 +100,21 @@ func checkConfig(config *tls.Config) error {
 		}
 	}
 	return nil
+}
+
+// addsNone: NameToCertificate has only what is in Certificates, as BuildNameToCertificate makes it, and
+// those are chosen by name anyway.
+func addsNone(config *tls.Config) bool {
+	for _, named := range config.NameToCertificate {
+		found := false
+		for i := range config.Certificates {
+			found = found || reflect.DeepEqual(named.Certificate, config.Certificates[i].Certificate)
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
 }
 
 func hasWord(words, word string) bool { return strings.Contains(" "+words+" ", " "+word+" ") }

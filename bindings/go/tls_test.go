@@ -180,10 +180,13 @@ func TestWrongCertificates(t *testing.T) {
 			c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }
 		})),
 		`Options["client_ca"]`: start("", "", config(func(c *tls.Config) { c.ClientCAs = x509.NewCertPool() })),
-		"MinVersion":           start("", "", config(func(c *tls.Config) { c.MinVersion = tls.VersionTLS10 })),
-		"MaxVersion":           start("", "", config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 })),
-		"ClientAuth":           start("", "", config(func(c *tls.Config) { c.ClientAuth = tls.RequestClientCert })),
-		"NextProtos":           start("", "", config(func(c *tls.Config) { c.NextProtos = []string{"acme-tls/1"} })),
+		"NameToCertificate": start("", "", config(func(c *tls.Config) {
+			c.NameToCertificate = map[string]*tls.Certificate{"x": {Certificate: [][]byte{{1}}}}
+		})),
+		"MinVersion": start("", "", config(func(c *tls.Config) { c.MinVersion = tls.VersionTLS10 })),
+		"MaxVersion": start("", "", config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 })),
+		"ClientAuth": start("", "", config(func(c *tls.Config) { c.ClientAuth = tls.RequestClientCert })),
+		"NextProtos": start("", "", config(func(c *tls.Config) { c.NextProtos = []string{"acme-tls/1"} })),
 		"TLS_RSA_WITH_RC4_128_SHA": start("", "", config(func(c *tls.Config) {
 			c.CipherSuites = []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}
 		})),
@@ -260,6 +263,7 @@ func TestCertificatesByName(t *testing.T) {
 		CipherSuites:           []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
 		SessionTicketsDisabled: true,
 	}}
+	server.TLSConfig.BuildNameToCertificate() // as programs for old versions of Go do
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

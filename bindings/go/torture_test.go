@@ -268,6 +268,28 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
+// All of a long answer comes before the end of the connection.
+func TestLongAnswerOnAConnectionThatCloses(t *testing.T) {
+	const size = 20 << 20
+	sum := sha256.New()
+	pieces := func(to io.Writer) {
+		for i := 0; i < size/1000; i++ {
+			to.Write(bytes.Repeat([]byte{byte(i)}, 1000))
+		}
+	}
+	pieces(sum)
+	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) { pieces(w) }))
+	c := dial(t, server)
+	c.send("GET / HTTP/1.1\r\n" + usual + "Connection: close\r\n\r\n")
+	response, body := c.answer("GET")
+	if got := sha256.Sum256([]byte(body)); !response.Close || !bytes.Equal(got[:], sum.Sum(nil)) {
+		t.Error(response.Close, len(body))
+	}
+	if _, err := c.ReadByte(); err != io.EOF {
+		t.Error(err)
+	}
+}
+
 func TestDeadlines(t *testing.T) {
 	result := make(chan error, 1)
 	server := serve(t, handle(func(w http.ResponseWriter, r *http.Request) {
