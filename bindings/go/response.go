@@ -39,12 +39,17 @@ func (w *response) prepare(r *http.Request) {
 // takeBack is when the handler has returned: a call of it that waits for the client returns, and later
 // ones are errors.
 func (w *response) takeBack() {
-	x := w.exchange
-	x.writeLimit.end(ErrRequestEnded)
-	w.mu.Lock()
+	limit := &w.exchange.writeLimit
+	waits := !w.mu.TryLock()
+	if waits {
+		limit.end(ErrRequestEnded)
+		w.mu.Lock()
+	}
 	w.left = true
 	w.mu.Unlock()
-	x.writeLimit.reopen()
+	if waits {
+		limit.reopen()
+	}
 }
 
 // release gives back the buffers.
