@@ -143,7 +143,8 @@ impl Secured {
 
     /// Bytes that can be read without the socket, or may be.
     pub(crate) fn pending(&self) -> usize {
-        self.session.as_ref().map_or(0, |session| session.pending())
+        let Some(session) = self.session.as_ref() else { return 0 };
+        session.pending().max(usize::from(self.at < self.incoming.len()))
     }
 
     pub(crate) fn send(&mut self, fd: RawFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {

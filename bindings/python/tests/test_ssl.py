@@ -1,6 +1,7 @@
 """TLS: by the library, and by Python's ssl module over memory."""
 
 import pathlib
+import selectors
 import socket
 import ssl
 import subprocess
@@ -8,7 +9,8 @@ import time
 import types
 
 import pytest
-from conftest import Client, Logged, hello, wait_for
+import simple_websocket
+from conftest import PATIENCE, Client, Logged, hello, wait_for
 
 import wsgiserver
 from wsgiserver import ServerError, SSLAdapter, get_ssl_adapter_class
@@ -384,3 +386,63 @@ def test_an_error_in_get_environ_is_500(files, served):
     with secure(server, files) as client:
         assert client.get().code == 500
     wait_for(lambda: "no environ" in server.log_text())
+
+
+def echoing(ping_interval):
+    def app(environ, start_response):
+        socket = simple_websocket.Server(environ, ping_interval=ping_interval)
+        try:
+            while True:
+                socket.send(socket.receive())
+        except simple_websocket.ConnectionClosed:
+            pass
+        return []
+
+    return app
+
+
+@pytest.mark.parametrize("make", [Files.adapter, by_context, set_context])
+def test_a_websocket_that_pings_gets_large_messages(make, served, files):
+    """Its reader selects on the descriptor, where what was decrypted does not show."""
+    server = served(echoing(PATIENCE), options={"ssl_adapter": make(files)})
+    host, port = server.bind_addr
+    context = files.client_context()
+    client = simple_websocket.Client.connect(f"wss://localhost:{port}/", ssl_context=context)
+    for size in (100, 4_090, 5_000, 16_000, 300_000, 1):
+        client.send(b"x" * size)
+        assert len(client.receive(timeout=PATIENCE) or b"") == size
+    client.close()
+    wait_for(lambda: server.requests.idle == 4)
+    assert server.log_text() == ""
+
+
+@pytest.mark.parametrize("make", [Files.adapter, by_context])
+def test_the_descriptor_of_a_stream_shows_what_can_be_read(make, served, files):
+    seen = []
+
+    def app(environ, start_response):
+        stream = environ["werkzeug.socket"]
+        with selectors.DefaultSelector() as selector:
+            selector.register(stream, selectors.EVENT_READ)
+            for _ in range(3):
+                stream.sendall(b"go")
+                parts = []
+                while sum(map(len, parts)) < 10_000:
+                    assert selector.select(PATIENCE)
+                    parts.append(stream.recv(999))
+                seen.append((b"".join(parts), selector.select(0)))
+        stream.setblocking(False)
+        seen.append(stream.pending())
+        stream.close()
+        return []
+
+    server = served(app, options={"ssl_adapter": make(files)})
+    connection = secure(server, files)
+    connection.send(b"GET / HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+    for letter in (b"a", b"b", b"c"):
+        assert connection.exactly(2) == b"go"
+        connection.send(letter * 10_000)
+    connection.rest()
+    wait_for(lambda: len(seen) == 4)
+    assert seen == [(letter * 10_000, []) for letter in (b"a", b"b", b"c")] + [0]
+    assert server.log_text() == ""

@@ -1,5 +1,6 @@
 """A connection that an application takes over."""
 
+import os
 import selectors
 import socket
 import threading
@@ -9,6 +10,10 @@ import simple_websocket
 from conftest import hello, wait_for
 
 UPGRADE = b"GET / HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+
+
+# More than the buffers of a connection take.
+LONG = 30_000_000
 
 
 def taking(use):
@@ -116,6 +121,120 @@ def test_close_ends_a_read_in_another_thread(served, client):
     server = served(taking(use))
     assert client(server).send(UPGRADE).rest() == b"x"
     wait_for(lambda: seen)
+    assert server.log_text() == ""
+
+
+def test_two_that_send_take_turns(served, client):
+    """As the reader of a WebSocket, which answers a ping, beside an application that sends."""
+    begun, seen = threading.Event(), []
+
+    def use(stream):
+        def answer():
+            begun.wait(30)
+            seen.append(stream.send(b"b" * 100))
+            stream.settimeout(0)
+            with pytest.raises(BlockingIOError):
+                stream.recv(1)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        stream.sendall(b"a" * LONG)
+        thread.join(30)
+        stream.close()
+
+    server = served(taking(use))
+    connection = client(server).send(UPGRADE)
+    assert connection.exactly(1) == b"a"
+    begun.set()
+    data = b"".join(iter(lambda: connection.socket.recv(1 << 20), b""))
+    assert connection.buffer + data == b"a" * (LONG - 1) + b"b" * 100
+    assert seen == [100] and server.log_text() == ""
+
+
+def test_who_waits_for_a_turn_keeps_to_its_timeout_and_hears_of_the_end(served, client):
+    begun, seen = threading.Event(), []
+
+    def use(stream):
+        def send_long():
+            try:
+                stream.sendall(b"a" * LONG)
+            except OSError as error:
+                seen.append(type(error))
+
+        def wait():
+            try:
+                stream.send(b"waits")
+            except OSError as error:
+                seen.append(type(error))
+
+        first = threading.Thread(target=send_long)
+        first.start()
+        begun.wait(30)
+        second = threading.Thread(target=wait)
+        second.start()
+        stream.settimeout(0.01)
+        with pytest.raises(socket.timeout):
+            stream.send(b"late")
+        stream.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stream.send(b"at once")
+        stream.close()
+        first.join(30)
+        second.join(30)
+        assert not first.is_alive() and not second.is_alive()
+        seen.append("done")
+
+    server = served(taking(use))
+    connection = client(server).send(UPGRADE)
+    connection.exactly(1)
+    begun.set()
+    wait_for(lambda: "done" in seen)
+    assert set(seen[:-1]) <= {ConnectionAbortedError, OSError} and server.log_text() == ""
+
+
+def test_what_was_read_ahead_shows_in_the_descriptor(served, client):
+    seen = []
+
+    def use(stream):
+        with selectors.DefaultSelector() as selector:
+            selector.register(stream, selectors.EVENT_READ)
+            for _ in range(4):
+                seen.append((bool(selector.select(30)), stream.recv(3), stream.pending()))
+            seen.append(selector.select(0))
+            assert stream.getpeername()
+            stream.sendall(b"all")
+            seen.append((bool(selector.select(30)), stream.recv(9)))
+        stream.close()
+
+    connection = client(served(taking(use))).send(UPGRADE + b"abcdefghijkl")
+    assert connection.exactly(3) == b"all"
+    connection.send(b"more").rest()
+    wait_for(lambda: len(seen) == 6)
+    assert [read for _, read, _ in seen[:4]] == [b"abc", b"def", b"ghi", b"jkl"]
+    assert all(readable for readable, *_ in seen[:4])
+    assert seen[4:] == [[], (True, b"more")]
+
+
+def test_a_ping_during_a_long_message(served):
+    def app(environ, start_response):
+        socket = simple_websocket.Server(environ)
+        try:
+            while True:
+                socket.send(os.urandom(int(socket.receive())))
+        except simple_websocket.ConnectionClosed:
+            pass
+        return []
+
+    server = served(app)
+    host, port = server.bind_addr
+    client = simple_websocket.Client.connect(f"ws://{host}:{port}/")
+    for size in (LONG, 10):
+        client.send(str(size))
+        for _ in range(20):
+            client.sock.sendall(client.ws.send(simple_websocket.ws.Ping()))
+        assert len(client.receive(timeout=60)) == size
+    client.close()
+    wait_for(lambda: server.requests.idle == 4)
     assert server.log_text() == ""
 
 
