@@ -187,6 +187,31 @@ static PyObject *readinto(PyObject *object, PyObject *target) {
     return got < 0 ? NULL : PyLong_FromSsize_t(got);
 }
 
+/* What has come, at most size bytes: b'' at the end alone. */
+static PyObject *read1_method(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
+    Input *self = (Input *)object;
+    Py_ssize_t size;
+    if (parse_size(arguments, count, &size) < 0) return NULL;
+    if (size < 0 || size > LARGEST_PIECE) size = PIECE;
+    PyObject *made = PyBytes_FromStringAndSize(NULL, size);
+    if (made == NULL) return NULL;
+    Py_ssize_t got = read_some(self, PyBytes_AS_STRING(made), (size_t)size);
+    if (got < 0) {
+        Py_DECREF(made);
+        return NULL;
+    }
+    if (got < size) _PyBytes_Resize(&made, got);
+    return made;
+}
+
+static PyObject *readinto1(PyObject *object, PyObject *target) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(target, &view, PyBUF_WRITABLE | PyBUF_SIMPLE) < 0) return NULL;
+    Py_ssize_t got = read_some((Input *)object, view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    return got < 0 ? NULL : PyLong_FromSsize_t(got);
+}
+
 static PyObject *next_line(PyObject *object) {
     PyObject *next = line((Input *)object, -1);
     if (next != NULL && PyBytes_GET_SIZE(next) == 0) Py_CLEAR(next);
@@ -203,13 +228,56 @@ static PyObject *yes(PyObject *object, PyObject *unused) {
     Py_RETURN_TRUE;
 }
 
+static PyObject *no(PyObject *object, PyObject *unused) {
+    (void)object, (void)unused;
+    Py_RETURN_FALSE;
+}
+
+/* What a file of io says of what it cannot do. */
+static PyObject *unsupported(PyObject *object, PyObject *unused) {
+    PyObject *io = PyImport_ImportModule("io");
+    PyObject *type = io ? PyObject_GetAttrString(io, "UnsupportedOperation") : NULL;
+    (void)object, (void)unused;
+    if (type != NULL) PyErr_SetString(type, "the body of a request is read from its start to its end");
+    Py_XDECREF(type);
+    Py_XDECREF(io);
+    return NULL;
+}
+
+static PyObject *itself(PyObject *object, PyObject *unused) {
+    (void)unused;
+    return Py_NewRef(object);
+}
+
+static PyObject *is_closed(PyObject *object, void *unused) {
+    (void)object, (void)unused;
+    Py_RETURN_FALSE;
+}
+
+static PyGetSetDef input_attributes[] = {
+    {"closed", is_closed, NULL, "False: the server closes it.", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
 #define FAST(function) (PyCFunction)(void (*)(void))function
 static PyMethodDef input_methods[] = {
     {"read", FAST(read_method), METH_FASTCALL, "read(size=-1): so many bytes, fewer at the end."},
     {"readline", FAST(readline_method), METH_FASTCALL, "readline(size=-1): a line with its LF."},
     {"readlines", FAST(readlines_method), METH_FASTCALL, "readlines(hint=-1): a list of lines."},
     {"readinto", readinto, METH_O, "Fills a buffer: the number of bytes."},
+    {"read1", FAST(read1_method), METH_FASTCALL, "read1(size=-1): what has come, at most so much."},
+    {"readinto1", readinto1, METH_O, "Puts what has come in a buffer: the number of bytes."},
     {"readable", yes, METH_NOARGS, "True."},
+    {"writable", no, METH_NOARGS, "False."},
+    {"seekable", no, METH_NOARGS, "False."},
+    {"isatty", no, METH_NOARGS, "False."},
+    {"seek", unsupported, METH_VARARGS, "Raises io.UnsupportedOperation."},
+    {"tell", unsupported, METH_NOARGS, "Raises io.UnsupportedOperation."},
+    {"truncate", unsupported, METH_VARARGS, "Raises io.UnsupportedOperation."},
+    {"write", unsupported, METH_VARARGS, "Raises io.UnsupportedOperation."},
+    {"fileno", unsupported, METH_NOARGS, "Raises io.UnsupportedOperation: others use the connection."},
+    {"flush", nothing, METH_NOARGS, "Does nothing."},
+    {"__enter__", itself, METH_NOARGS, NULL},
+    {"__exit__", nothing, METH_VARARGS, NULL},
     {"close", nothing, METH_NOARGS, "Does nothing: the server reads the rest, or ends."},
     {NULL, NULL, 0, NULL}};
 
@@ -222,4 +290,5 @@ PyTypeObject InputType = {
     .tp_iter = PyObject_SelfIter,
     .tp_iternext = next_line,
     .tp_methods = input_methods,
+    .tp_getset = input_attributes,
 };

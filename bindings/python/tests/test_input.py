@@ -1,5 +1,6 @@
 """wsgi.input."""
 
+import io
 import socket
 import threading
 from itertools import chain
@@ -184,3 +185,73 @@ def test_readable_close_and_input_terminated(served, client):
         return [repr((body.readable(), environ["wsgi.input_terminated"])).encode()]
 
     assert client(served(app)).get().body == b"(True, True)"
+
+
+def by_text(body):
+    return "".join(io.TextIOWrapper(body, "utf-8", newline="")).encode()
+
+
+def by_buffer(body):
+    return io.BufferedReader(body, 10).read()
+
+
+def by_read1(body):
+    return b"".join(iter(lambda: body.read1(7), b""))
+
+
+def by_readinto1(body):
+    pieces, buffer = [], bytearray(5)
+    while count := body.readinto1(buffer):
+        pieces.append(bytes(buffer[:count]))
+    return b"".join(pieces)
+
+
+@pytest.mark.parametrize("way", [by_text, by_buffer, by_read1, by_readinto1])
+@pytest.mark.parametrize("size", [0, 3, 5000, 300_000])
+def test_a_body_is_a_file_for_io(way, size, served, client):
+    data = ("Zeilen ü\r\n" * (size // 8 + 1))[:size].encode()
+    server = served(reading(way))
+    for headers, body in (((), data), (("Transfer-Encoding: chunked",), None)):
+        connection = client(server)
+        if body is None:
+            connection.send(b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n")
+            connection.send(chunked(data, 1000))
+            answer = connection.answer()
+        else:
+            answer = connection.get(method="POST", body=data)
+        assert (answer.code, answer.body) == (200, data)
+    assert server.log_text() == ""
+
+
+def test_read1_gives_what_has_come(served, client):
+    def app(environ, start_response):
+        body, write = environ["wsgi.input"], start_response("200 OK", TEXT)
+        while piece := body.read1():
+            write(piece)
+        return []
+
+    connection = client(served(app, options={"deliver_at_head": True}))
+    connection.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 6\r\n\r\nabc")
+    connection.until(b"\r\n\r\n")
+    assert connection.chunk() == b"abc"
+    connection.send(b"def")
+    assert connection.chunk() == b"def" and connection.chunk() == b""
+
+
+def test_what_a_body_cannot_do_is_said_as_io_says_it(served, client):
+    def app(environ, start_response):
+        body = environ["wsgi.input"]
+        for name in ("fileno", "tell", "seek", "write", "truncate"):
+            with pytest.raises(io.UnsupportedOperation):
+                getattr(body, name)(*[0] * (name == "seek"))
+        said = [body.readable(), body.writable(), body.seekable(), body.isatty(), body.closed]
+        with body as same:
+            said.append(same is body)
+        body.flush()
+        start_response("200 OK", TEXT)
+        return [repr(said).encode()]
+
+    connection = client(served(app))
+    for body in (b"", b"x"):
+        said = connection.get(method="POST", body=body).body
+        assert said == b"[True, False, False, False, False, True]"

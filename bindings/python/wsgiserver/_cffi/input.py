@@ -1,5 +1,6 @@
 """wsgi.input: the body of a request."""
 
+import io
 import operator
 
 from .errors import check
@@ -72,12 +73,52 @@ class Input:
             filled += len(piece)
         return filled
 
+    def read1(self, size=-1, /):
+        """read1(size=-1): what has come, at most so much."""
+        size = _size(size)
+        if size == 0 or self._at_end:
+            return b""
+        return self._some(_PIECE if size < 0 else min(size, _LARGEST_PIECE))
+
+    def readinto1(self, buffer, /):
+        """Puts what has come in a buffer: the number of bytes."""
+        view = memoryview(buffer).cast("B")
+        piece = self.read1(len(view))
+        view[: len(piece)] = piece
+        return len(piece)
+
     def readable(self):
         """True."""
         return True
 
+    def _no(self):
+        """False."""
+        return False
+
+    writable = seekable = isatty = _no
+
+    def _unsupported(self, *_):
+        """Raises io.UnsupportedOperation."""
+        raise io.UnsupportedOperation("the body of a request is read from its start to its end")
+
+    seek = tell = truncate = write = fileno = _unsupported
+
+    @property
+    def closed(self):
+        """False: the server closes it."""
+        return False
+
+    def flush(self):
+        """Does nothing."""
+
     def close(self):
         """Does nothing: the server reads the rest, or ends."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
 
     def __iter__(self):
         return self
