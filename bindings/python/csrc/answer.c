@@ -95,6 +95,13 @@ static int gather_sequence(answer *answer, Exchange *exchange, PyObject *result)
     return choose(answer, exchange);
 }
 
+/* With all pieces sent that there are. */
+static int end_pieces(answer *answer, Exchange *exchange) {
+    if (exchange->sent) answer->kind = ANSWER_END;
+    else if (must_be_started(exchange) < 0 || choose(answer, exchange) < 0) return -1;
+    return 0;
+}
+
 static int gather_iterable(answer *answer, Exchange *exchange, PyObject *result) {
     PyObject *chunk, *iterator = PyObject_GetIter(result);
     int status = 0;
@@ -103,16 +110,30 @@ static int gather_iterable(answer *answer, Exchange *exchange, PyObject *result)
         if (!PyBytes_Check(chunk)) {
             PyErr_SetString(PyExc_ValueError, "WSGI Applications must yield bytes");
             status = -1;
-        } else if (PyBytes_GET_SIZE(chunk) > 0) {
+        } else if (PyBytes_GET_SIZE(chunk) > 0 || exchange->started) {
             status = exchange_write(exchange, chunk);
         }
         Py_DECREF(chunk);
     }
     Py_DECREF(iterator);
     if (status < 0 || PyErr_Occurred()) return -1;
-    if (exchange->sent) answer->kind = ANSWER_END;
-    else if (must_be_started(exchange) < 0 || choose(answer, exchange) < 0) return -1;
-    return 0;
+    return end_pieces(answer, exchange);
+}
+
+/* A file that is to be read, of which no more is sent than was declared. */
+static int gather_blocks(answer *answer, Exchange *exchange, PyObject *result) {
+    if (must_be_started(exchange) < 0) return -1;
+    int64_t left = exchange->head.content_length;
+    /* What was written before counts as well, so the library is to judge. */
+    if (left < 0 || exchange->sent) return gather_iterable(answer, exchange, result);
+    PyObject *block;
+    while (left > 0 && (block = file_wrapper_read((FileWrapper *)result, left)) != NULL) {
+        int status = exchange_write(exchange, block);
+        left -= PyBytes_Check(block) ? PyBytes_GET_SIZE(block) : 0;
+        Py_DECREF(block);
+        if (status < 0) return -1;
+    }
+    return PyErr_Occurred() ? -1 : end_pieces(answer, exchange);
 }
 
 /* The descriptor of a file that is no more than that; -1: it is to be read. Others may have one as
@@ -153,7 +174,7 @@ static int gather_file(answer *answer, Exchange *exchange, PyObject *result) {
     int descriptor = exchange->started && !exchange->sent
                          ? plain_descriptor(((FileWrapper *)result)->file, &offset)
                          : -1;
-    if (descriptor < 0) return gather_iterable(answer, exchange, result);
+    if (descriptor < 0) return gather_blocks(answer, exchange, result);
     const wsgi_server *server = exchange->handle->server;
     const head *head = &exchange->head;
     wsgi_status status;

@@ -3,6 +3,7 @@
 #include "host.h"
 
 #include <structmember.h>
+#include <time.h>
 
 static PyObject *write_piece(PyObject *self, PyObject *data);
 static PyObject *early_hints(PyObject *self, PyObject *headers);
@@ -23,6 +24,7 @@ static Exchange *exchange_new(handle *handle, wsgi_request request) {
     memset(&self->head, 0, sizeof self->head);
     self->head.content_length = -1;
     self->started = self->sent = self->ended = self->taken = self->is_head = 0;
+    self->half_closed_at = 0;
     self->spare = NULL;
     return self;
 }
@@ -44,6 +46,7 @@ Exchange *exchange_take(exchange_spare *spare, handle *handle, wsgi_request requ
         head_clear(&self->head);
         self->request = request;
         self->started = self->sent = self->ended = self->taken = self->is_head = 0;
+        self->half_closed_at = 0;
         self->spare = spare;
         Py_INCREF(self);
         return self;
@@ -136,6 +139,26 @@ static PyObject *start_response(PyObject *callable, PyObject *const *arguments, 
     return write_of(self);
 }
 
+/* How many seconds a client may have half-closed its connection before an empty piece takes it as gone:
+ * most that do so have left, but a few still read. */
+enum { HALF_CLOSED_FOR = 1 };
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* With an empty piece, which sends nothing that would show it. */
+static int is_gone(Exchange *self) {
+    int32_t how;
+    Py_BEGIN_ALLOW_THREADS
+    how = wsgi_request_aborted(self->handle->server, self->request);
+    Py_END_ALLOW_THREADS
+    if (how == 1 && self->half_closed_at == 0) self->half_closed_at = now();
+    return how == 2 || (how == 1 && now() - self->half_closed_at >= HALF_CLOSED_FOR);
+}
+
 /* The head and a piece in one go without the GIL, so that they leave in one packet. */
 static int send_piece(Exchange *self, const char *data, size_t length) {
     wsgi_status status = WSGI_OK;
@@ -149,6 +172,8 @@ static int send_piece(Exchange *self, const char *data, size_t length) {
                             : wsgi_flush(server, self->request, 0);
     Py_END_ALLOW_THREADS
     self->sent = 1;
+    if (status >= 0 && length > 0) self->half_closed_at = 0;
+    if (status >= 0 && length == 0 && is_gone(self)) status = WSGI_E_CLIENT;
     return status < 0 ? (fail_with(status, "send the response"), -1) : 0;
 }
 

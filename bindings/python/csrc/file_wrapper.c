@@ -33,11 +33,37 @@ static void wrapper_dealloc(PyObject *object) {
     Py_TYPE(object)->tp_free(object);
 }
 
-static PyObject *wrapper_next(PyObject *object) {
-    FileWrapper *self = (FileWrapper *)object;
-    PyObject *block = PyObject_CallMethod(self->file, "read", "n", self->block_size);
+PyObject *file_wrapper_read(FileWrapper *self, int64_t most) {
+    Py_ssize_t size = self->block_size;
+    if (most >= 0 && most < size) size = (Py_ssize_t)most;
+    PyObject *block = PyObject_CallMethod(self->file, "read", "n", size);
     if (block != NULL && PyObject_Size(block) == 0) Py_CLEAR(block);
     return block;
+}
+
+static PyObject *wrapper_next(PyObject *object) {
+    return file_wrapper_read((FileWrapper *)object, -1);
+}
+
+/* For frameworks that answer Range: they seek where the part begins. */
+static PyObject *wrapper_seek(PyObject *object, PyObject *arguments) {
+    PyObject *seek = PyObject_GetAttrString(((FileWrapper *)object)->file, "seek");
+    PyObject *result = seek ? PyObject_CallObject(seek, arguments) : NULL;
+    Py_XDECREF(seek);
+    return result;
+}
+
+static PyObject *wrapper_tell(PyObject *object, PyObject *unused) {
+    (void)unused;
+    return PyObject_CallMethod(((FileWrapper *)object)->file, "tell", NULL);
+}
+
+/* A file may have seek without saying so. */
+static PyObject *wrapper_seekable(PyObject *object, PyObject *unused) {
+    PyObject *file = ((FileWrapper *)object)->file;
+    (void)unused;
+    if (PyObject_HasAttrString(file, "seekable")) return PyObject_CallMethod(file, "seekable", NULL);
+    return PyBool_FromLong(PyObject_HasAttrString(file, "seek") && PyObject_HasAttrString(file, "tell"));
 }
 
 static PyObject *wrapper_close(PyObject *object, PyObject *unused) {
@@ -54,6 +80,9 @@ static PyObject *wrapper_close(PyObject *object, PyObject *unused) {
 
 static PyMethodDef wrapper_methods[] = {
     {"close", wrapper_close, METH_NOARGS, "Closes the file, if it can be closed."},
+    {"seek", wrapper_seek, METH_VARARGS, "seek(offset, whence=0): of the file."},
+    {"tell", wrapper_tell, METH_NOARGS, "Where the file stands."},
+    {"seekable", wrapper_seekable, METH_NOARGS, "Whether the file can seek."},
     {NULL, NULL, 0, NULL}};
 
 static PyMemberDef wrapper_members[] = {

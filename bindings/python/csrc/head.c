@@ -94,6 +94,13 @@ static int parse_length(head *self, PyObject *text, wsgi_str value) {
     return 0;
 }
 
+/* Blanks around a value are not part of it (RFC 9110, 5.5). */
+static wsgi_str without_blanks(wsgi_str text) {
+    while (text.len > 0 && (*text.ptr == ' ' || *text.ptr == '\t')) text.ptr++, text.len--;
+    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t')) text.len--;
+    return text;
+}
+
 /* Takes one (name, value); the objects are held behind the headers. */
 static int take(head *self, PyObject *pair, PyObject **objects) {
     if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
@@ -106,6 +113,7 @@ static int take(head *self, PyObject *pair, PyObject **objects) {
     if (latin1(name, "header key", &header->name) < 0 ||
         latin1(value, "header value", &header->value) < 0)
         return -1;
+    header->value = without_blanks(header->value);
     if (!is_token(header->name) || !is_value(header->value)) {
         PyErr_Format(PyExc_ValueError,
                      "WSGI response header %R: a character that may not stand there.", pair);

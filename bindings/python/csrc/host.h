@@ -96,6 +96,7 @@ typedef struct Exchange {
     char ended;   /* the request is over for the application */
     char taken;   /* its connection was handed over */
     char is_head; /* HEAD: no body is sent */
+    double half_closed_at; /* when the client was first seen so, of the monotonic clock; 0: not yet */
     struct exchange_spare *spare; /* of the thread that called the application, during the call */
 } Exchange;
 extern PyTypeObject ExchangeType;
@@ -107,7 +108,8 @@ typedef struct exchange_spare {
 } exchange_spare;
 Exchange *exchange_take(exchange_spare *spare, handle *handle, wsgi_request request);
 void exchange_spare_clear(exchange_spare *spare);
-/* Sends a piece of the body, and before it the head. -1: an exception is set. */
+/* Sends a piece of the body, and before it the head. An empty one sends the head and looks whether the
+ * client is still there. -1: an exception is set. */
 int exchange_write(Exchange *self, PyObject *data);
 PyObject *exchange_early_hints(Exchange *self);
 
@@ -124,6 +126,8 @@ typedef struct FileWrapper {
     Py_ssize_t block_size;
 } FileWrapper;
 extern PyTypeObject FileWrapperType;
+/* The next block, at most so many bytes of it (-1: any number); NULL at the end, or with an exception. */
+PyObject *file_wrapper_read(FileWrapper *self, int64_t most);
 
 /* stream.c: a connection that was taken over, with the methods of a socket. */
 extern PyTypeObject StreamType;

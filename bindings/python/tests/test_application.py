@@ -3,8 +3,11 @@
 import contextlib
 import gc
 import os
+import socket
+import struct
 import sys
 import threading
+import time
 import weakref
 
 import pytest
@@ -370,3 +373,125 @@ def test_an_application_that_goes_on_after_its_client_has_left_is_not_logged(ser
     assert ended.wait(30)
     server.stop()
     assert server.log_text() == ""
+
+
+def by_write(environ, start_response, pieces):
+    write = start_response(*OK)
+    for piece in pieces:
+        write(piece)
+    return []
+
+
+def by_yield(environ, start_response, pieces):
+    start_response(*OK)
+    return pieces
+
+
+@pytest.mark.parametrize("way", [by_write, by_yield])
+def test_an_empty_piece_sends_the_head(way, served, client):
+    released = threading.Event()
+
+    def pieces():
+        yield b""
+        assert released.wait(30)
+        yield b"body"
+
+    connection = client(served(lambda *given: way(*given, pieces())))
+    connection.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    assert connection.until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+    released.set()
+    assert connection.chunk() == b"body" and connection.chunk() == b""
+    assert connection.get().body == b"body"
+
+
+def test_empty_pieces_before_start_response_are_passed_over(served, client):
+    def app(environ, start_response):
+        yield b""
+        start_response(*OK)
+        yield b""
+        yield b"body"
+        yield b""
+
+    assert answer_of(app, served, client)[0].body == b"body"
+
+
+def endless(way, ended):
+    def pieces():
+        try:
+            while True:
+                yield b""
+                time.sleep(0.01)
+        except GeneratorExit:
+            ended.append("closed")
+            raise
+        finally:
+            ended.append("end")
+
+    def app(environ, start_response):
+        made = pieces()
+        try:
+            return way(environ, start_response, made)
+        finally:
+            if way is by_write:
+                made.close()
+
+    return app
+
+
+@pytest.mark.parametrize("way", [by_write, by_yield])
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_stream_that_has_nothing_to_say_hears_of_its_clients_end(way, reset, served, client):
+    ended = []
+    server = served(endless(way, ended))
+    connection = client(server).send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    connection.until(b"\r\n\r\n")
+    if reset:
+        linger = struct.pack("ii", 1, 0)
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    connection.close()
+    wait_for(lambda: ended == ["closed", "end"], "the generator's end")
+    wait_for(lambda: server.requests.idle == 4)
+    assert server.log_text() == ""
+
+
+def test_a_client_that_has_half_closed_still_gets_what_is_sent(served, client):
+    """For as long as something is: pieces between empty ones that are less than a second apart."""
+
+    def app(environ, start_response):
+        start_response(*OK)
+        for number in range(20):
+            yield b""
+            yield b"%d " % number
+            yield b""
+            time.sleep(0.06)
+
+    connection = client(served(app)).send(b"GET / HTTP/1.0\r\n\r\n")
+    connection.socket.shutdown(socket.SHUT_WR)
+    assert connection.rest().endswith(b"\r\n\r\n" + b"".join(b"%d " % n for n in range(20)))
+
+
+@pytest.mark.parametrize("piece", [b"", b"data: now\n\n"])
+def test_the_stop_ends_a_stream(piece, served, client):
+    """In time, and the application hears of it by GeneratorExit."""
+    ended = []
+
+    def app(environ, start_response):
+        start_response(*OK)
+        try:
+            while True:
+                yield piece
+                ended.append(environ["wsgiserver.exchange"].aborted())
+                time.sleep(0.01)
+        except GeneratorExit:
+            ended.append("closed")
+            raise
+
+    server = served(app, shutdown_timeout=0.3)
+    connection = client(server).send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    connection.until(b"\r\n\r\n")
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 3
+    wait_for(lambda: ended[-1] == "closed", "the generator's end")
+    assert 3 in ended
+    connection.rest()

@@ -150,3 +150,41 @@ def test_the_wrapper_is_an_ordinary_iterable(served, client):
 
     client(served(app)).get()
     assert seen == [(b"12345", [b"12", b"34", b"5"])]
+
+
+def test_no_more_is_read_of_a_file_than_was_declared(served, client):
+    app = Notes(lambda: io.BytesIO(DATA), ("Content-Length", "70000"), sized=True)
+    check(served, client, app, DATA[:70_000])
+
+
+class Silent:
+    """A file that does not say that it can seek."""
+
+    def __init__(self):
+        self._file = io.BytesIO(DATA)
+        self.read, self.seek, self.tell = self._file.read, self._file.seek, self._file.tell
+
+
+def test_the_wrapper_seeks_where_its_file_does(served, client, path):
+    reader, writer = os.pipe()
+    os.close(writer)
+    seen = []
+
+    def app(environ, start_response):
+        for file in (open(path, "rb"), io.BytesIO(DATA), Silent(), open(reader, "rb")):
+            wrapper = environ["wsgi.file_wrapper"](file)
+            seen.append(wrapper.seekable())
+            if wrapper.seekable():
+                seen.append((wrapper.seek(5), wrapper.seek(2, 1), wrapper.tell()))
+        wrapper = environ["wsgi.file_wrapper"](object())
+        seen.append(wrapper.seekable())
+        with pytest.raises(AttributeError):
+            wrapper.seek(0)
+        file = environ["wsgi.file_wrapper"](open(path, "rb"))
+        file.seek(600_000)
+        start_response("206 Partial Content", [("Content-Length", "1000")])
+        return file
+
+    answer = client(served(app)).get()
+    assert (answer.code, answer.body) == (206, DATA[600_000:601_000])
+    assert seen == [True, (5, 7, 7)] * 3 + [False, False]

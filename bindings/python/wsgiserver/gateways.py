@@ -54,7 +54,7 @@ class WSGIGateway(Gateway):
             for chunk in response:
                 if not isinstance(chunk, bytes):
                     raise ValueError("WSGI Applications must yield bytes")
-                if chunk:
+                if chunk or self.started_response:
                     self.write(chunk)
             if not self.started_response and not self.req.exchange.taken:
                 message = "The WSGI application did not call start_response."

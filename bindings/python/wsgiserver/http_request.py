@@ -130,9 +130,9 @@ class HTTPRequest(Tells):
         self.exchange(_text(self.status), headers)
 
     def write(self, chunk):
-        """Sends a piece of the body."""
-        if chunk:
-            self.exchange.write(chunk)
+        """Sends a piece of the body. An empty one sends what is held back and looks whether the client
+        is still there."""
+        self.exchange.write(chunk)
 
     def simple_response(self, status, msg=""):
         """A whole response with a text; nothing may have been sent."""
@@ -140,7 +140,8 @@ class HTTPRequest(Tells):
         length = str(len(body))
         self.exchange(str(status), [("Content-Length", length), ("Content-Type", "text/plain")])
         self.sent_headers = True
-        self.write(body)
+        if body:
+            self.write(body)
 
 
 def _text(value):

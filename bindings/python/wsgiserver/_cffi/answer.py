@@ -67,8 +67,29 @@ def _iterable(exchange, result):
     for chunk in result:
         if not isinstance(chunk, bytes):
             raise ValueError("WSGI Applications must yield bytes")
-        if chunk:
+        if chunk or exchange.started:
             exchange.write(chunk)
+    return _end_pieces(exchange)
+
+
+def _blocks(exchange, result):
+    """A file that is to be read, of which no more is sent than was declared."""
+    _must_be_started(exchange)
+    left = exchange.head.content_length
+    # What was written before counts as well, so the library is to judge.
+    if left is None or exchange.sent:
+        return _iterable(exchange, result)
+    while left > 0:
+        block = result.read_block(left)
+        if not block:
+            break
+        exchange.write(block)
+        left -= len(block)
+    return _end_pieces(exchange)
+
+
+def _end_pieces(exchange):
+    """With all pieces sent that there are."""
     if exchange.sent:
         return lambda: finish(exchange)
     _must_be_started(exchange)
@@ -80,7 +101,7 @@ def _file(exchange, result):
     if exchange.started and not exchange.sent:
         found = plain_descriptor(result.filelike)
     if found is None:
-        return _iterable(exchange, result)
+        return _blocks(exchange, result)
     status = exchange.begin()
     if status >= 0:
         length = exchange.head.content_length

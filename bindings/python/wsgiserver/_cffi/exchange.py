@@ -1,6 +1,8 @@
 """One request and its answer. Applications see it as start_response; a Gateway answers with its
 methods. It may be kept after the request: then each use is an exception."""
 
+import time
+
 from . import environ as _environ
 from .errors import ApplicationError, RequestGone, check, failure
 from .head import Head
@@ -10,11 +12,16 @@ from .stream import Stream
 
 _SEND = "send the response"
 
+# How many seconds a client may have half-closed its connection before an empty piece takes it as gone:
+# most that do so have left, but a few still read.
+_HALF_CLOSED_FOR = 1
+
 
 class Exchange:
     """One request and its answer; called, it is WSGI's start_response."""
 
     __slots__ = ("ended", "handle", "head", "is_head", "request", "sent", "started", "taken")
+    __slots__ += ("half_closed_at",)
 
     def __init__(self, handle, request):
         self.handle, self.request = handle, request
@@ -24,6 +31,7 @@ class Exchange:
         self.ended = False  # the request is over for the application
         self.taken = False  # its connection was handed over
         self.is_head = False
+        self.half_closed_at = None  # when the client was first seen so
 
     def __call__(self, *given, exc_info=None):
         if len(given) == 3:
@@ -51,7 +59,8 @@ class Exchange:
         return self.write
 
     def write(self, data, /):
-        """Sends a piece of the body now, and before it the head."""
+        """Sends a piece of the body now, and before it the head. An empty one sends the head and looks
+        whether the client is still there."""
         self._must_live("write")
         if not self.started:
             raise ApplicationError("WSGI write called before start_response.")
@@ -60,8 +69,11 @@ class Exchange:
         self._send_head()
         if data:
             check(lib.wsgi_write(self.handle, self.request, data, len(data), 0), _SEND)
-        else:
-            check(lib.wsgi_flush(self.handle, self.request, 0), _SEND)
+            self.half_closed_at = None
+            return
+        check(lib.wsgi_flush(self.handle, self.request, 0), _SEND)
+        if self._is_gone():
+            raise failure(lib.WSGI_E_CLIENT, _SEND)
 
     def early_hints(self, headers, /):
         """Sends 103 Early Hints with these headers now."""
@@ -152,6 +164,15 @@ class Exchange:
         text = self.head.text
         self.sent = True
         return lib.wsgi_start_response_flat(self.handle, self.request, text, len(text), 0)
+
+    def _is_gone(self):
+        """With an empty piece, which sends nothing that would show it."""
+        how = self.aborted()
+        if how == 1 and self.half_closed_at is None:
+            self.half_closed_at = time.monotonic()
+        return how == 2 or (
+            how == 1 and time.monotonic() - self.half_closed_at >= _HALF_CLOSED_FOR
+        )
 
     def _send_head(self):
         if not self.sent:

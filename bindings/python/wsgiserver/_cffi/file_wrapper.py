@@ -20,10 +20,31 @@ class FileWrapper:
         return self
 
     def __next__(self):
-        block = self._filelike.read(self._block_size)
+        block = self.read_block(self._block_size)
         if not block:
             raise StopIteration
         return block
+
+    def read_block(self, most):
+        """The next block, at most so many bytes of it; b'' at the end."""
+        return self._filelike.read(min(self._block_size, most))
+
+    # For frameworks that answer Range: they seek where the part begins.
+
+    def seek(self, *arguments):
+        """seek(offset, whence=0): of the file."""
+        return self._filelike.seek(*arguments)
+
+    def tell(self):
+        """Where the file stands."""
+        return self._filelike.tell()
+
+    def seekable(self):
+        """Whether the file can seek. It may have seek without saying so."""
+        file = self._filelike
+        if hasattr(file, "seekable"):
+            return file.seekable()
+        return hasattr(file, "seek") and hasattr(file, "tell")
 
     def close(self):
         """Closes the file, if it can be closed."""

@@ -46,6 +46,8 @@ class Head:
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise TypeError(f"WSGI response header {pair!r} is not a tuple of name and value.")
         name, value = pair
+        if isinstance(value, str):  # blanks around it are not part of it (RFC 9110, 5.5)
+            value = value.strip(" \t")
         encoded = _latin1(name, "header key"), _latin1(value, "header value")
         if not _TOKEN.match(name) or not _VALUE.match(value):
             raise ValueError(
