@@ -173,3 +173,23 @@ def test_order_errors_are_assertions_and_runtime_errors(served, client):
 
     assert client(served(app)).get().body == b"fine"
     assert len(caught) == 2
+
+
+class Unprintable(Exception):
+    """Of which neither repr nor str works."""
+
+    def __repr__(self):
+        raise ValueError("no repr")
+
+    __str__ = __repr__
+
+
+def test_an_exception_that_cannot_be_shown_is_logged(served, client):
+    def app(environ, start_response):
+        raise Unprintable
+
+    server = served(app)
+    assert client(server).get().code == 500
+    wait_for(lambda: server.messages)
+    text = server.log_text()
+    assert text.startswith("<Unprintable, whose repr fails>") and "in app" in text

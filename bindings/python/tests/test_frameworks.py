@@ -264,3 +264,37 @@ def test_django_says_what_is_wrong(arguments, text):
     command = [sys.executable, "django_site.py", "runwsgiserver", "--noreload", *arguments]
     done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1 and done.stderr.startswith("CommandError: ") and text in done.stderr
+
+
+GREEN = """
+{patch}
+from wsgiserver import CherryPyWSGIServer
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"hello"]
+
+server = CherryPyWSGIServer(("127.0.0.1", 0), app)
+server.prepare()
+import urllib.request
+print(urllib.request.urlopen("http://127.0.0.1:%d/" % server.bind_addr[1]).read())
+server.stop()
+"""
+PATCHES = {
+    "gevent": "from gevent import monkey; monkey.patch_all({})",
+    "eventlet": "import eventlet; eventlet.monkey_patch({})",
+}
+
+
+@pytest.mark.parametrize("package", PATCHES)
+def test_patched_threads_are_refused_by_name(package):
+    """They would all be one thread of the system, which waits for the first request for ever."""
+    pytest.importorskip(package)
+    for option in ("", "thread=False"):
+        program = GREEN.format(patch=PATCHES[package].format(option))
+        done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True,
+                              text=True, timeout=PATIENCE)
+        if option:
+            assert (done.stdout, done.returncode) == ("b'hello'\n", 0)
+        else:
+            assert f"RuntimeError: {package} has monkey-patched threading" in done.stderr

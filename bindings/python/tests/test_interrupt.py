@@ -42,4 +42,6 @@ def test_it_ends_start_and_stops_the_server(moment, name, served, client):
     wait_for(lambda: server.ended)
     assert isinstance(server.ended[0], KINDS[name]) and server.ended[0].args == ("now",)
     assert not server.ready and server.core is None
-    assert server.log_text() == ""
+    (level, text), = server.messages
+    assert level == 40 and text.startswith(f"{name}('now') of an application: the server stops")
+    assert "Traceback" in text and "test_interrupt.py" in text

@@ -13,7 +13,7 @@ import time
 import warnings
 
 import pytest
-from conftest import Client, Logged, hello, serving, wait_for
+from conftest import PATIENCE, Client, Logged, hello, serving, wait_for
 
 import wsgiserver
 from wsgiserver import CherryPyWSGIServer, HTTPConnection, HTTPServer, NoEffectWarning, ServerError
@@ -544,3 +544,68 @@ def test_stop_ends_idle_connections(served, client):
     server.stop()
     with contextlib.suppress(EOFError):
         connection.more()
+
+
+FORKS = """
+import os, sys
+from wsgiserver import CherryPyWSGIServer
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+
+server = CherryPyWSGIServer(("127.0.0.1", 0), app)
+server.prepare()
+child = os.fork()
+if child == 0:
+    print(server.ready, server.core, server.requests.idle)
+    if "stop" in sys.argv:
+        server.stop()
+    if "start" in sys.argv:
+        server.bind_addr = ("127.0.0.1", 0)
+        server.prepare()
+        print(server.ready)
+        server.stop()
+    sys.exit(0)
+status = os.waitpid(child, 0)[1]
+import urllib.request
+print(status, urllib.request.urlopen("http://127.0.0.1:%d/" % server.bind_addr[1]).read())
+server.stop()
+"""
+
+
+@pytest.mark.parametrize("how", ["exit", "stop", "start"])
+def test_no_server_runs_in_a_forked_child(how):
+    done = subprocess.run([sys.executable, "-u", "-c", FORKS, how], capture_output=True, text=True,
+                          timeout=PATIENCE)
+    started = "True\n" if how == "start" else ""
+    assert (done.stdout, done.stderr) == (f"False None 0\n{started}0 b'hello'\n", "")
+
+
+def test_no_time_out_is_no_limit(served, client):
+    server = Logged(("127.0.0.1", 0), hello, timeout=None, shutdown_timeout=None)
+    server.requests.accepted_queue_timeout = None
+    served(server=server)
+    assert client(server).get().body == b"hello"
+    names = ("timeout", "shutdown_timeout", "accepted_queue_timeout")
+    assert [server.core.get(name) for name in names] == ["0", "86400", "0"]
+    server.timeout = 5
+    server.timeout = None
+    assert server.core.get("timeout") == "0"
+
+
+@pytest.mark.parametrize("name", ["timout", "max_request_body", "shutdown_time", "error_logs"])
+def test_a_name_that_is_nearly_another_says_so(name):
+    server = Logged(("127.0.0.1", 0), hello)
+    with pytest.warns(NoEffectWarning, match=f"has no attribute '{name}'; ") as told:
+        setattr(server, name, 5)
+    assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize("name", ["mine", "_timout", "server_port", "ssl_module", "statistic_page"])
+def test_a_name_of_the_programs_own_is_kept(name):
+    server = Logged(("127.0.0.1", 0), hello)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        setattr(server, name, 5)
+    assert getattr(server, name) == 5

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import difflib
 import os
 import socket
 import sys
@@ -16,7 +17,7 @@ from .errors import NoEffectWarning
 from .gateways import WSGIGateway_u0, wsgi_gateways
 from .http_connection import HTTPConnection, on_change
 from .statistics import Statistics
-from .threadpool import ThreadPool, WorkerThread
+from .threadpool import ThreadPool, WorkerThread, check_threads
 
 __all__ = ["HTTPServer"]
 
@@ -31,6 +32,9 @@ IN_ENVIRON = ("server_name", "software", "version")
 # What is no option of the library and needs a new start all the same.
 AT_START = ("bind_addr", "ssl_adapter")
 
+# What each server has once it is made.
+MADE = ("requests", "stats")
+
 _running = weakref.WeakSet()
 
 
@@ -44,6 +48,16 @@ def _route_all():
 def _stop_all():
     for server in list(_running):
         server.stop()
+
+
+def _forget_all():
+    """In a forked child no server runs: threads stay behind, and the library serves the parent."""
+    for server in list(_running):
+        server._forget_run()
+    _running.clear()
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 class HTTPServer:
@@ -113,11 +127,7 @@ class HTTPServer:
     def __init__(self, bind_addr, gateway, minthreads=10, maxthreads=-1, server_name=None):
         self._interrupt = None
         self._further = []
-        self._lock = threading.RLock()
-        # Held; released when something has happened. A signal handler may do that, unlike with an
-        # Event, or a SimpleQueue of PyPy.
-        self._changed = threading.Lock()
-        self._changed.acquire()
+        self._make_locks()
         self._start_time = None
         self._run_time = 0
         self.bind_addr = bind_addr
@@ -126,6 +136,13 @@ class HTTPServer:
         self.clear_stats()
         if server_name:
             self.server_name = server_name
+
+    def _make_locks(self):
+        self._lock = threading.RLock()
+        # Held; released when something has happened. A signal handler may do that, unlike with an
+        # Event, or a SimpleQueue of PyPy.
+        self._changed = threading.Lock()
+        self._changed.acquire()
 
     def __str__(self):
         return f"{type(self).__module__}.{type(self).__name__}({self.bind_addr!r})"
@@ -136,6 +153,8 @@ class HTTPServer:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setattr__(self, name, value):
+        if name[0] != "_" and name not in MADE and not self._has(name):
+            self._warn_of_misspelling(name)
         if self.core is not None and settings.is_option(name):
             self._set_while_running(name, value)  # refused, it stays as it was
         super().__setattr__(name, value)
@@ -207,6 +226,7 @@ class HTTPServer:
 
     def prepare(self):
         """Binds and listens, starts the threads, and serves; returns at once."""
+        check_threads()
         with self._lock:
             if self.core is not None:
                 raise RuntimeError("the server runs already")
@@ -255,7 +275,7 @@ class HTTPServer:
                 return
             self.ready = False
             self._tell_change()
-            until = time.monotonic() + float(self.shutdown_timeout)
+            until = time.monotonic() + settings.shutdown_seconds(self)
             run.stop()
             stuck = self.requests.stop(max(until - time.monotonic(), 0.2))
             self._end(stuck)
@@ -312,7 +332,8 @@ class HTTPServer:
         pool = self.requests
         core.set("numthreads", str(pool.min))
         core.set("accepted_queue_size", str(pool.accepted_queue_size))
-        core.set("accepted_queue_timeout", str(pool.accepted_queue_timeout))
+        timeout = settings.to_text(pool.accepted_queue_timeout, "accepted_queue_timeout")
+        core.set("accepted_queue_timeout", timeout)
         for name, text in settings.given(self):
             core.set(name, text)
         for further in self._further:
@@ -360,6 +381,15 @@ class HTTPServer:
             names = ", ".join(thread.name for thread in stuck)
             self.error_log(f"The stop left threads in the application: {names}", level=ERROR)
 
+    def _forget_run(self):
+        """The run is another process's."""
+        self.ready = False
+        self._run_time = self.runtime()
+        self._start_time = None
+        super().__setattr__("core", None)
+        self._make_locks()
+        self.requests._forget_all()
+
     def reload_ssl(self):
         """Reads the certificates again, for connections that begin later."""
         self.core.reload_ssl()
@@ -374,9 +404,19 @@ class HTTPServer:
 
     def _set_while_running(self, name, value):
         if settings.LIBRARY[name]["while_running"]:
-            self.core.set(name, settings.to_text(value))
+            self.core.set(name, settings.to_text(value, name))
         elif name not in IN_ENVIRON:
             self._tell_later(name, 4)
+
+    def _has(self, name):
+        return name in vars(self) or hasattr(type(self), name) or settings.is_option(name)
+
+    def _warn_of_misspelling(self, name):
+        """A program may keep what it likes on a server, but not by a name that is nearly another."""
+        names = [known for known in (*settings.LIBRARY, *dir(type(self))) if known[0] != "_"]
+        for near in difflib.get_close_matches(name, names, 1, 0.85):
+            message = f"{type(self).__name__} has no attribute {name!r}; {near!r} is one"
+            warnings.warn(message, NoEffectWarning, stacklevel=3)
 
     def _tell_later(self, name, stacklevel=3):
         message = f"{name} is taken at the next start: the server runs"
@@ -386,9 +426,11 @@ class HTTPServer:
 
     def _failed(self, error):
         if not isinstance(error, OF_THE_CLIENT):
-            self.error_log(repr(error), level=ERROR, traceback=True)
+            self.error_log(_text_of(error), level=ERROR, traceback=True)
 
     def _interrupted(self, error):
+        message = f"{_text_of(error)} of an application: the server stops"
+        self.error_log(message, level=ERROR, traceback=True)
         self.interrupt = error
 
     def _message(self, message):
@@ -397,3 +439,10 @@ class HTTPServer:
 
     def _crowded(self, _unused):
         self.requests.grow(1)
+
+
+def _text_of(error):
+    try:
+        return repr(error)
+    except Exception:
+        return f"<{type(error).__name__}, whose repr fails>"

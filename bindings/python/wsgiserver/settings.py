@@ -41,6 +41,15 @@ SEED_DEFAULTS = {
 HOST_DEFAULTS = {"pollers": 1, "eager_after": 0.002, "log_level": "warning"}
 
 
+# For what None is, as with a socket; the times that follow `timeout` follow it.
+NO_LIMIT = {
+    "timeout": "0",
+    "shutdown_timeout": "86400",
+    "accepted_queue_timeout": "0",
+    "detached_timeout": "0",
+}
+
+
 def is_option(name):
     """Whether this attribute of a server is an option of the library."""
     return name in LIBRARY and name not in ELSEWHERE
@@ -66,10 +75,15 @@ def default(name):
     return text
 
 
-def to_text(value):
-    """The value as the library takes it."""
+def shutdown_seconds(server):
+    """What a stop leaves to the requests in work."""
+    return float(to_text(server.shutdown_timeout, "shutdown_timeout"))
+
+
+def to_text(value, name):
+    """The value of an option as the library takes it. None is no limit of a time."""
     if value is None:
-        return ""
+        return NO_LIMIT.get(name, "")
     if isinstance(value, bool):
         return "1" if value else "0"
     return value.decode() if isinstance(value, bytes) else str(value)
@@ -91,12 +105,12 @@ def given(server):
             yield name, log_to_text(server.access_log)
             continue
         if name in vars(server):
-            yield name, to_text(vars(server)[name])
+            yield name, to_text(vars(server)[name], name)
             continue
         value = getattr(type(server), name, None)
         if isinstance(value, property):
-            yield name, to_text(getattr(server, name))
+            yield name, to_text(getattr(server, name), name)
         elif value != SEED_DEFAULTS.get(name):
-            yield name, to_text(value)
+            yield name, to_text(value, name)
         elif name in HOST_DEFAULTS:
-            yield name, to_text(HOST_DEFAULTS[name])
+            yield name, to_text(HOST_DEFAULTS[name], name)

@@ -5,11 +5,12 @@ library until that has a request for it (``_wsgiserver.Worker``). ``get`` and ``
 the library's.
 """
 
+import sys
 import threading
 import time
 import warnings
 
-from . import _wsgiserver
+from . import _wsgiserver, settings
 from .errors import NoEffectWarning
 
 __all__ = ["ThreadPool", "WorkerThread"]
@@ -18,6 +19,22 @@ __all__ = ["ThreadPool", "WorkerThread"]
 IDLE = 30
 
 _SHUTDOWNREQUEST = None
+
+
+def check_threads():
+    """Raises RuntimeError where ``threading`` starts no threads of the system: by the monkey patching
+    of gevent or eventlet all would be one, and the first that waits for a request would stop all."""
+    for module, function, name in (
+        ("gevent.monkey", "is_module_patched", "threading"),
+        ("eventlet.patcher", "is_monkey_patched", "thread"),
+    ):
+        is_patched = getattr(sys.modules.get(module), function, None)
+        if is_patched is not None and is_patched(name):
+            package = module.partition(".")[0]
+            raise RuntimeError(
+                f"{package} has monkey-patched threading: this server needs threads of the system; "
+                f"patch without threads (thread=False), or use {package}'s own server"
+            )
 
 
 class WorkerThread(threading.Thread):
@@ -158,7 +175,7 @@ class ThreadPool:
     def accepted_queue_timeout(self, value):
         core = self.server.core
         if core is not None:
-            core.set("accepted_queue_timeout", str(value))
+            core.set("accepted_queue_timeout", settings.to_text(value, "accepted_queue_timeout"))
         self._accepted_queue_timeout = value
 
     def start(self):
@@ -240,6 +257,12 @@ class ThreadPool:
             if thread in self._threads:
                 self._threads.remove(thread)
         self.server.stats.forget(thread)
+
+    def _forget_all(self):
+        """In a forked child: all threads are the parent's."""
+        self._lock = threading.Lock()
+        self._threads = []
+        self._leaving = 0
 
     def _set_growth(self):
         if self.server.core is not None:

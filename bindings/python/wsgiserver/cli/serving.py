@@ -23,7 +23,11 @@ def serve(options):
     server = prepare(options, app, [] if addresses.sockets_of_systemd() else options.bind)
     log.say_started(options, server.bound_addrs)
     stops.watch(server)
-    server.serve()
+    try:
+        server.serve()
+    except SystemExit as error:
+        # Of the application, and logged. Nobody has asked for a stop, so it is none that went well.
+        return error.code if isinstance(error.code, int) and error.code != 0 else 1
     log.say("stopped")
     return 0
 
