@@ -1,7 +1,10 @@
 """cheroot's modules are there by their names, over the same objects."""
 
+import grp
 import io
 import os
+import pwd
+import socket
 
 import pytest
 import wsgiserver
@@ -17,7 +20,8 @@ def test_the_objects_are_the_same():
     assert issubclass(wsgi.Server, (server.HTTPServer, wsgiserver.CherryPyWSGIServer))
     assert issubclass(server.HTTPServer, wsgiserver.HTTPServer)
     assert wsgi.Gateway.gateway_map() == wsgi.wsgi_gateways == wsgiserver.wsgi_gateways
-    assert server.get_ssl_adapter_class() is builtin.BuiltinSSLAdapter
+    assert server.get_ssl_adapter_class() is builtin.BuiltinSSLAdapter is wsgiserver.BuiltinSSLAdapter
+    assert wsgiserver.pyOpenSSLAdapter is pyopenssl.pyOpenSSLAdapter
     assert issubclass(pyopenssl.pyOpenSSLAdapter, Adapter)
     assert threadpool.ThreadPool is server.ThreadPool is wsgiserver.ThreadPool
     assert errors.MaxSizeExceeded is server.MaxSizeExceeded
@@ -40,6 +44,82 @@ def test_peer_credentials_come_by_the_constructor(tmp_path):
     made = wsgi.Server(f"{tmp_path}/site", who, peercreds_enabled=True)
     with made._run_in_thread(), Client(f"{tmp_path}/site") as client:
         assert client.get().body == str(os.getuid()).encode()
+
+
+def test_peer_credentials_of_a_connection(tmp_path):
+    class Gateway(wsgiserver.Gateway):
+        def respond(self):
+            conn = self.req.conn
+            names = ("peer_pid", "peer_uid", "peer_gid", "peer_user", "peer_group")
+            self.req.simple_response("200 OK", repr([told(conn, name) for name in names]))
+
+    def told(conn, name):
+        try:
+            return getattr(conn, name)
+        except Exception as error:
+            return type(error).__name__
+
+    user, group = os.getuid(), os.getgid()
+    both = [pwd.getpwuid(user).pw_name, grp.getgrgid(group).gr_name]
+    numbers = [os.getpid(), user, group]
+    unix = f"{tmp_path}/site"
+    for address, named, expected in (
+        (unix, {}, ["RuntimeError"] * 5),
+        (unix, {"peercreds_enabled": True}, numbers + ["RuntimeError"] * 2),
+        (unix, {"peercreds_enabled": True, "peercreds_resolve_enabled": True}, numbers + both),
+        (("127.0.0.1", 0), {"peercreds_enabled": True}, ["NotImplementedError"] * 3 + ["RuntimeError"] * 2),
+        (("127.0.0.1", 0), {}, ["NotImplementedError"] * 3 + ["RuntimeError"] * 2),
+    ):
+        made = server.HTTPServer(address, Gateway, **named)
+        with made._run_in_thread(), Client(made.bind_addr) as client:
+            assert client.get().body == repr(expected).encode()
+
+
+def test_ensure_headers_sent_begins_the_response_once():
+    class Gateway(wsgiserver.Gateway):
+        def respond(self):
+            self.req.status, self.req.outheaders = b"200 OK", [(b"Content-Length", b"4")]
+            self.req.ensure_headers_sent()
+            self.req.ensure_headers_sent()
+            self.req.write(b"done")
+
+    made = server.HTTPServer(("127.0.0.1", 0), Gateway)
+    with made._run_in_thread(), Client(made.bind_addr) as client:
+        assert client.get().body == client.get().body == b"done"
+
+
+def test_sockets_are_made_by_cheroots_steps(tmp_path):
+    made = wsgi.Server(("127.0.0.1", 0), hello)
+    listener = made.bind_socket(
+        made.prepare_socket(made.bind_addr, socket.AF_INET, socket.SOCK_STREAM, 0, True, None),
+        made.bind_addr,
+    )
+    made.bind_addr = made.resolve_real_bind_addr(listener)
+    assert made.bind_addr == listener.getsockname()
+    made.socket = listener
+    assert not made.can_add_keepalive_connection
+    with made._run_in_thread(), Client(made.bind_addr) as client:
+        assert client.get().body == b"hello" and made.can_add_keepalive_connection
+        for method in (made.put_conn, made.process_conn):
+            with pytest.raises(NotImplementedError):
+                method(None)
+
+    path = f"{tmp_path}/site"
+    socket.socket(socket.AF_UNIX).bind(path)
+    made = wsgi.Server(path, hello)
+    assert made.bind_unix_socket(path) is made.socket
+    with made._run_in_thread(), Client(path) as client:
+        assert client.get().body == b"hello"
+
+
+def test_every_public_name_of_cheroots_classes_is_there():
+    """Where the package is installed, its own."""
+    theirs = pytest.importorskip("cheroot.server")
+    pool = pytest.importorskip("cheroot.workers.threadpool").ThreadPool
+    kinds = [getattr(theirs, n) for n in ("HTTPServer", "HTTPRequest", "HTTPConnection", "Gateway")]
+    for kind in [*kinds, pool]:
+        public = {name for name in dir(kind) if not name.startswith("_")}
+        assert not public - set(dir(getattr(server, kind.__name__))), kind
 
 
 @pytest.mark.parametrize("name", ["expiration_interval", "keep_alive_conn_limit"])

@@ -53,11 +53,14 @@ from .rfiles import (
     SizeCheckWrapper,
 )
 from .ssl_adapter import SSLAdapter, get_ssl_adapter_class, ssl_adapters
+from .ssl_builtin import BuiltinSSLAdapter
+from .ssl_pyopenssl import pyOpenSSLAdapter
 from .threadpool import ThreadPool, WorkerThread
 
 __all__ = [
     "ApplicationError",
     "BadRequestBody",
+    "BuiltinSSLAdapter",
     "CP_makefile",
     "CherryPyWSGIServer",
     "ChunkedRFile",
@@ -85,6 +88,7 @@ __all__ = [
     "comma_separated_headers",
     "get_ssl_adapter_class",
     "plat_specific_errors",
+    "pyOpenSSLAdapter",
     "socket_error_eintr",
     "socket_errors_nonblocking",
     "socket_errors_to_ignore",

@@ -29,6 +29,8 @@ from .rfiles import (
     SizeCheckWrapper,
 )
 from .ssl_adapter import SSLAdapter, get_ssl_adapter_class, ssl_adapters
+from .ssl_builtin import BuiltinSSLAdapter
+from .ssl_pyopenssl import pyOpenSSLAdapter
 from .threadpool import ThreadPool, WorkerThread
 
 __version__: str
@@ -36,6 +38,7 @@ __version__: str
 __all__ = [
     "ApplicationError",
     "BadRequestBody",
+    "BuiltinSSLAdapter",
     "CP_makefile",
     "CherryPyWSGIServer",
     "ChunkedRFile",
@@ -63,6 +66,7 @@ __all__ = [
     "comma_separated_headers",
     "get_ssl_adapter_class",
     "plat_specific_errors",
+    "pyOpenSSLAdapter",
     "socket_error_eintr",
     "socket_errors_nonblocking",
     "socket_errors_to_ignore",

@@ -78,16 +78,36 @@ def sockets_of_systemd():
     return list(range(3, 3 + int(os.environ.get("LISTEN_FDS") or 1)))
 
 
-def bind(server, family, type, proto):
-    """A socket that is bound to the server's address, for programs that listen by themselves."""
+def mode_of(path):
+    """What kind of file is there; 0: none, or it is no path."""
+    try:
+        return os.lstat(path).st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def prepare(bind_addr, family, type, proto, nodelay, reuse_port=False):
+    """A socket with the options of one that listens."""
     made = socket.socket(family, type, proto)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if server.nodelay and family != socket.AF_UNIX:
+        if reuse_port:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if nodelay and family != socket.AF_UNIX:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        host = server.bind_addr[0] if isinstance(server.bind_addr, tuple) else None
+        host = bind_addr[0] if isinstance(bind_addr, tuple) else None
         if family == socket.AF_INET6 and host in ("::", "::0", "::0.0.0.0"):
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def bind(server, family, type, proto):
+    """A socket that is bound to the server's address, for programs that listen by themselves."""
+    made = prepare(server.bind_addr, family, type, proto, server.nodelay)
+    try:
         made.bind(server.bind_addr)
     except BaseException:
         made.close()

@@ -1,5 +1,8 @@
 """HTTPConnection: the connection of a request as a Gateway sees it."""
 
+import grp
+import pwd
+
 from .http_request import HTTPRequest
 from .no_effect import Tells
 from .rfiles import DEFAULT_BUFFER_SIZE, CP_makefile
@@ -40,6 +43,9 @@ class HTTPConnection(Tells):
     wbufsize = DEFAULT_BUFFER_SIZE
     linger = False
 
+    last_used = None
+    """cheroot's: None, as the library keeps idle connections."""
+
     RequestHandlerClass = HTTPRequest
     """What is made for a request: called with the server and the connection."""
 
@@ -66,6 +72,64 @@ class HTTPConnection(Tells):
     def requests_seen(self):
         """How many requests have come on the connection, this one included."""
         return int(self.exchange.id().rpartition("-")[2])
+
+    # Who is at the other end of a UNIX socket, as in cheroot.
+
+    @property
+    def peercreds_enabled(self):
+        """Whether the server asks for the ids of processes at the other end of UNIX sockets."""
+        return self.server.peercreds_enabled
+
+    @property
+    def peercreds_resolve_enabled(self):
+        """Whether it also looks for the names of users and groups."""
+        return self.server.peercreds_resolve_enabled
+
+    def get_peer_creds(self):
+        """Process, user and group id of the client. NotImplementedError: it came by no UNIX socket,
+        RuntimeError: the server does not ask (``peercreds_enabled``)."""
+        return tuple(int(self._credential(f"X_REMOTE_{name}")) for name in ("PID", "UID", "GID"))
+
+    def resolve_peer_creds(self):
+        """The names of the client's user and group. Raises as ``get_peer_creds``, with
+        ``peercreds_resolve_enabled``; KeyError: there is no such user or group."""
+        if not self.peercreds_resolve_enabled:
+            raise RuntimeError("UID/GID lookup is disabled within this server")
+        _, user, group = self.get_peer_creds()
+        return pwd.getpwuid(user).pw_name, grp.getgrgid(group).gr_name
+
+    @property
+    def peer_pid(self):
+        """The client's process."""
+        return self.get_peer_creds()[0]
+
+    @property
+    def peer_uid(self):
+        """The number of the client's user."""
+        return self.get_peer_creds()[1]
+
+    @property
+    def peer_gid(self):
+        """The number of the client's group."""
+        return self.get_peer_creds()[2]
+
+    @property
+    def peer_user(self):
+        """The name of the client's user."""
+        return self.resolve_peer_creds()[0]
+
+    @property
+    def peer_group(self):
+        """The name of the client's group."""
+        return self.resolve_peer_creds()[1]
+
+    def _credential(self, key):
+        found = self.exchange.environ({}).get(key)
+        if found is not None:
+            return found
+        if self.peercreds_enabled or self.remote_addr:
+            raise NotImplementedError("peer credentials are those of a UNIX socket")
+        raise RuntimeError("Peer creds lookup is disabled within this server")
 
     @classmethod
     def _class_changed(cls):

@@ -113,7 +113,12 @@ class HTTPRequest(Tells):
         """Has the gateway answer."""
         self.rfile = self.exchange.input(self._content_length)
         self.server.gateway(self).respond()
-        if self.ready and not self.sent_headers:
+        if self.ready:
+            self.ensure_headers_sent()
+
+    def ensure_headers_sent(self):
+        """Begins the response, if it has not begun (cheroot's)."""
+        if not self.sent_headers:
             self.sent_headers = True
             self.send_headers()
 

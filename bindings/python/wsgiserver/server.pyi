@@ -1,5 +1,6 @@
+import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from . import http_server
 from .errors import MaxSizeExceeded
@@ -32,6 +33,9 @@ IS_UID_GID_RESOLVABLE: bool
 class HTTPServer(http_server.HTTPServer):
     expiration_interval: float
     keep_alive_conn_limit: int
+    peercreds_enabled: bool
+    peercreds_resolve_enabled: bool
+    reuse_port: bool
     def __init__(
         self,
         bind_addr: http_server._Address,
@@ -43,3 +47,23 @@ class HTTPServer(http_server.HTTPServer):
         peercreds_resolve_enabled: bool = False,
         reuse_port: bool = False,
     ) -> None: ...
+    @property
+    def can_add_keepalive_connection(self) -> bool: ...
+    def put_conn(self, conn: Any) -> NoReturn: ...
+    def process_conn(self, conn: Any) -> NoReturn: ...
+    @classmethod
+    def prepare_socket(
+        cls,
+        bind_addr: http_server._Address,
+        family: int,
+        type: int,
+        proto: int,
+        nodelay: bool,
+        ssl_adapter: Any,
+        reuse_port: bool = False,
+    ) -> socket.socket: ...
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: Any) -> socket.socket: ...
+    @staticmethod
+    def resolve_real_bind_addr(socket_: socket.socket) -> Any: ...
+    def bind_unix_socket(self, bind_addr: str | bytes) -> socket.socket: ...
