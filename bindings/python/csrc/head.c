@@ -13,20 +13,25 @@ static const wsgi_str hop_by_hop[] = {
     {"proxy-authorization", 19},
 };
 
-/* The bytes of a str of ISO-8859-1, which are how Python keeps it. */
-static int latin1(PyObject *text, const char *what, wsgi_str *out) {
-    if (!PyUnicode_Check(text)) {
-        PyErr_Format(PyExc_TypeError, "WSGI response %s %R is not of type str.", what, text);
-        return -1;
-    }
+/* Says what is wrong with a text, and of which header if it is a value. */
+static int refuse(PyObject *type, const char *what, PyObject *text, PyObject *header,
+                  const char *why) {
+    if (header != NULL)
+        PyErr_Format(type, "WSGI response %s %R of %R %s.", what, text, header, why);
+    else
+        PyErr_Format(type, "WSGI response %s %R %s.", what, text, why);
+    return -1;
+}
+
+/* The bytes of a str of ISO-8859-1, which are how Python keeps it. header: whose value it is, or NULL. */
+static int latin1(PyObject *text, const char *what, PyObject *header, wsgi_str *out) {
+    if (!PyUnicode_Check(text))
+        return refuse(PyExc_TypeError, what, text, header, "is not of type str");
 #if PY_VERSION_HEX < 0x030C0000
     if (PyUnicode_READY(text) < 0) return -1;
 #endif
-    if (PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND) {
-        PyErr_Format(PyExc_ValueError, "WSGI response %s %R has characters beyond ISO-8859-1.", what,
-                     text);
-        return -1;
-    }
+    if (PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND)
+        return refuse(PyExc_ValueError, what, text, header, "has characters beyond ISO-8859-1");
     out->ptr = (const char *)PyUnicode_1BYTE_DATA(text);
     out->len = (size_t)PyUnicode_GET_LENGTH(text);
     return 0;
@@ -110,8 +115,8 @@ static int take(head *self, PyObject *pair, PyObject **objects) {
     }
     PyObject *name = PyTuple_GET_ITEM(pair, 0), *value = PyTuple_GET_ITEM(pair, 1);
     wsgi_header *header = &self->headers[self->count];
-    if (latin1(name, "header key", &header->name) < 0 ||
-        latin1(value, "header value", &header->value) < 0)
+    if (latin1(name, "header key", NULL, &header->name) < 0 ||
+        latin1(value, "header value", name, &header->value) < 0)
         return -1;
     header->value = without_blanks(header->value);
     if (!is_token(header->name) || !is_value(header->value)) {
@@ -138,7 +143,7 @@ static int set_status(head *self, PyObject *status) {
         PyErr_SetString(PyExc_TypeError, "WSGI response status is not of type str.");
         return -1;
     }
-    if (latin1(status, "status", &self->status_text) < 0) return -1;
+    if (latin1(status, "status", NULL, &self->status_text) < 0) return -1;
     const char *text = self->status_text.ptr;
     size_t length = self->status_text.len;
     if (length < 3 || text[0] < '1' || text[0] > '9' || !Py_ISDIGIT(text[1]) ||

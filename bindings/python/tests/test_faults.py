@@ -69,6 +69,11 @@ def header_beyond_latin1(environ, start_response):
     return []
 
 
+def header_of_a_number(environ, start_response):
+    start_response("200 OK", [("X", 5)])
+    return []
+
+
 def header_as_list(environ, start_response):
     start_response("200 OK", [["X", "1"]])
     return []
@@ -135,7 +140,8 @@ FAULTS = {
     status_without_code: "is not like '200 OK'",
     status_of_an_interim_answer: "is not a final one",
     header_of_bytes: "WSGI response header key b'X' is not of type str.",
-    header_beyond_latin1: "characters beyond ISO-8859-1",
+    header_beyond_latin1: "header value '\u20ac' of 'X' has characters beyond ISO-8859-1",
+    header_of_a_number: "header value 5 of 'X' is not of type str",
     header_as_list: "is not a tuple of name and value",
     headers_as_number: "'int' object is not iterable",
     length_in_words: "malformed or second Content-Length",

@@ -84,6 +84,9 @@ class WSGIGateway(Gateway):
         for text in (name, value):
             if not isinstance(text, str):
                 raise TypeError(f"WSGI response header key/value {text!r} is not of type str.")
+            if not _is_latin1(text):
+                message = f"WSGI response header {name!r}: {text!r} has characters beyond ISO-8859-1."
+                raise ValueError(message)
         if name.lower() == "content-length":
             self.remaining_bytes_out = int(value)
         return name.encode("ISO-8859-1"), value.encode("ISO-8859-1")
@@ -107,6 +110,10 @@ class WSGIGateway(Gateway):
             raise ValueError("Response body exceeds the declared Content-Length.")
         if left is not None:
             self.remaining_bytes_out -= len(chunk)
+
+
+def _is_latin1(text):
+    return text.isascii() or max(text) <= "\xff"
 
 
 class WSGIGateway_10(WSGIGateway):

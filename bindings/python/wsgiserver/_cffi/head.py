@@ -48,7 +48,7 @@ class Head:
         name, value = pair
         if isinstance(value, str):  # blanks around it are not part of it (RFC 9110, 5.5)
             value = value.strip(" \t")
-        encoded = _latin1(name, "header key"), _latin1(value, "header value")
+        encoded = _latin1(name, "header key"), _latin1(value, "header value", name)
         if not _TOKEN.match(name) or not _VALUE.match(value):
             raise ValueError(
                 f"WSGI response header {pair!r}: a character that may not stand there."
@@ -88,11 +88,17 @@ def _checked_status(status):
     return encoded
 
 
-def _latin1(text, what):
+def _latin1(text, what, header=None):
+    """The bytes of a text. header: whose value it is."""
     if not isinstance(text, str):
-        raise TypeError(f"WSGI response {what} {text!r} is not of type str.")
+        raise TypeError(_refused(text, what, header, "is not of type str"))
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         pass
-    raise ValueError(f"WSGI response {what} {text!r} has characters beyond ISO-8859-1.")
+    raise ValueError(_refused(text, what, header, "has characters beyond ISO-8859-1"))
+
+
+def _refused(text, what, header, why):
+    of = "" if header is None else f" of {header!r}"
+    return f"WSGI response {what} {text!r}{of} {why}."
