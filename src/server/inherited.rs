@@ -64,7 +64,7 @@ impl Inherited {
         if address.tcp().is_some() {
             tune(asked, options)?;
         }
-        Ok(Bound { socket: ListeningSocket::new(self.socket.try_clone()?, None), address })
+        Ok(Bound { socket: ListeningSocket::shared(self.socket.try_clone()?), address })
     }
 
     fn refused(&self, why: &str) -> Error {

@@ -9,17 +9,27 @@ use std::path::{Path, PathBuf};
 
 use socket2::SockRef;
 
+use super::socket;
+
 /// Closed when it is dropped; a path of its own is removed before that.
 pub(crate) struct ListeningSocket {
     // Fields are dropped in this order: as long as the socket is open, the kernel keeps its inode
     // number from becoming another one's.
     path: Option<SocketPath>,
     socket: OwnedFd,
+    /// Whether others may listen on it when this server does not any more.
+    shared: bool,
 }
 
 impl ListeningSocket {
+    /// One that was made here.
     pub(crate) fn new(socket: OwnedFd, path: Option<SocketPath>) -> Self {
-        Self { path, socket }
+        Self { path, socket, shared: false }
+    }
+
+    /// One that the host has made, and may have given to other processes.
+    pub(crate) fn shared(socket: OwnedFd) -> Self {
+        Self { path: None, socket, shared: true }
     }
 
     /// Sets TCP_NODELAY, which accepted sockets inherit, so that it costs no call for each. A UNIX
@@ -32,8 +42,13 @@ impl ListeningSocket {
         }
     }
 
-    /// Closes it. The error says that its path stays behind.
+    /// Closes it. The error says that its path stays behind. A child that the host has forked may hold
+    /// a copy of the descriptor, so listening ends for that as well: the address would stay in use, and
+    /// clients would wait for nobody.
     pub(crate) fn close(mut self) -> Result<(), String> {
+        if !self.shared {
+            socket::shutdown_both(self.socket.as_raw_fd());
+        }
         let Some(path) = self.path.take() else { return Ok(()) };
         path.remove()
             .map_err(|error| format!("{}: {error}: the socket stays behind", path.path.display()))

@@ -609,3 +609,33 @@ def test_a_name_of_the_programs_own_is_kept(name):
         warnings.simplefilter("error")
         setattr(server, name, 5)
     assert getattr(server, name) == 5
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_a_child_that_outlives_the_server_does_not_keep_its_address(kind, served, client, tmp_path):
+    read, write = os.pipe()
+
+    def app(environ, start_response):
+        child = os.fork()
+        if child == 0:
+            os.read(read, 1)
+            os._exit(0)
+        start_response("200 OK", [("Connection", "close")])
+        return [str(child).encode()]
+
+    server = Logged(str(tmp_path / "site") if kind == "unix" else ("127.0.0.1", 0), app)
+    with serving(server=server):
+        address = server.bind_addr
+        connection = client(server)
+        child = int(connection.get().body)
+        assert connection.rest() == b""
+    try:
+        with pytest.raises(OSError):
+            Client(address)
+        again = served(hello, address=address)
+        assert client(again).get().body == b"hello"
+    finally:
+        os.write(write, b"+")
+        os.waitpid(child, 0)
+        os.close(read)
+        os.close(write)
