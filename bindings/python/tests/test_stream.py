@@ -238,6 +238,24 @@ def test_a_ping_during_a_long_message(served):
     assert server.log_text() == ""
 
 
+def test_the_pool_grows_with_what_is_taken(served, client):
+    """A stream holds its thread: with `max` the pool has one for who comes next."""
+    released = threading.Event()
+
+    def app(environ, start_response):
+        if "werkzeug.socket" in environ:
+            environ["werkzeug.socket"].sendall(b"x")
+            released.wait(30)
+            return []
+        return hello(environ, start_response)
+
+    server = served(app, numthreads=1, max=4)
+    streams = [client(server).send(UPGRADE) for _ in range(3)]
+    assert [stream.exactly(1) for stream in streams] == [b"x"] * 3
+    assert client(server).get().body == b"hello"
+    released.set()
+
+
 def test_a_switch_of_protocols_by_start_response(served, client):
     def app(environ, start_response):
         start_response("101 Switching Protocols", [("Connection", "Upgrade"), ("Upgrade", "echo")])

@@ -20,6 +20,20 @@ def generator(environ, start_response):
     yield b"ator"
 
 
+def empty_pieces(environ, start_response):
+    start_response("200 OK", TEXT)
+    yield b""
+    yield b"after"
+    yield b""
+
+
+def empty_writes(environ, start_response):
+    write = start_response("200 OK", TEXT)
+    write(b"")
+    write(b"after")
+    return [b""]
+
+
 def writer(environ, start_response):
     write = start_response("200 OK", TEXT)
     write(b"wri")
@@ -72,6 +86,8 @@ def file(environ, start_response):
 EXPECTED = {
     a_list: b"list",
     generator: b"generator",
+    empty_pieces: b"after",
+    empty_writes: b"after",
     writer: b"writer",
     restarted: b"restarted",
     no_content: b"",
