@@ -1,17 +1,7 @@
 /* Status and headers of an answer, as start_response is given them. They are checked here, so that
- * the application hears of a mistake where it makes it, and kept as what the library takes. */
+ * the application hears of a mistake where it makes it, and kept as what the library takes. What it
+ * does about hop-by-hop headers is the library's. */
 #include "host.h"
-
-static const wsgi_str hop_by_hop[] = {
-    {"te", 2},
-    {"upgrade", 7},
-    {"trailers", 8},
-    {"keep-alive", 10},
-    {"proxy-connection", 16},
-    {"transfer-encoding", 17},
-    {"proxy-authenticate", 18},
-    {"proxy-authorization", 19},
-};
 
 /* Says what is wrong with a text, and of which header if it is a value. */
 static int refuse(PyObject *type, const char *what, PyObject *text, PyObject *header,
@@ -70,19 +60,6 @@ static int is(wsgi_str name, const char *lower) {
     return lower[name.len] == '\0';
 }
 
-/* RFC 9110: Upgrade belongs to 101 and 426, Proxy-Authenticate to 407. */
-static int is_hop_by_hop(wsgi_str name, wsgi_str value, wsgi_str status) {
-    int upgrades = memcmp(status.ptr, "101", 3) == 0 || memcmp(status.ptr, "426", 3) == 0;
-    if (name.len == 10 && is(name, "connection"))
-        return !is(value, "close") && !(upgrades && is(value, "upgrade"));
-    if (name.len == 7 && upgrades && is(name, "upgrade")) return 0;
-    if (name.len == 18 && memcmp(status.ptr, "407", 3) == 0 && is(name, "proxy-authenticate"))
-        return 0;
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(hop_by_hop); i++)
-        if (name.len == hop_by_hop[i].len && is(name, hop_by_hop[i].ptr)) return 1;
-    return 0;
-}
-
 static int parse_length(head *self, PyObject *text, wsgi_str value) {
     int64_t length = 0;
     int good = value.len > 0 && value.len < 19;
@@ -122,11 +99,6 @@ static int take(head *self, PyObject *pair, PyObject **objects) {
     if (!is_token(header->name) || !is_value(header->value)) {
         PyErr_Format(PyExc_ValueError,
                      "WSGI response header %R: a character that may not stand there.", pair);
-        return -1;
-    }
-    if (is_hop_by_hop(header->name, header->value, self->status_text)) {
-        PyErr_Format(PyExc_ValueError, "WSGI response header %R is hop-by-hop, the server's to set.",
-                     pair);
         return -1;
     }
     if (header->name.len == 14 && is(header->name, "content-length") &&

@@ -94,16 +94,6 @@ def two_lengths(environ, start_response):
     return [b"12345"]
 
 
-def connection_of_its_own(environ, start_response):
-    start_response("200 OK", [("Connection", "keep-alive")])
-    return []
-
-
-def upgrade_without_101(environ, start_response):
-    start_response("200 OK", [("Upgrade", "h2c")])
-    return []
-
-
 def one_argument(environ, start_response):
     start_response("200 OK")
     return []
@@ -146,8 +136,6 @@ FAULTS = {
     headers_as_number: "'int' object is not iterable",
     length_in_words: "malformed or second Content-Length",
     two_lengths: "malformed or second Content-Length",
-    connection_of_its_own: "hop-by-hop",
-    upgrade_without_101: "hop-by-hop",
     one_argument: "start_response takes status, headers",
     started_twice: "WSGI start_response called a second time with no exc_info.",
     never_started: "did not call start_response",

@@ -1,12 +1,9 @@
 """Status and headers of an answer, as start_response is given them. They are checked here, so that
-the application hears of a mistake where it makes it, and become one text for the library."""
+the application hears of a mistake where it makes it, and become one text for the library. What it does
+about hop-by-hop headers is the library's."""
 
 import re
 
-_HOP_BY_HOP = frozenset(
-    ["te", "upgrade", "trailers", "keep-alive", "proxy-connection", "transfer-encoding"]
-    + ["proxy-authenticate", "proxy-authorization"]
-)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")  # RFC 9110
 _VALUE = re.compile(r"[\t -~\x80-\xff]*\Z")
 _STATUS = re.compile(r"[1-9][0-9]{2}( |\Z)")
@@ -53,23 +50,9 @@ class Head:
             raise ValueError(
                 f"WSGI response header {pair!r}: a character that may not stand there."
             )
-        lower = name.lower()
-        if self._is_hop_by_hop(lower, value):
-            raise ValueError(
-                f"WSGI response header {pair!r} is hop-by-hop, the server's to set."
-            )
-        if lower == "content-length":
+        if name.lower() == "content-length":
             self._take_length(value)
         return encoded
-
-    def _is_hop_by_hop(self, name, value):
-        # RFC 9110: Upgrade belongs to 101 and 426, Proxy-Authenticate to 407.
-        upgrades = self.code in ("101", "426")
-        if name == "connection":
-            return value.lower() != "close" and not (upgrades and value.lower() == "upgrade")
-        if name == "proxy-authenticate" and self.code == "407":
-            return False
-        return name in _HOP_BY_HOP and not (upgrades and name == "upgrade")
 
     def _take_length(self, value):
         if self.content_length is not None or not _LENGTH.match(value):
