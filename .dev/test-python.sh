@@ -16,14 +16,14 @@ test_python() {
 }
 
 # WSGISERVER_PYTHONS="python3.9 /opt/python3.13/bin/python3": the same on other interpreters, without
-# frameworks.
+# frameworks and mypy.
 python_others() {
     local interpreter home tests=bindings/python/tests
     for interpreter in ${WSGISERVER_PYTHONS:-}; do
         home=$target/dev/python/others/$("$interpreter" -c 'import sys; print(sys.implementation.cache_tag)')
         echo "$("$interpreter" --version):"
         "$interpreter" -m venv "$home"
-        "$home/bin/pip" -q install -U -r "$root/.dev/python-tests.txt"
+        "$home/bin/pip" -q install -U "setuptools>=77" wheel pytest simple-websocket prometheus-client
         WSGISERVER_LIBRARY=$target/release/libwsgiserver.a "$home/bin/pip" -q install \
             --no-build-isolation --no-deps --force-reinstall "$root/bindings/python"
         "$home/bin/python" -m pytest -q -p no:cacheprovider "$tests" \
