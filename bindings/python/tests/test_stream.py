@@ -196,6 +196,8 @@ def test_what_was_read_ahead_shows_in_the_descriptor(served, client):
     seen = []
 
     def use(stream):
+        stream.send(b"")  # takes it over
+        before = len(os.listdir("/proc/self/fd"))
         with selectors.DefaultSelector() as selector:
             selector.register(stream, selectors.EVENT_READ)
             for _ in range(4):
@@ -205,14 +207,15 @@ def test_what_was_read_ahead_shows_in_the_descriptor(served, client):
             stream.sendall(b"all")
             seen.append((bool(selector.select(30)), stream.recv(9)))
         stream.close()
+        seen.append(len(os.listdir("/proc/self/fd")) - before)
 
     connection = client(served(taking(use))).send(UPGRADE + b"abcdefghijkl")
     assert connection.exactly(3) == b"all"
     connection.send(b"more").rest()
-    wait_for(lambda: len(seen) == 6)
+    wait_for(lambda: len(seen) == 7)
     assert [read for _, read, _ in seen[:4]] == [b"abc", b"def", b"ghi", b"jkl"]
     assert all(readable for readable, *_ in seen[:4])
-    assert seen[4:] == [[], (True, b"more")]
+    assert seen[4:] == [[], (True, b"more"), -1]
 
 
 def test_a_ping_during_a_long_message(served):
