@@ -1,5 +1,8 @@
 """Gateways of the program's own: HTTPRequest and HTTPConnection as they see them."""
 
+import threading
+import time
+
 import pytest
 from conftest import Logged, hello, wait_for
 
@@ -155,6 +158,38 @@ class Plain(WSGIGateway_10):
 
     def respond(self):
         super().respond()
+
+
+def test_empty_pieces_on_this_way(served, client):
+    released, ended = threading.Event(), []
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        if environ["PATH_INFO"] == "/list":
+            return [b""]
+        return pieces()
+
+    def pieces():
+        try:
+            yield b""
+            assert released.wait(30)
+            while True:
+                yield b"" if ended else b"begun"
+                ended.append("begun")
+                time.sleep(0.01)
+        finally:
+            ended.append("closed")
+
+    server = through_python(served, app, Plain)
+    connection = client(server)
+    assert connection.get("/list").headers["content-length"] == "0"
+    connection.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert connection.until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+    released.set()
+    assert connection.chunk() == b"begun"
+    connection.close()
+    wait_for(lambda: "closed" in ended, "the generator's end")
+    assert server.log_text() == ""
 
 
 def faulty(environ, start_response):

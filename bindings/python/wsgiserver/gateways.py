@@ -50,11 +50,13 @@ class WSGIGateway(Gateway):
     def respond(self):
         """Calls the application and sends what it returns."""
         response = self.req.server.wsgi_app(self.env, self.start_response)
+        # Of what yields, an empty piece sends the head.
+        yields = not isinstance(response, (list, tuple))
         try:
             for chunk in response:
                 if not isinstance(chunk, bytes):
                     raise ValueError("WSGI Applications must yield bytes")
-                if chunk or self.started_response:
+                if chunk or (yields and self.started_response):
                     self.write(chunk)
             if not self.started_response and not self.req.exchange.taken:
                 message = "The WSGI application did not call start_response."
