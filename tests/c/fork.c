@@ -161,6 +161,42 @@ static void a_signal_in_the_child_is_the_child_s(void) {
     end_host(&host);
 }
 
+static int until[2]; /* closed on the side of the parent: the child ends */
+
+/* The child keeps its copy of the listening socket. */
+static int32_t fork_a_child_that_stays(void *user_data, wsgi_request request,
+                                       const wsgi_environ *environ,
+                                       const wsgi_responder *responder) {
+    (void)responder;
+    pid_t child = fork_child();
+    if (child == 0) {
+        char byte;
+        close(until[1]);
+        _exit(read(until[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    *(pid_t *)user_data = child;
+    return say(environ->server, request, "stays");
+}
+
+static void a_child_that_outlives_the_server_does_not_keep_its_address(void) {
+    pid_t child = 0;
+    CHECK_INT(pipe(until), 0);
+    host host = new_host(fork_a_child_that_stays, &child, "2");
+    char address[sizeof host.address];
+    expect(host.address, "/", 200, "stays");
+    memcpy(address, host.address, sizeof address);
+    end_host(&host);
+    wsgi_server *again = new_server(hello, NULL);
+    set(again, "bind_addr", address);
+    host = start_host(again);
+    CHECK_STR(host.address, address);
+    expect(address, "/", 200, "hello");
+    end_host(&host);
+    close(until[1]);
+    end_child(child);
+    close(until[0]);
+}
+
 int main(void) {
     static const test tests[] = {
         {"every function is refused in the child", every_function_is_refused_in_the_child},
@@ -169,6 +205,8 @@ int main(void) {
         {"a server that has stopped may be started in the child",
          a_server_that_has_stopped_may_be_started_in_the_child},
         {"a signal in the child is the child's", a_signal_in_the_child_is_the_child_s},
+        {"a child that outlives the server does not keep its address",
+         a_child_that_outlives_the_server_does_not_keep_its_address},
     };
     make_file();
     return run_tests(tests, COUNT(tests));
