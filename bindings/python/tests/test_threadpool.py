@@ -116,6 +116,7 @@ def test_a_full_queue_is_503(served):
         ({"min": 0}, ValueError, "min=0 must be > 0"),
         ({"min": 5, "max": 4}, ValueError, "max=4 must be > min=5"),
         ({"max": "many"}, TypeError, "Expected an integer or the infinity value"),
+        ({"max": 0}, TypeError, "the infinity value for the `max` argument but got 0"),
     ],
 )
 def test_bounds_that_are_none(named, kind, text):
@@ -123,8 +124,10 @@ def test_bounds_that_are_none(named, kind, text):
         ThreadPool(None, **named)
 
 
-def test_infinity_is_no_max():
-    assert ThreadPool(None, max=float("inf")).max == -1
+@pytest.mark.parametrize("value", [float("inf"), -1, -2])
+def test_infinity_and_negative_numbers_are_no_max(value):
+    pool = ThreadPool(None, max=value)
+    assert pool.max == -1 and not pool.grows_by_itself
 
 
 def test_it_is_started_once(served):

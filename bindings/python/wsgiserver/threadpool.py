@@ -104,17 +104,17 @@ class ThreadPool:
             raise ValueError(f"min={min} must be > 0")
         if max == float("inf"):
             max = -1
-        elif not isinstance(max, int):
+        elif not isinstance(max, int) or max == 0:
             raise TypeError(
                 f"Expected an integer or the infinity value for the `max` argument but got {max!r}."
             )
-        if 0 <= max < min:
+        if 0 < max < min:
             raise ValueError(
                 f"max={max} must be > min={min} (or infinity for no max)"
             )
         self.server = server
         self._min = min
-        self._max = max
+        self._max = max if max > 0 else -1
         self._accepted_queue_size = accepted_queue_size
         self._accepted_queue_timeout = accepted_queue_timeout
         self._threads = []
