@@ -221,6 +221,21 @@ def test_an_overridden_wrap_is_refused_by_name(files):
     assert server.core is None
 
 
+def test_a_context_of_another_kind_is_refused_by_name(files):
+    class Context:
+        """As pyOpenSSL's."""
+
+        def set_verify(self, mode, callback):
+            pass
+
+    server = Logged(("127.0.0.1", 0), hello)
+    server.ssl_adapter = files.adapter(pyOpenSSLAdapter)
+    server.ssl_adapter.context = Context()
+    with pytest.raises(TypeError, match="has to be an ssl.SSLContext, not test_ssl.*Context"):
+        server.prepare()
+    assert not server.ready
+
+
 def test_a_missing_file_is_named(files, tmp_path):
     server = Logged(("127.0.0.1", 0), hello)
     server.ssl_adapter = BuiltinSSLAdapter(str(tmp_path / "none.crt"), files.key)

@@ -105,7 +105,13 @@ class SSLAdapter:
 def apply(adapter, core):
     """Has the library's server speak TLS by this adapter."""
     check(adapter)
-    if getattr(adapter, "_context", None) is not None:
+    context = getattr(adapter, "_context", None)
+    if context is not None:
+        if not hasattr(context, "wrap_bio"):
+            kind = type(context)
+            raise TypeError(
+                f"ssl_adapter.context has to be an ssl.SSLContext, not {kind.__module__}.{kind.__qualname__}"
+            )
         core.use_ssl_context(lambda: ssl_memory.Session(adapter.context))
         return
     names = ("ciphers", "minimum_tls_version", "client_auth", "client_ca", "client_crl")
