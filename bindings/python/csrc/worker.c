@@ -108,16 +108,43 @@ static PyObject *call_application(Worker *self, const parts_of_server *parts, Ex
     return result;
 }
 
-/* WSGI: close is called whatever has happened. An exception of it counts if there is no other. */
-static int close_result(PyObject *result, int status) {
+/* Says why a head or a body was refused at the last moment. */
+static void tell_refusal(Worker *self, wsgi_status status) {
+    fail_with(status, "send the response");
+    tell_failure(self->server);
+    wsgi_abort(self->server->handle->server, self->answer.exchange->request);
+}
+
+static int is_news(wsgi_status status) {
+    return status < 0 && status != WSGI_GONE && status != WSGI_E_CLIENT &&
+           status != WSGI_E_STOPPING && status != WSGI_E_FORKED;
+}
+
+/* A body goes out before close is called. A response without one does the same, so that the client
+ * does not wait for what the application does in close. */
+static void send_before_close(Worker *self, Exchange *exchange) {
+    wsgi_status sent;
+    exchange->ended = 1;
+    self->answer.exchange = (Exchange *)Py_NewRef(exchange);
+    Py_BEGIN_ALLOW_THREADS
+    sent = answer_send(&self->answer);
+    Py_END_ALLOW_THREADS
+    if (is_news(sent)) tell_refusal(self, sent);
+    answer_clear(&self->answer);
+}
+
+/* WSGI: close is called whatever has happened. What it raises after another exception is logged as
+ * that one is. */
+static int close_result(Worker *self, Exchange *exchange, PyObject *result, int status) {
     PyObject *type, *value, *traceback;
     if (PyList_CheckExact(result) || PyTuple_CheckExact(result)) return status;
     PyErr_Fetch(&type, &value, &traceback);
     PyObject *close = PyObject_GetAttrString(result, "close");
-    PyObject *closed = close ? PyObject_CallObject(close, NULL) : NULL;
     if (close == NULL) PyErr_Clear();
-    else if (closed == NULL && status == 0) return Py_DECREF(close), -1;
-    else if (closed == NULL) PyErr_WriteUnraisable(close);
+    else if (status == 0 && self->answer.kind == ANSWER_WHOLE) send_before_close(self, exchange);
+    PyObject *closed = close ? PyObject_CallObject(close, NULL) : NULL;
+    if (close != NULL && closed == NULL && status == 0) return Py_DECREF(close), -1;
+    if (close != NULL && closed == NULL) tell_failure(self->server);
     Py_XDECREF(close);
     Py_XDECREF(closed);
     PyErr_Restore(type, value, traceback);
@@ -141,7 +168,7 @@ static int call_and_gather(Worker *self, const parts_of_server *parts, Exchange 
     if (parts->respond != NULL) return call_gateway(parts, exchange, &self->answer);
     PyObject *result = call_application(self, parts, exchange, environ);
     if (result == NULL) return -1;
-    int status = close_result(result, answer_gather(&self->answer, exchange, result));
+    int status = close_result(self, exchange, result, answer_gather(&self->answer, exchange, result));
     Py_DECREF(result);
     return status;
 }
@@ -179,18 +206,6 @@ static void grow_if_last(Server *server) {
     size_t idle = 1;
     if (!server->grows || wsgi_server_idle(server->handle->server, &idle) < 0 || idle > 0) return;
     tell(server, "_crowded", Py_None);
-}
-
-/* Says why a head or a body was refused at the last moment. */
-static void tell_refusal(Worker *self, wsgi_status status) {
-    fail_with(status, "send the response");
-    tell_failure(self->server);
-    wsgi_abort(self->server->handle->server, self->answer.exchange->request);
-}
-
-static int is_news(wsgi_status status) {
-    return status < 0 && status != WSGI_GONE && status != WSGI_E_CLIENT &&
-           status != WSGI_E_STOPPING && status != WSGI_E_FORKED;
 }
 
 static PyObject *run_loop(Worker *self, int32_t timeout) {

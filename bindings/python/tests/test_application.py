@@ -11,7 +11,7 @@ import time
 import weakref
 
 import pytest
-from conftest import all_gone, wait_for
+from conftest import PATIENCE, all_gone, wait_for
 
 from wsgiserver import ClientGone
 
@@ -127,6 +127,47 @@ def test_close_is_called_once(served, client, chunks):
     wait_for(lambda: result.closed == 1)
 
 
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content", "302 Found"])
+def test_an_empty_response_is_sent_before_close(served, client, status):
+    closing, answered = threading.Event(), threading.Event()
+
+    class Slow(Closing):
+        def close(self):
+            closing.set()
+            assert answered.wait(PATIENCE)
+            super().close()
+
+    result = Slow([])
+
+    def app(environ, start_response):
+        start_response(status, [("Location", "/there")])
+        return result
+
+    server = served(app)
+    connection = client(server)
+    answer = connection.get()  # and close waits for it
+    assert closing.wait(PATIENCE)
+    assert (answer.status, answer.body, result.closed) == (status, b"", 0)
+    answered.set()
+    wait_for(lambda: result.closed == 1)
+    assert connection.get().status == status
+    assert server.messages == []
+
+
+def test_an_empty_response_stays_when_close_fails(served, client):
+    class Failing(Closing):
+        def close(self):
+            raise ValueError("in close")
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return Failing([])
+
+    server = served(app)
+    assert client(server).get().status == "200 OK"
+    wait_for(lambda: "ValueError: in close" in server.log_text())
+
+
 def test_close_is_called_after_an_error(served, client):
     result = Closing([b"begun"], ValueError("in the middle"))
 
@@ -140,6 +181,24 @@ def test_close_is_called_after_an_error(served, client):
     assert not connection.rest().endswith(b"0\r\n\r\n")
     wait_for(lambda: result.closed == 1)
     assert "in the middle" in server.log_text()
+
+
+def test_an_error_of_close_is_logged_after_another(served, client):
+    class Failing(Closing):
+        def close(self):
+            super().close()
+            raise ValueError("in close")
+
+    result = Failing([b"begun"], ValueError("in the middle"))
+
+    def app(environ, start_response):
+        start_response(*OK)
+        return result
+
+    server = served(app)
+    client(server).send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").rest()
+    wait_for(lambda: "in the middle" in server.log_text())
+    assert result.closed == 1 and "ValueError: in close" in server.log_text()
 
 
 def test_an_error_before_the_first_chunk_is_500(served, client):

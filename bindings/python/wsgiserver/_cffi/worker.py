@@ -79,8 +79,13 @@ class Worker:
                 self._tell_failure(error)
             if not exchange.taken:
                 send = lambda: answer.abort(exchange)  # noqa: E731
+        if send is not None:
+            self._send(exchange, send)
         exchange.ended = True
-        status = send() if send is not None else 0
+
+    def _send(self, exchange, send):
+        exchange.ended = True
+        status = send()
         if status < 0 and status not in _NO_NEWS:
             self._tell_refusal(exchange, status)
 
@@ -103,12 +108,15 @@ class Worker:
         try:
             send = answer.gather(exchange, result)
         except BaseException:
-            # An exception of close counts if there is no other.
             try:
                 _close(result)
             except BaseException as error:
-                sys.unraisablehook(_Unraisable(error, result))
+                self._tell_failure(error)
             raise
+        if exchange.started and not exchange.sent and send is not None and hasattr(result, "close"):
+            # A body goes out before close is called; so does a response without one.
+            self._send(exchange, send)
+            send = None
         _close(result)
         return send
 
