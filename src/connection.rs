@@ -160,11 +160,21 @@ pub(crate) enum Phase {
     Request,
     /// The rest of a body that nobody read: so many bytes.
     Draining { left: u64 },
+    /// The rest of a body in chunks, which the application began to read: until then (milliseconds of
+    /// the monotonic clock).
+    DrainingChunks { until: u64 },
     /// Everything is said; what the client still sends is thrown away for a moment, so that it gets
     /// to read the answer (RFC 9112, section 9.6).
-    Lingering { left: u64 },
+    /// Until the client has ended its side, or `until` (milliseconds of the monotonic clock, 0: it
+    /// has not begun).
+    Lingering { until: u64 },
     /// Over as soon as what is unsent has gone.
     Closing,
+}
+
+impl Phase {
+    /// Lingering is to begin, as soon as the answer has gone.
+    const LINGERS: Self = Self::Lingering { until: 0 };
 }
 
 /// What the owner of a connection has to do next.
@@ -299,7 +309,8 @@ impl HTTPConnection {
                 Phase::Handshake { .. } => self.shake_hands(services),
                 Phase::Head | Phase::Body { .. } | Phase::Ready => self.assemble(services, spare),
                 Phase::Draining { left } => self.drain(services, spare, left),
-                Phase::Lingering { left } => self.linger(services, spare, left),
+                Phase::DrainingChunks { until } => self.drain_chunks(services, spare, until),
+                Phase::Lingering { until } => self.linger(services, spare, until),
                 Phase::Request => Step::Wait,
                 Phase::Closing => Step::Close,
             };
@@ -381,9 +392,17 @@ impl HTTPConnection {
                 Phase::ProxyHeader { .. } | Phase::Handshake { .. } | Phase::Head => {
                     !self.is_idle()
                 }
-                Phase::Body { .. } | Phase::Draining { .. } | Phase::Lingering { .. } => true,
+                Phase::Body { .. } => true,
+                Phase::Draining { .. } | Phase::DrainingChunks { .. } | Phase::Lingering { .. } => {
+                    true
+                }
                 Phase::Ready | Phase::Request | Phase::Closing => false,
             }
+    }
+
+    /// Whether the next request follows the rest of one that was answered.
+    fn drains(&self) -> bool {
+        matches!(self.phase, Phase::Draining { .. } | Phase::DrainingChunks { .. })
     }
 
     /// Whether a part of the next request has been read.

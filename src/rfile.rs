@@ -35,6 +35,15 @@ impl RFile {
         }
     }
 
+    /// Whether the application has read some of this `body`.
+    pub(crate) fn is_begun(&self, body: Body) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::KnownLength(file) => body != Body::Length(file.remaining),
+            Self::Chunked(file) => file.decoder.is_begun(),
+        }
+    }
+
     /// Takes body bytes out of what has been read from the client, in a `line` none behind its LF.
     /// `Ok(0)` with the body not done means that more has to be fetched.
     pub(crate) fn read(

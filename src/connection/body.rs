@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::reading::CUT_SHORT;
+use super::reading::{CUT_SHORT, DRAIN_LIMIT};
 use super::services::{Services, protocol};
 use super::timing::Awaited;
 use super::{HTTPConnection, Phase};
@@ -13,6 +13,9 @@ use crate::sys::poll;
 
 /// Room for so many bytes is made before a read into the exchange's buffer.
 const LEAST_READ: usize = 4096;
+
+/// The same, where the rest of a body is looked for.
+const LOOK_AHEAD: usize = 64 * 1024;
 
 /// Whether a call may wait for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +83,45 @@ impl HTTPConnection {
             1
         } else {
             0
+        }
+    }
+
+    /// Whether the connection can be kept although the body has not been read to its end: the rest is
+    /// here, or known to be short, or the application has begun with it and may read it while it
+    /// answers. If not, the answer's head says that the connection ends. Of chunks that are still to
+    /// come nothing is known.
+    #[cold]
+    pub(super) fn can_pass_over_body(&mut self, services: &Services) -> bool {
+        let Some(exchange) = self.exchange.as_ref() else { return false };
+        let awaits_offer = exchange.head.expect_continue && !exchange.continued;
+        match exchange.rfile.remaining() {
+            _ if exchange.rfile.is_begun(exchange.head.body) => true,
+            Some(left) if !awaits_offer => {
+                left.saturating_sub(exchange.input.unread().len() as u64) <= DRAIN_LIMIT
+            }
+            _ => self.is_body_here(services),
+        }
+    }
+
+    /// Whether the body has come to its end, after a look at the socket: more of it may be there than
+    /// was read ahead.
+    fn is_body_here(&mut self, services: &Services) -> bool {
+        let Some(exchange) = self.exchange.as_mut() else { return false };
+        exchange.input.forget_taken(exchange.head_length.unwrap_or(0));
+        loop {
+            let unread = exchange.input.unread();
+            match exchange.rfile.is_complete_in(unread) {
+                Ok(false) if unread.len() as u64 <= DRAIN_LIMIT => {}
+                is_here => return is_here == Ok(true),
+            }
+            exchange.input.reserve(exchange.input.request().len() + LOOK_AHEAD);
+            let result = self.channel.receive(exchange.input.space());
+            self.traffic.note_read(&result, &services.log);
+            match result {
+                Ok(count @ 1..) => exchange.input.filled_more(count),
+                // The end is read again where it counts.
+                _ => return false,
+            }
         }
     }
 

@@ -37,6 +37,7 @@ pub(crate) fn services(policy: HeadPolicy, preread: usize) -> Services {
         max_field_name: policy.max_field_name as u64,
         max_body: policy.max_body,
         http10: policy.http10.into(),
+        linger_timeout: 30_000,
         ..Values::default()
     };
     let settings = Settings {

@@ -81,7 +81,7 @@ impl HTTPConnection {
                 // What still comes is thrown away, so that the client gets to read the alert.
                 self.channel.give_up_tls();
                 self.close = true;
-                self.phase = Phase::Lingering { left: super::reading::LINGER_LIMIT };
+                self.phase = Phase::LINGERS;
                 Step::Again
             }
         }

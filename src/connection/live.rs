@@ -41,6 +41,8 @@ live! {
     keep_alive_timeout,
     body_timeout,
     write_timeout,
+    /// 0: connections do not linger.
+    linger_timeout,
     handshake_timeout,
     proxy_header_timeout,
     /// What a stop leaves to connections before it drains; 0: nothing.

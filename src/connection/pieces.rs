@@ -8,6 +8,7 @@ use super::services::Services;
 use super::{Exchange, HTTPConnection, Phase};
 use crate::request::chunked::{ChunkError, ChunkedScanner};
 use crate::request::head::{HeadPolicy, HeadScanner};
+use crate::rfile::RFile;
 
 /// A body of known length is read in pieces of up to so many bytes.
 const PIECE: usize = 64 * 1024;
@@ -21,6 +22,8 @@ pub(super) enum Scan {
     /// Both apart, so that idle connections are not larger for them.
     Head(Box<HeadScanner>),
     Chunked(Box<ChunkedScanner>),
+    /// The rest of a body whose request was answered.
+    Rest(Box<RFile>),
 }
 
 impl Scan {
@@ -60,6 +63,7 @@ impl Scan {
             Self::None => 0,
             Self::Head(_) => size_of::<HeadScanner>(),
             Self::Chunked(scanner) => scanner.memory(),
+            Self::Rest(_) => size_of::<RFile>(),
         }
     }
 }

@@ -17,10 +17,10 @@ use crate::sys::clock;
 /// So many bytes of a request are read whatever the budget says, and do not count in it: small
 /// requests get through.
 pub(super) const SMALL_REQUEST: usize = 2048;
-/// Of an unread body so much is thrown away to keep the connection; more closes it.
+/// Of a body that is not read at all so much is thrown away to keep the connection; more closes it.
 pub(super) const DRAIN_LIMIT: u64 = 256 * 1024;
-/// So much a client may still send to a connection that lingers.
-pub(super) const LINGER_LIMIT: u64 = 1024 * 1024;
+/// What is thrown away is read this many times before others have their turn.
+const READS_IN_A_TURN: usize = 16;
 
 const OTHER_SCHEME: Refusal = Refusal {
     status: "421 Misdirected Request",
@@ -227,42 +227,92 @@ impl HTTPConnection {
         &mut self,
         services: &Services,
         spare: &mut Option<Box<Exchange>>,
-        left: u64,
+        mut left: u64,
     ) -> Step {
-        match self.throw_away(services, spare, left) {
-            Fill::Some(count) => {
-                self.timing.progress = true;
-                self.timing.received(count);
-                self.phase = match left.saturating_sub(count as u64) {
-                    0 => Phase::Head,
-                    left => Phase::Draining { left },
-                };
-                Step::Again
+        for _ in 0..READS_IN_A_TURN {
+            match self.throw_away(services, spare, left) {
+                Fill::Some(count) => {
+                    self.timing.progress = true;
+                    self.timing.received(count);
+                    left = left.saturating_sub(count as u64);
+                }
+                Fill::Drained if !services.draining() => return Step::Wait,
+                Fill::Drained | Fill::Ended | Fill::Broken => return Step::Close,
             }
-            Fill::Drained if !services.draining() => Step::Wait,
-            Fill::Drained | Fill::Ended | Fill::Broken => Step::Close,
+            if left == 0 {
+                self.phase = Phase::Head;
+                return Step::Again;
+            }
+            self.phase = Phase::Draining { left };
         }
+        Step::Yield
     }
 
-    /// Says that no more is coming, and waits for the client to say the same.
+    /// Throws away the rest of a body in chunks. What is wrong in it ends the connection.
+    pub(super) fn drain_chunks(
+        &mut self,
+        services: &Services,
+        spare: &mut Option<Box<Exchange>>,
+        until: u64,
+    ) -> Step {
+        if clock::monotonic_ms() >= until {
+            return Step::Close;
+        }
+        for _ in 0..READS_IN_A_TURN {
+            let count = match self.throw_away(services, spare, u64::MAX) {
+                Fill::Some(count) => count,
+                Fill::Drained if !services.draining() => return Step::Wait,
+                Fill::Drained | Fill::Ended | Fill::Broken => return Step::Close,
+            };
+            self.timing.progress = true;
+            self.timing.received(count);
+            let (Some(exchange), Scan::Rest(rest)) = (self.exchange.as_mut(), &mut self.scan)
+            else {
+                return Step::Close;
+            };
+            exchange.input.filled_more(count);
+            if rest.skip(&mut exchange.input).is_err() {
+                self.close = true;
+                self.phase = Phase::LINGERS;
+                return Step::Again;
+            }
+            exchange.input.next_request();
+            if rest.is_done() {
+                self.scan = Scan::None;
+                self.phase = Phase::Head;
+                return Step::Again;
+            }
+        }
+        Step::Yield
+    }
+
+    /// Ends our side, and throws away what the client still sends until it ends its own. Closed
+    /// before, the kernel would answer those bytes with a reset, which can take the answer away from
+    /// a client that has not read it yet. `until` bounds it, whatever the client sends; 0: it begins.
     pub(super) fn linger(
         &mut self,
         services: &Services,
         spare: &mut Option<Box<Exchange>>,
-        left: u64,
+        until: u64,
     ) -> Step {
-        if left == LINGER_LIMIT {
+        let now = clock::monotonic_ms();
+        if until == 0 {
             self.channel.shutdown_write();
-            self.phase = Phase::Lingering { left: left - 1 };
+            let until = now + services.settings.live.linger_timeout();
+            self.phase = Phase::Lingering { until };
+            return if until > now { Step::Again } else { Step::Close };
         }
-        match self.throw_away(services, spare, LINGER_LIMIT) {
-            Fill::Some(count) if left > count as u64 => {
-                self.phase = Phase::Lingering { left: left - (count as u64).max(1) };
-                Step::Again
+        if now >= until {
+            return Step::Close;
+        }
+        for _ in 0..READS_IN_A_TURN {
+            match self.throw_away(services, spare, u64::MAX) {
+                Fill::Some(_) => self.timing.progress = true,
+                Fill::Drained if !services.draining() => return Step::Wait,
+                Fill::Drained | Fill::Ended | Fill::Broken => return Step::Close,
             }
-            Fill::Drained if !services.draining() => Step::Wait,
-            Fill::Some(_) | Fill::Drained | Fill::Ended | Fill::Broken => Step::Close,
         }
+        Step::Yield
     }
 
     fn throw_away(

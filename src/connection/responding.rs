@@ -5,19 +5,20 @@ use std::io::{self, IoSlice};
 use std::iter;
 
 use super::body::Wait;
-use super::reading::{DRAIN_LIMIT, LINGER_LIMIT};
+use super::pieces::Scan;
 use super::sending::COPY;
 use super::services::{Services, protocol};
 use super::{HTTPConnection, INTEREST, Phase, Step, Unsent};
 use crate::access_log::Ended;
 use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::RequestError;
-use crate::request::head::{Body, Refusal};
+use crate::request::head::Refusal;
 use crate::request::line;
 use crate::request::response::{
     AppError, BODY_TOO_LONG, Framing, HeadContext, chunk_size_line, simple_response,
 };
-use crate::sys::epoll;
+use crate::rfile::RFile;
+use crate::sys::{clock, epoll};
 
 /// Answers to pipelined requests are gathered up to so many bytes.
 const GATHER: usize = 64 * 1024;
@@ -251,7 +252,7 @@ impl HTTPConnection {
         exchange.input.clear();
         exchange.head_length = None;
         self.close = true;
-        self.phase = Phase::Lingering { left: LINGER_LIMIT };
+        self.phase = Phase::LINGERS;
         if services.listeners.is_some() {
             let sent = if is_head { 0 } else { refusal.text.len() };
             self.account_refusal(services, &refusal, sent as u64);
@@ -274,7 +275,7 @@ impl HTTPConnection {
         self.give_place(services);
         self.requests_seen = self.requests_seen.saturating_add(1);
         if self.phase == Phase::Request {
-            self.choose_next_phase();
+            self.choose_next_phase(services);
         }
         let Some(exchange) = self.exchange.as_mut() else { return self.conclude(services, None) };
         let more = !exchange.input.unread().is_empty() && self.phase == Phase::Head;
@@ -289,29 +290,34 @@ impl HTTPConnection {
         exchange.head_length = None;
         exchange.expand();
         match self.phase {
-            Phase::Head | Phase::Draining { .. } => exchange.input.next_request(),
+            Phase::Head | Phase::Draining { .. } | Phase::DrainingChunks { .. } => {
+                exchange.input.next_request();
+            }
             _ => exchange.input.clear(),
         }
         self.note_answer(services);
     }
 
-    fn choose_next_phase(&mut self) {
+    fn choose_next_phase(&mut self, services: &Services) {
         self.phase = Phase::Closing;
         let Some(exchange) = self.exchange.as_mut() else { return };
         let broken = exchange.rfile.skip(&mut exchange.input).is_err();
-        let refused_offer = exchange.head.expect_continue && !exchange.continued;
         let rest = exchange.rfile.remaining().filter(|_| !exchange.rfile.is_done());
         let unread = !exchange.input.unread().is_empty();
         self.phase = match rest {
-            _ if broken => Phase::Lingering { left: LINGER_LIMIT },
+            _ if broken => Phase::LINGERS,
             None if exchange.rfile.is_done() && !self.close => Phase::Head,
             None if exchange.rfile.is_done() && !unread => Phase::Closing,
-            Some(left) if left <= DRAIN_LIMIT && !self.close && !refused_offer => {
-                Phase::Draining { left }
+            Some(left) if !self.close => Phase::Draining { left },
+            None if !self.close && !exchange.rfile.is_done() => {
+                let rest = std::mem::replace(&mut exchange.rfile, RFile::Empty);
+                self.scan = Scan::Rest(Box::new(rest));
+                let until = clock::monotonic_ms() + services.settings.live.linger_timeout();
+                Phase::DrainingChunks { until }
             }
-            _ => Phase::Lingering { left: LINGER_LIMIT },
+            _ => Phase::LINGERS,
         };
-        if self.phase != Phase::Head && !matches!(self.phase, Phase::Draining { .. }) {
+        if self.phase != Phase::Head && !self.drains() {
             self.close = true;
         }
     }
@@ -362,20 +368,12 @@ impl HTTPConnection {
         if let Some(framing) = exchange.framing {
             return Ok(framing);
         }
+        let passable = exchange.rfile.is_done() || self.can_pass_over_body(services);
+        let exchange = self.exchange.as_mut().ok_or(RequestError::Gone)?;
         let head = &exchange.head;
-        let offer_refused = head.expect_continue && !exchange.continued;
-        // An application that has begun with the body may read the rest while it answers.
-        let too_long = exchange.rfile.remaining().is_some_and(|left| {
-            head.body == Body::Length(left)
-                && left.saturating_sub(exchange.input.unread().len() as u64) > DRAIN_LIMIT
-        });
         let date = exchange.date.now();
-        let keep_alive = head.keep_alive
-            && !self.close
-            && !offer_refused
-            && !too_long
-            && !last
-            && !services.ends_connections();
+        let keep_alive =
+            head.keep_alive && !self.close && passable && !last && !services.ends_connections();
         let http10 = settings.is_http10();
         let context = HeadContext {
             protocol: protocol(http10),

@@ -13,8 +13,9 @@ use crate::request::head::Refusal;
 /// twice as many, and so on: there may be thousands of them.
 const RETRY: u64 = 50;
 const MOST_RETRIES: u8 = 5;
-/// So long a lingering connection is kept, in milliseconds.
-const LINGER: u64 = 2_000;
+/// A lingering connection is kept this long while nothing comes, in milliseconds; `linger_timeout`
+/// bounds the whole.
+const LINGER_SILENCE: u64 = 5_000;
 
 pub(super) const REQUEST_TIMEOUT: Refusal = Refusal { status: "408 Request Timeout", text: "" };
 pub(super) const UNAVAILABLE: Refusal = Refusal { status: "503 Service Unavailable", text: "" };
@@ -105,7 +106,9 @@ impl Timing {
     fn pace_limit(&mut self, waits: WaitsFor, settings: &Settings, now: u64) -> Option<u64> {
         let paces = self.paces.as_mut()?;
         let (pace, other, awaited) = match waits {
-            WaitsFor::Body => (&mut paces.body, &mut paces.answer, Awaited::Body),
+            WaitsFor::Body | WaitsFor::RestOfBody => {
+                (&mut paces.body, &mut paces.answer, Awaited::Body)
+            }
             WaitsFor::Room => (&mut paces.answer, &mut paces.body, Awaited::Room),
             _ => {
                 paces.body.end(now);
@@ -128,7 +131,11 @@ impl Timing {
 
     /// Whether bytes have moved where that is what counts.
     fn moves(&self, waits: WaitsFor) -> bool {
-        self.progress && matches!(waits, WaitsFor::Body | WaitsFor::Room)
+        self.progress
+            && matches!(
+                waits,
+                WaitsFor::Body | WaitsFor::RestOfBody | WaitsFor::Room | WaitsFor::Goodbye
+            )
     }
 
     fn pace(&mut self, awaited: Awaited) -> Option<&mut Pace> {
@@ -179,6 +186,8 @@ enum WaitsFor {
     NextRequest,
     Head,
     Body,
+    /// The rest of a body whose request has been answered.
+    RestOfBody,
     Room,
     Worker,
     Goodbye,
@@ -223,12 +232,16 @@ impl HTTPConnection {
             }
             // What has its place in the queue keeps it.
             WaitsFor::Worker | WaitsFor::Nothing => {}
-            // An idle keep-alive ends in silence, a client that does not read our answer too: this
-            // one is not to take it for a whole answer.
-            waits @ (WaitsFor::NextRequest | WaitsFor::Room | WaitsFor::Goodbye) => {
+            // An idle keep-alive ends in silence, and so does one whose request was answered before its
+            // body came. A client that does not read our answer too: this one is not to take it for a
+            // whole answer.
+            waits @ (WaitsFor::NextRequest
+            | WaitsFor::RestOfBody
+            | WaitsFor::Room
+            | WaitsFor::Goodbye) => {
                 self.account_loss(Ended::TimedOut);
                 self.unsent = super::Unsent::default();
-                if waits != WaitsFor::NextRequest {
+                if matches!(waits, WaitsFor::Room | WaitsFor::Goodbye) {
                     self.channel.abandon();
                 }
                 self.phase = Phase::Closing;
@@ -262,16 +275,21 @@ impl HTTPConnection {
             WaitsFor::Handshake => settings.live.handshake_timeout(),
             WaitsFor::FirstByte | WaitsFor::Head => settings.live.header_timeout(),
             WaitsFor::NextRequest => settings.live.keep_alive_timeout(),
-            WaitsFor::Body => settings.live.body_timeout(),
+            WaitsFor::Body | WaitsFor::RestOfBody => settings.live.body_timeout(),
             WaitsFor::Room => settings.live.write_timeout(),
             WaitsFor::Worker => settings.live.accepted_queue_timeout(),
-            WaitsFor::Goodbye => LINGER,
+            WaitsFor::Goodbye => LINGER_SILENCE,
         };
         if !timing.goes_on(waits, self.requests_seen) || timing.moves(waits) {
             timing.deadline = if timeout == 0 { 0 } else { now + timeout };
         }
         if let Some(limit) = timing.pace_limit(waits, settings, now) {
             timing.deadline = if timing.deadline == 0 { limit } else { limit.min(timing.deadline) };
+        }
+        if let Phase::Lingering { until: until @ 1.. } | Phase::DrainingChunks { until } =
+            self.phase
+        {
+            timing.deadline = timing.deadline.min(until);
         }
         timing.waits = waits;
         timing.request = self.requests_seen;
@@ -309,7 +327,8 @@ impl HTTPConnection {
             Phase::Head if self.requests_seen == 0 => WaitsFor::FirstByte,
             Phase::Head => WaitsFor::NextRequest,
             Phase::Body { .. } if self.is_read_ahead() => WaitsFor::Worker,
-            Phase::Body { .. } | Phase::Draining { .. } => WaitsFor::Body,
+            Phase::Body { .. } => WaitsFor::Body,
+            Phase::Draining { .. } | Phase::DrainingChunks { .. } => WaitsFor::RestOfBody,
             Phase::Ready => WaitsFor::Worker,
             Phase::Request => WaitsFor::Nothing,
             Phase::Lingering { .. } | Phase::Closing => WaitsFor::Goodbye,

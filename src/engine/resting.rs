@@ -9,7 +9,7 @@ use crate::connection::HTTPConnection;
 /// Why a connection is at rest, as far as others may want its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
-    /// It waits for a request of which nothing has come.
+    /// It waits for a request of which nothing has come, or for the rest of one that was answered.
     Idle,
     /// It holds memory for a client that does not take its answer.
     Answer,

@@ -133,6 +133,11 @@ impl ChunkedDecoder {
         self.state == State::Done
     }
 
+    /// Whether it has been given something.
+    pub fn is_begun(&self) -> bool {
+        self.digits > 0 || self.total > 0 || self.state != State::Size
+    }
+
     /// The data so far.
     pub fn total(&self) -> u64 {
         self.total - if self.state == State::Data { self.left } else { 0 }

@@ -363,7 +363,9 @@ impl Response {
         if self.code == 101 || self.closes {
             return;
         }
-        if modern && !keep_alive {
+        // A status line of 1.1 promises that the connection is kept, to a client of 1.0 too; one of 1.0
+        // does not.
+        if !keep_alive && !context.http10 {
             out.extend_from_slice(b"Connection: close\r\n");
         }
         if !modern && keep_alive {

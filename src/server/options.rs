@@ -124,6 +124,7 @@ pub(super) const WHILE_RUNNING: &[&str] = &[
     "handshake_timeout",
     "header_timeout",
     "keep_alive_timeout",
+    "linger_timeout",
     "max_connections",
     "max_request_body_size",
     "max_request_field_name_size",
@@ -197,6 +198,8 @@ options! {
         "How long a request body may make no progress; 0: no limit.";
     "write_timeout" OptionKind::Seconds(0.0, DAY), "",
         "How long a client may take nothing of a response; 0: no limit.";
+    "linger_timeout" OptionKind::Seconds(0.0, DAY), "30",
+        "How long a connection that ends after an answer goes on reading what its client still sends, so that the client gets the answer (RFC 9112, section 9.6); 0: it closes at once.";
     "min_body_rate" BYTES, "0",
         "Bytes a second that a client must send of a body, on average over the time that it is waited for, once body_timeout has passed; 0: any.";
     "min_write_rate" BYTES, "0",

@@ -73,6 +73,7 @@ pub(super) fn live(options: &Options) -> Values {
         keep_alive_timeout: options.milliseconds("keep_alive_timeout"),
         body_timeout: options.milliseconds("body_timeout"),
         write_timeout: options.milliseconds("write_timeout"),
+        linger_timeout: options.milliseconds("linger_timeout"),
         handshake_timeout: options.milliseconds("handshake_timeout"),
         proxy_header_timeout: options.milliseconds("proxy_header_timeout"),
         quiesce_timeout: options.milliseconds("quiesce_timeout"),

@@ -8,8 +8,9 @@ import time
 import ways
 
 FIELDS = {"name", "row", "over", "options", "send", "expect", "closes", "saw"}
-PIECES = {"text", "repeat", "fin", "await"}
+PIECES = {"text", "repeat", "whole", "fin", "await"}
 ANSWERS = {"status", "headers", "order", "body", "head", "cut", "times", "optional", "trailers"}
+ENDS = (None, True, False, "lingers", "announced")
 PROBE = b"GET /204 HTTP/1.1\r\nHost: probe\r\n\r\n"
 WHOLE_ABOVE = 4096  # a repeated run longer than this is not sent byte by byte
 
@@ -26,7 +27,7 @@ def check_case(case, file):
     for answer in case["expect"]:
         unknown |= set(answer) - ANSWERS
     unknown |= set(case.get("over", [])) - set(ways.NAMES)
-    if unknown or "row" not in case or case.get("closes") not in (None, True, False, "lingers"):
+    if unknown or "row" not in case or case.get("closes") not in ENDS:
         raise SystemExit(f"{file}: {case['name']}: bad or missing field {sorted(unknown)}")
 
 
@@ -46,7 +47,7 @@ def play(case, connect, differs, split, deadline):
         answers.read_rest()
         saw = case.get("saw", {})
         check_saw({key: differs.get(key, value) for key, value in saw.items()}, answers)
-        check_end(case.get("closes"), connection)
+        check_end(case.get("closes"), connection, answers.last_says_close)
         check_goodbye(case, connection)
     except Wrong as wrong:
         return str(wrong)
@@ -67,9 +68,10 @@ def pieces_of(send, split):
             yield piece
             continue
         data = piece["text"].encode("latin-1") * piece.get("repeat", 1)
+        is_long = "repeat" in piece and len(data) > WHOLE_ABOVE
         if split == "whole":
             gathered += data
-        elif split == "bytes" and not ("repeat" in piece and len(data) > WHOLE_ABOVE):
+        elif split == "bytes" and not is_long and not piece.get("whole"):
             for at in range(len(data)):
                 yield {"bytes": data[at : at + 1]}
         else:
@@ -165,6 +167,7 @@ class Answers:
         self.connection = connection
         self.count = 0
         self.last_body = b""
+        self.last_says_close = False
 
     def read_until_status(self, status):
         while self.expected:
@@ -185,6 +188,7 @@ class Answers:
         status, headers = read_head(self.connection, where)
         check_status(expected["status"], status, where)
         check_headers(expected, headers, where)
+        self.last_says_close = ("connection", "close") in headers
         trailers = []
         body, whole = read_body(self.connection, int(status[:3]), headers, expected, trailers)
         check_trailers(expected, trailers, where)
@@ -314,9 +318,11 @@ def check_goodbye(case, connection):
         raise Wrong("a cut answer ended with a goodbye" if cut else "the end came without goodbye")
 
 
-def check_end(closes, connection):
+def check_end(closes, connection, says_close):
     if closes is None:
         return
+    if closes == "announced":
+        closes = "lingers" if says_close else False
     if closes is False:
         connection.send(PROBE)
         status, _ = read_head(connection, "the answer to a request afterwards")

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::connection::Advance;
+use crate::connection::body::Wait;
 use crate::connection::by_hand::{Pair, services};
 use crate::engine::ownership::Bits;
 use crate::request::work;
@@ -157,4 +158,54 @@ fn a_chunked_body_that_is_not_read_ahead_has_no_length() {
     let asks = String::from_utf8(request).unwrap();
     let asks = asks.replace("Host: a\r\n", "Host: a\r\nExpect: 100-continue\r\n");
     assert_eq!(told_length(1000, &[asks.as_bytes()]), None);
+}
+
+/// More of a body may have come than was read ahead: a connection is not given up for that.
+#[test]
+fn chunks_that_are_here_and_not_read_are_passed_over() {
+    let services = services(HeadPolicy::default(), 1000);
+    let mut pair = Pair::new(&services);
+    let request = chunked(100_000, 100);
+    assert_eq!(pair.send(&request), Advance::Request);
+    pair.connection.respond(&services, b"200 OK", std::iter::empty(), b"").unwrap();
+    pair.connection.end_request(&services, false);
+    let answer = String::from_utf8(pair.answers()).unwrap();
+    assert!(!answer.contains("Connection: close"), "{answer}");
+    assert_eq!(pair.turn(Bits::NONE), Advance::Wait);
+    assert_eq!(pair.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Advance::Request);
+}
+
+#[test]
+fn chunks_that_are_still_to_come_end_the_connection_and_the_answer_says_so() {
+    let services = services(HeadPolicy::default(), 1000);
+    let mut pair = Pair::new(&services);
+    let request = chunked(100_000, 100);
+    assert_eq!(pair.send(&request[..request.len() - 1]), Advance::Request);
+    pair.connection.respond(&services, b"200 OK", std::iter::empty(), b"").unwrap();
+    pair.connection.end_request(&services, false);
+    let answer = String::from_utf8(pair.answers()).unwrap();
+    assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    assert_eq!(pair.turn(Bits::NONE), Advance::Wait, "it lingers");
+}
+
+/// What the application began to read it may go on with while it answers, so the answer cannot say yet
+/// whether the rest will be read.
+#[test]
+fn chunks_that_were_begun_are_passed_over_when_they_come() {
+    let request = chunked(100_000, 100);
+    for (rest, next) in [(0, Advance::Request), (1, Advance::Wait)] {
+        let services = services(HeadPolicy::default(), 1000);
+        let mut pair = Pair::new(&services);
+        assert_eq!(pair.send(&request[..50_000]), Advance::Request);
+        pair.connection.read_body(&services, &mut [0; 150], Wait::Never).unwrap();
+        pair.connection.respond(&services, b"200 OK", std::iter::empty(), b"").unwrap();
+        pair.connection.end_request(&services, false);
+        let answer = String::from_utf8(pair.answers()).unwrap();
+        assert!(!answer.contains("Connection: close"), "{answer}");
+        assert_eq!(pair.turn(Bits::NONE), Advance::Wait);
+        // With a byte too many the chunks are malformed.
+        assert_eq!(pair.send(&request[50_000 - rest..70_000]), Advance::Wait);
+        let last = [&request[70_000..], b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+        assert_eq!(pair.send(&last), next);
+    }
 }

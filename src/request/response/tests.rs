@@ -102,15 +102,15 @@ fn framings() {
 #[test]
 fn a_client_of_1_0() {
     let old = HeadContext { request_minor: 0, ..context() };
-    let ok = "HTTP/1.1 200 OK";
+    let (ok, close) = ("HTTP/1.1 200 OK", "Connection: close");
     let (text, framing, keep) = head("200 OK", &[], &old, None);
-    assert_eq!((text, framing, keep), (lines(&[ok]), Framing::UntilClose, false));
+    assert_eq!((text, framing, keep), (lines(&[ok, close]), Framing::UntilClose, false));
     let (text, _, keep) = head("200 OK", &[], &old, Some(1));
     let kept = ["Content-Length: 1", "Connection: Keep-Alive", "Keep-Alive: timeout=10"];
     assert_eq!((text, keep), (lines(&[&[ok], &kept[..]].concat()), true));
     let closing = HeadContext { keep_alive: false, ..old };
     let (text, _, keep) = head("200 OK", &[], &closing, Some(1));
-    assert_eq!((text, keep), (lines(&[ok, "Content-Length: 1"]), false));
+    assert_eq!((text, keep), (lines(&[ok, "Content-Length: 1", close]), false));
     let untold = HeadContext { keep_alive_timeout: 0, ..old };
     let (text, ..) = head("200 OK", &[], &untold, Some(1));
     assert_eq!(text, lines(&[ok, "Content-Length: 1", "Connection: Keep-Alive"]));
