@@ -169,7 +169,9 @@ func (c *appCall) write(piece []byte) error {
 func (c *appCall) end(err error) {
 	x := c.exchange
 	if err == nil {
-		x.discardBody()
+		if !x.discardBody() && !c.begun && c.head != nil {
+			c.begin(appendField(c.head, "Connection", "close"), true)
+		}
 		x.finally(func() native.Status { return x.engine.native.Finish(x.id) })
 		return
 	}

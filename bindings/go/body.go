@@ -7,6 +7,7 @@ import (
 	"net/textproto"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"wsgiserver/internal/native"
 )
@@ -108,19 +109,25 @@ func (b *body) takeBack() {
 	b.exchange.readDeadline.end(ErrRequestEnded)
 }
 
+// leftTime is how long an answer waits for the rest of a chunked body that the handler has left.
+const leftTime = 500 * time.Millisecond
+
 // discard reads the rest of a chunked body that the handler has left, so that the connection can be
 // kept, as net/http does: only a little of it, none of one that the client still holds back, and none if
-// the connection closes anyway. One of known length is thrown away by the library when it comes.
-func (b *body) discard() {
+// the connection closes anyway. One of known length is thrown away by the library when it comes. False if
+// more is to come: then the answer says that the connection ends.
+func (b *body) discard() bool {
 	const most = 256 << 10
 	if b.request.ContentLength >= 0 || b.request.Close || hasToken(b.request.Header["Expect"], "100-continue") {
-		return
+		return true
 	}
 	b.takeBack()
 	b.mu.Lock() // a Read that waited has returned
 	defer b.mu.Unlock()
 	b.exchange.readDeadline.reopen()
-	io.CopyN(io.Discard, readerFunc(b.read), most)
+	b.exchange.readDeadline.bound(time.Now().Add(leftTime))
+	_, err := io.CopyN(io.Discard, readerFunc(b.read), most)
+	return err == io.EOF
 }
 
 type readerFunc func(p []byte) (int, error)

@@ -47,6 +47,13 @@ func (d *deadline) wake() {
 	}
 }
 
+// bound: it is no later than this.
+func (d *deadline) bound(at time.Time) {
+	if now, _, _ := d.look(); now.IsZero() || at.Before(now) {
+		d.set(at)
+	}
+}
+
 func (d *deadline) look() (at time.Time, over error, changed <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -73,7 +73,9 @@ func (x *exchange) serve() {
 	x.chooseHandler(request).ServeHTTP(w, request)
 	x.takeBack()
 	if !x.isApp {
-		x.discardBody()
+		if !x.discardBody() {
+			w.announceEnd()
+		}
 		w.finish()
 	}
 }
@@ -104,10 +106,9 @@ func (x *exchange) removeFiles(r *http.Request) {
 	}
 }
 
-func (x *exchange) discardBody() {
-	if x.body != nil {
-		x.body.discard()
-	}
+// discardBody: false if the connection cannot be kept.
+func (x *exchange) discardBody() bool {
+	return x.body == nil || x.body.discard()
 }
 
 func (x *exchange) setTimeouts() {

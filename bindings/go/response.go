@@ -97,6 +97,19 @@ func (w *response) writeHeader(code int) {
 	}
 }
 
+// announceEnd: the connection is not kept, which the head says if it can still say something.
+func (w *response) announceEnd() {
+	if w.hijacked || w.finished || w.started {
+		return
+	}
+	if !w.wroteHeader {
+		w.writeHeader(http.StatusOK)
+	}
+	if w.status != http.StatusSwitchingProtocols {
+		w.buffers.head = appendField(w.buffers.head, "Connection", "close")
+	}
+}
+
 // complain says who did it.
 func (w *response) complain(what string) {
 	from := "?"
