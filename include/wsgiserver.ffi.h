@@ -115,6 +115,10 @@ enum { WSGI_LOG_BODY_TOO_SHORT = 5 };
 // A file could not be sent to its end.
 enum { WSGI_LOG_FILE = 6 };
 
+// The application gave a response header that belongs to the connection, like Keep-Alive or
+// Transfer-Encoding: it was left out. A warning, once for each name while the server runs.
+enum { WSGI_LOG_HEADER_LEFT_OUT = 7 };
+
 // The server itself answered a request, like 400, 408 or 503. A debug message.
 enum { WSGI_LOG_REFUSED = 10 };
 
@@ -861,7 +865,7 @@ enum { WSGI_E_BIND = -13 };
 // A system call failed; the message says which.
 enum { WSGI_E_SYSTEM = -14 };
 
-// A status or header that cannot be sent: CR, LF, NUL, hop-by-hop, wrong shape.
+// A status or header that cannot be sent: CR, LF, NUL, wrong shape.
 enum { WSGI_E_HEADER = -15 };
 
 // More body than Content-Length declares.

@@ -122,6 +122,10 @@
 // A file could not be sent to its end.
 #define WSGI_LOG_FILE 6
 
+// The application gave a response header that belongs to the connection, like Keep-Alive or
+// Transfer-Encoding: it was left out. A warning, once for each name while the server runs.
+#define WSGI_LOG_HEADER_LEFT_OUT 7
+
 // The server itself answered a request, like 400, 408 or 503. A debug message.
 #define WSGI_LOG_REFUSED 10
 
@@ -868,7 +872,7 @@ typedef struct wsgi_histogram {
 // A system call failed; the message says which.
 #define WSGI_E_SYSTEM -14
 
-// A status or header that cannot be sent: CR, LF, NUL, hop-by-hop, wrong shape.
+// A status or header that cannot be sent: CR, LF, NUL, wrong shape.
 #define WSGI_E_HEADER -15
 
 // More body than Content-Length declares.

@@ -72,6 +72,8 @@ pub enum LogCode {
     BodyTooShort = 5,
     /// A file could not be sent to its end.
     File = 6,
+    /// The application gave a response header that belongs to the connection, which was left out.
+    HeaderLeftOut = 7,
     /// The server itself answered a request, like 400, 408 or 503 (a debug message).
     Refused = 10,
     /// No descriptors or no memory for another connection.

@@ -120,7 +120,6 @@ impl From<AppError> for RequestError {
             AppError::Length { .. } => Self::Length,
             AppError::Status
             | AppError::Header
-            | AppError::HopByHop
             | AppError::ContentLength
             | AppError::Interim
             | AppError::Misplaced => Self::Header(error.text()),

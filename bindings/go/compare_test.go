@@ -372,7 +372,6 @@ var differences = map[string]string{
 	"many fields":                      limits,
 	"CONNECT":                          proxies,
 	"keep-alive of the handler":        hops,
-	"upgrade of the handler":           hops,
 	"trailers with a prefix, small":    prefixed,
 }
 

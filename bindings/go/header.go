@@ -29,7 +29,6 @@ type headFacts struct {
 	hasType       bool
 	hasEncoding   bool
 	isUnsized     bool     // it had a Content-Length that is none, or nil to leave it out
-	closes        bool     // it had "Connection: close"
 	trailers      []string // announced by Trailer
 }
 
@@ -53,13 +52,10 @@ func writeHead(to []byte, code int, header http.Header, facts *headFacts, logf f
 		case "Transfer-Encoding": // the server's to send; net/http takes it for a word about the body
 			facts.isUnsized, facts.hasEncoding = true, true
 			continue
-		case "Connection":
-			to = facts.takeConnection(to, code, values)
-			continue
 		case "Trailer":
 			facts.announce(values)
 		default:
-			if dropped(name, code, values, logf) {
+			if dropped(name) {
 				continue
 			}
 		}
@@ -92,20 +88,6 @@ func (f *headFacts) takeLength(to []byte, code int, values []string, logf func(s
 	return appendField(to, "Content-Length", strconv.FormatInt(length, 10))
 }
 
-// takeConnection keeps what an application may say: that the connection ends, or that its protocol changes.
-func (f *headFacts) takeConnection(to []byte, code int, values []string) []byte {
-	switch {
-	case code == http.StatusSwitchingProtocols:
-		if hasToken(values, "upgrade") {
-			return appendField(to, "Connection", "Upgrade")
-		}
-	case hasToken(values, "close"):
-		f.closes = true
-		return appendField(to, "Connection", "close")
-	}
-	return to
-}
-
 func (f *headFacts) announce(values []string) {
 	for _, value := range values {
 		for _, name := range strings.Split(value, ",") {
@@ -119,18 +101,9 @@ func (f *headFacts) announce(values []string) {
 	}
 }
 
-// dropped: what is not part of the head, or what the library refuses since it speaks of the connection.
-func dropped(name string, code int, values []string, logf func(string, ...any)) bool {
+// dropped: what is not part of the head. The library leaves out what speaks of the connection.
+func dropped(name string) bool {
 	if strings.HasPrefix(name, http.TrailerPrefix) {
-		return true
-	}
-	switch name {
-	case "Upgrade":
-		return code != http.StatusSwitchingProtocols
-	case "Transfer-Encoding", "Te", "Keep-Alive", "Trailers":
-		return true
-	case "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization":
-		logf("wsgiserver: the header %s of a response is left out: it is not an application's to send", name)
 		return true
 	}
 	return !isToken(name)
@@ -198,10 +171,20 @@ func bodyAllowed(code int) bool {
 	return code >= 200 && code != http.StatusNoContent && code != http.StatusNotModified
 }
 
+// isFinal: what the library takes with a final status only.
+func isFinal(name string) bool {
+	switch name {
+	case "Content-Length", "Trailer", "Transfer-Encoding", "Connection", "Keep-Alive", "Te", "Upgrade",
+		"Proxy-Authenticate", "Proxy-Connection":
+		return true
+	}
+	return false
+}
+
 func (x *exchange) inform(code int, header http.Header) {
 	head := append([]byte(nil), statusLine(code)...)
 	for _, name := range sortedNames(header) {
-		if name == "Content-Length" || name == "Trailer" || name == "Connection" || dropped(name, code, header[name], x.engine.server.logf) {
+		if isFinal(name) || dropped(name) {
 			continue
 		}
 		for _, value := range header[name] {

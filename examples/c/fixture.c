@@ -20,7 +20,9 @@
  *     /error, /error-after-head, /error-after-end
  *                                returns -1 before, in the middle of and after its answer
  *     /short, /long              declares 10 bytes and writes 4; declares 4 and writes 10
- *     /bad-header, /hop-by-hop   a header that the server must refuse
+ *     /bad-header                a header that the server must refuse
+ *     /hop-by-hop                headers that the server leaves out: Transfer-Encoding: gzip,
+ *                                Connection: keep-alive and Keep-Alive: timeout=99
  *     /twice, /none, /write-first
  *                                start_response twice; never; write before it
  *

@@ -47,7 +47,12 @@ int32_t give_bad_header(const call *call) {
 }
 
 int32_t give_hop_by_hop(const call *call) {
-    return start_with(call, "Transfer-Encoding", "gzip");
+    wsgi_header headers[] = {{text("Transfer-Encoding"), text("gzip")},
+                             {text("Connection"), text("keep-alive")},
+                             {text("Keep-Alive"), text("timeout=99")}};
+    wsgi_status status = call->responder->start_response(call->responder->context, text("200 OK"),
+                                                         headers, 3, 0);
+    return result_of(status < 0 ? status : put(call, "accepted"));
 }
 
 int32_t start_twice(const call *call) {

@@ -179,7 +179,9 @@ private:
         request.start_response("200 OK", {{"X-Split", "one\r\nX-Injected: two"}})("accepted");
     }
     void hop_by_hop(wsgi::request& request) {
-        request.start_response("200 OK", {{"Transfer-Encoding", "gzip"}})("accepted");
+        request.start_response("200 OK", {{"Transfer-Encoding", "gzip"},
+                                          {"Connection", "keep-alive"},
+                                          {"Keep-Alive", "timeout=99"}})("accepted");
     }
     void start_twice(wsgi::request& request) {
         start(request);

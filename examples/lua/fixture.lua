@@ -95,7 +95,10 @@ local routes = {
     ["/short"] = function() return declare(10, "four") end,
     ["/long"] = function() return declare(4, "fourandten") end,
     ["/bad-header"] = function() return 200, { ["X-Split"] = "one\r\nX-Injected: two" }, "accepted" end,
-    ["/hop-by-hop"] = function() return 200, { ["Transfer-Encoding"] = "gzip" }, "accepted" end,
+    ["/hop-by-hop"] = function()
+        local hops = { ["Transfer-Encoding"] = "gzip", Connection = "keep-alive", ["Keep-Alive"] = "timeout=99" }
+        return 200, hops, "accepted"
+    end,
     ["/twice"] = function(env)
         env["wsgiserver.request"]:start(200, {})
         env["wsgiserver.request"]:start(200, {})

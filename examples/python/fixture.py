@@ -160,7 +160,8 @@ def bad_header(environ, start_response):
 
 
 def hop_by_hop(environ, start_response):
-    start_response("200 OK", [("Transfer-Encoding", "gzip")])
+    hops = [("Transfer-Encoding", "gzip"), ("Connection", "keep-alive"), ("Keep-Alive", "timeout=99")]
+    start_response("200 OK", hops)
     return [b"accepted"]
 
 

@@ -121,7 +121,11 @@ fn break_a_rule(request: &Request<'_>, path: &str) -> Result<(), RequestError> {
         }
         "/twice" => start(&[TEXT]).and_then(|()| start(&[TEXT])),
         "/bad-header" => start(&[("X-Split", "one\r\nX-Injected: two")]),
-        "/hop-by-hop" => start(&[("Transfer-Encoding", "gzip")]),
+        "/hop-by-hop" => {
+            let hops = [("Transfer-Encoding", "gzip"), ("Connection", "keep-alive")];
+            start(&[hops[0], hops[1], ("Keep-Alive", "timeout=99")])?;
+            request.write(b"accepted")
+        }
         "/write-first" => request.write(b"too early"),
         _ => Err(FAILURE),
     }

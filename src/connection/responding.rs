@@ -387,6 +387,9 @@ impl HTTPConnection {
         };
         let sent = exchange.response.write_head(&mut exchange.output, &context, known_length)?;
         exchange.framing = Some(sent.framing);
+        if exchange.response.left_out() != 0 {
+            services.tell_left_out(exchange.response.left_out());
+        }
         self.close |= !sent.keep_alive;
         Ok(sent.framing)
     }

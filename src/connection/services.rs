@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -26,6 +26,7 @@ use crate::error_log::{ErrorLog, LogCode, LogLevel};
 use crate::gateway::environ::EnvironTemplate;
 use crate::handlers::Handlers;
 use crate::request::head::HeadPolicy;
+use crate::request::response::OF_THE_CONNECTION;
 use crate::server::notify::Notifier;
 use crate::ssl::SSLAdapter;
 use crate::statistics::counters::Ledger;
@@ -126,6 +127,8 @@ pub(crate) struct Services {
     /// Readable once `stop` has run out of time: threads that wait for a client give up.
     pub(crate) cut: EventFd,
     pub(crate) statistics: Arc<Ledger>,
+    /// The header fields of applications that were left out and logged, a bit for each.
+    left_out: AtomicU16,
     ending: AtomicU8,
     exchanges: (Sender<Box<Exchange>>, Receiver<Box<Exchange>>),
 }
@@ -160,6 +163,7 @@ impl Services {
             watches: Watches::default(),
             cut: EventFd::new()?,
             statistics,
+            left_out: AtomicU16::new(0),
             ending: AtomicU8::new(GOES_ON),
             exchanges: bounded(64),
         })
@@ -182,6 +186,22 @@ impl Services {
     /// Whether no connection is kept alive behind its next answer.
     pub(crate) fn ends_connections(&self) -> bool {
         self.ending.load(Ordering::SeqCst) != GOES_ON
+    }
+
+    /// Logs which header fields of an application were left out, each name once. A bit for each, as
+    /// [`Response::left_out`](crate::request::response::Response::left_out) has them.
+    #[cold]
+    pub(crate) fn tell_left_out(&self, fields: u16) {
+        let new = fields & !self.left_out.fetch_or(fields, Ordering::Relaxed);
+        for (bit, name) in OF_THE_CONNECTION.iter().enumerate() {
+            if new & 1 << bit != 0 {
+                let text = format_args!(
+                    "the response header {name} of the application belongs to the connection and is \
+                     left out; this is logged once"
+                );
+                self.log.warning(LogCode::HeaderLeftOut, text);
+            }
+        }
     }
 
     /// Tells the service manager, if there is one, how far the server is.

@@ -29,6 +29,9 @@ pub const WSGI_LOG_BODY_TOO_LONG: u32 = 4;
 pub const WSGI_LOG_BODY_TOO_SHORT: u32 = 5;
 /// A file could not be sent to its end.
 pub const WSGI_LOG_FILE: u32 = 6;
+/// The application gave a response header that belongs to the connection, like Keep-Alive or
+/// Transfer-Encoding: it was left out. A warning, once for each name while the server runs.
+pub const WSGI_LOG_HEADER_LEFT_OUT: u32 = 7;
 /// The server itself answered a request, like 400, 408 or 503. A debug message.
 pub const WSGI_LOG_REFUSED: u32 = 10;
 /// No descriptors or no memory for another connection.
@@ -96,6 +99,7 @@ pub(super) fn code_number(code: LogCode) -> u32 {
         LogCode::BodyTooLong => WSGI_LOG_BODY_TOO_LONG,
         LogCode::BodyTooShort => WSGI_LOG_BODY_TOO_SHORT,
         LogCode::File => WSGI_LOG_FILE,
+        LogCode::HeaderLeftOut => WSGI_LOG_HEADER_LEFT_OUT,
         LogCode::Refused => WSGI_LOG_REFUSED,
         LogCode::Accept => WSGI_LOG_ACCEPT,
         LogCode::Connection => WSGI_LOG_CONNECTION,

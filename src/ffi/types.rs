@@ -26,7 +26,7 @@ pub const WSGI_E_OPTION: wsgi_status = -12;
 pub const WSGI_E_BIND: wsgi_status = -13;
 /// A system call failed; the message says which.
 pub const WSGI_E_SYSTEM: wsgi_status = -14;
-/// A status or header that cannot be sent: CR, LF, NUL, hop-by-hop, wrong shape.
+/// A status or header that cannot be sent: CR, LF, NUL, wrong shape.
 pub const WSGI_E_HEADER: wsgi_status = -15;
 /// More body than Content-Length declares.
 pub const WSGI_E_LENGTH: wsgi_status = -16;

@@ -28,7 +28,6 @@ pub enum AppError {
     Status,
     /// A name that is no token, or a control character in a value.
     Header,
-    HopByHop,
     /// Malformed or given twice.
     ContentLength,
     /// Not the status of an interim answer.
@@ -47,7 +46,6 @@ impl AppError {
             Self::State => "start_response called in the wrong place or a second time.",
             Self::Status => "The response status is malformed or not a final one.",
             Self::Header => "A response header name or value has a character it may not have.",
-            Self::HopByHop => "The response has a hop-by-hop header.",
             Self::ContentLength => "Malformed or repeated Content-Length in the response.",
             Self::Interim => "The status is not that of an interim answer.",
             Self::Misplaced => "A header that may not stand here.",
@@ -55,6 +53,20 @@ impl AppError {
         }
     }
 }
+
+/// Fields that belong to the connection (PEP 3333: hop-by-hop), which an application cannot know. Given
+/// by an application they are left out, whatever copied them: other servers send the answer as well.
+pub const OF_THE_CONNECTION: [&str; 9] = [
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Proxy-Connection",
+    "TE",
+    "Trailers",
+    "Transfer-Encoding",
+    "Upgrade",
+];
 
 /// How the client can tell where the body ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,6 +128,8 @@ pub struct Response {
     closes: bool,
     has_upgrade: bool,
     upgrades: bool,
+    /// Which of [`OF_THE_CONNECTION`] were left out, a bit for each.
+    left_out: u16,
     framing: Framing,
     remaining: u64,
 }
@@ -145,6 +159,7 @@ impl Response {
         self.closes = false;
         self.has_upgrade = false;
         self.upgrades = false;
+        self.left_out = 0;
     }
 
     pub fn is_started(&self) -> bool {
@@ -164,6 +179,12 @@ impl Response {
     /// 0 before `start`.
     pub fn code(&self) -> u16 {
         self.code
+    }
+
+    /// Which of [`OF_THE_CONNECTION`] the application gave in vain, a bit for each.
+    #[inline]
+    pub fn left_out(&self) -> u16 {
+        self.left_out
     }
 
     /// What the application said.
@@ -206,10 +227,7 @@ impl Response {
                 return Err(AppError::Header);
             }
             if self.is_sent_on(name, value)? {
-                self.headers.extend_from_slice(name);
-                self.headers.extend_from_slice(b": ");
-                self.headers.extend_from_slice(value);
-                self.headers.extend_from_slice(b"\r\n");
+                self.put(name, value);
             }
         }
         if self.code == 101 && !(self.upgrades && self.has_upgrade) {
@@ -219,12 +237,19 @@ impl Response {
         Ok(())
     }
 
-    /// Notes the headers that mean something to the server; false for one that is not sent.
+    #[inline]
+    fn put(&mut self, name: &[u8], value: &[u8]) {
+        for part in [name, b": ", value, b"\r\n"] {
+            self.headers.extend_from_slice(part);
+        }
+    }
+
+    /// Notes the headers that mean something to the server; false for one that is not sent, or was put.
     #[inline]
     fn is_sent_on(&mut self, name: &[u8], value: &[u8]) -> Result<bool, AppError> {
         let is = |text: &[u8]| name.eq_ignore_ascii_case(text);
         match name.len() {
-            2 if is(b"te") => Err(AppError::HopByHop),
+            2 if is(b"te") => Ok(self.leave_out("TE")),
             4 => {
                 self.has_date |= is(b"date");
                 Ok(true)
@@ -236,44 +261,61 @@ impl Response {
             7 if is(b"upgrade") => {
                 self.has_upgrade = true;
                 // RFC 9110, 15.5.22: what a client has to speak.
-                if matches!(self.code, 101 | 426) { Ok(true) } else { Err(AppError::HopByHop) }
+                Ok(matches!(self.code, 101 | 426) || self.leave_out("Upgrade"))
             }
-            8 if is(b"trailers") => Err(AppError::HopByHop),
-            10 if is(b"connection") => self.connection(value),
-            10 if is(b"keep-alive") => Err(AppError::HopByHop),
-            14 if is(b"content-length") => self.length(value),
-            16 if is(b"proxy-connection") => Err(AppError::HopByHop),
-            17 if is(b"transfer-encoding") => Err(AppError::HopByHop),
+            8 if is(b"trailers") => Ok(self.leave_out("Trailers")),
+            10 if is(b"connection") => Ok(self.connection(name, value)),
+            10 if is(b"keep-alive") => Ok(self.leave_out("Keep-Alive")),
+            14 if is(b"content-length") => self.length(name, value),
+            16 if is(b"proxy-connection") => Ok(self.leave_out("Proxy-Connection")),
+            17 if is(b"transfer-encoding") => Ok(self.leave_out("Transfer-Encoding")),
             // RFC 9110, 11.7.1: for an application that is a proxy.
-            18 if is(b"proxy-authenticate") && self.code != 407 => Err(AppError::HopByHop),
-            19 if is(b"proxy-authorization") => Err(AppError::HopByHop),
+            18 if is(b"proxy-authenticate") && self.code != 407 => {
+                Ok(self.leave_out("Proxy-Authenticate"))
+            }
+            19 if is(b"proxy-authorization") => Ok(self.leave_out("Proxy-Authorization")),
             _ => Ok(true),
         }
     }
 
-    fn connection(&mut self, value: &[u8]) -> Result<bool, AppError> {
-        let mut options = elements(value);
-        match (options.next(), options.next()) {
-            (Some(option), None) if option.eq_ignore_ascii_case(b"close") => {
-                Ok(!std::mem::replace(&mut self.closes, true))
-            }
-            (Some(option), None) if self.code == 101 && option.eq_ignore_ascii_case(b"upgrade") => {
-                Ok(!std::mem::replace(&mut self.upgrades, true))
-            }
-            // It goes with the Upgrade of that answer.
-            (Some(option), None) if self.code == 426 && option.eq_ignore_ascii_case(b"upgrade") => {
-                Ok(true)
-            }
-            _ => Err(AppError::HopByHop),
-        }
+    /// Notes that the application gave one of [`OF_THE_CONNECTION`]: false, as it is not sent.
+    #[cold]
+    fn leave_out(&mut self, name: &str) -> bool {
+        let index = OF_THE_CONNECTION.iter().position(|known| *known == name);
+        self.left_out |= 1 << index.unwrap_or_default();
+        false
     }
 
-    fn length(&mut self, value: &[u8]) -> Result<bool, AppError> {
+    /// Puts what the application may say: `close`, and `upgrade` where the answer is about one (RFC
+    /// 9110, sections 7.8 and 15.5.22).
+    fn connection(&mut self, name: &[u8], value: &[u8]) -> bool {
+        for option in elements(value) {
+            let said = if option.eq_ignore_ascii_case(b"close") {
+                &mut self.closes
+            } else if option.eq_ignore_ascii_case(b"upgrade") && matches!(self.code, 101 | 426) {
+                &mut self.upgrades
+            } else {
+                self.leave_out("Connection");
+                continue;
+            };
+            if !std::mem::replace(said, true) {
+                self.put(name, option);
+            }
+        }
+        false
+    }
+
+    fn length(&mut self, name: &[u8], value: &[u8]) -> Result<bool, AppError> {
+        // Blanks around a value are not part of it (RFC 9110, section 5.5).
+        let value = value.trim_ascii();
         let length = content_length(value).ok_or(AppError::ContentLength)?;
         if self.content_length.replace(length).is_some() {
             return Err(AppError::ContentLength);
         }
-        Ok(!matches!(self.code, 101 | 204))
+        if !matches!(self.code, 101 | 204) {
+            self.put(name, value);
+        }
+        Ok(false)
     }
 
     /// Appends status line and headers to `out`; nothing is on the wire yet, but for the

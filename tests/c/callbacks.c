@@ -245,10 +245,6 @@ static const struct {
     {"200 OK", "X Name", "value", 0},
     {"200 OK", "X-Name:", "value", 0},
     {"200 OK", "X-Name\r\nX-Injected", "value", 0},
-    {"200 OK", "Transfer-Encoding", "chunked", 0},
-    {"200 OK", "Keep-Alive", "timeout=5", 0},
-    {"200 OK", "Connection", "keep-alive", 0},
-    {"200 OK", "TE", "trailers", 0},
     {"200 OK", "Content-Length", "ten", 0},
     {"200 OK", "Content-Length", "-1", 0},
     {"200 OK", "Content-Length", "+1", 0},
@@ -274,6 +270,32 @@ static void bad_status_and_headers_are_refused(void) {
     CHECK_STR(reply.body, "survived");
     CHECK(!reply_has(&reply, "X-Injected", "1") && !reply_has(&reply, "X-Injected", "two"));
     reply_free(&reply);
+}
+
+APP(gives_headers_of_the_connection) {
+    (void)user_data, (void)responder;
+    wsgi_header headers[] = {{{"Transfer-Encoding", 17}, {"chunked", 7}},
+                             {{"Keep-Alive", 10}, {"timeout=5", 9}},
+                             {{"Connection", 10}, {"keep-alive", 10}},
+                             {{"TE", 2}, {"trailers", 8}},
+                             {{"Content-Length", 14}, {" 4\t", 3}}};
+    return wsgi_respond(environ->server, request, str("200 OK"), headers, COUNT(headers), "kept", 4);
+}
+
+static void headers_of_the_connection_are_left_out(void) {
+    host host = new_host(gives_headers_of_the_connection, NULL, "1");
+    client client = client_open(host.address);
+    for (int i = 0; i < 2; i++) {
+        reply reply = client_fetch(&client, "/");
+        CHECK_INT(reply.status, 200);
+        CHECK_STR(reply.body, "kept");
+        CHECK(reply_has(&reply, "Content-Length", "4"));
+        CHECK(strstr(reply.head, "Connection:") == NULL && strstr(reply.head, "Keep-Alive:") == NULL);
+        CHECK(strstr(reply.head, "Transfer-Encoding:") == NULL && strstr(reply.head, "TE:") == NULL);
+        reply_free(&reply);
+    }
+    client_close(&client);
+    end_host(&host);
 }
 
 APP(close_after) {
@@ -361,6 +383,7 @@ int main(void) {
         {"more than declared is cut at the length", more_than_declared_is_cut_at_the_length},
         {"less than declared closes", less_than_declared_closes},
         {"bad status and headers are refused", bad_status_and_headers_are_refused},
+        {"headers of the connection are left out", headers_of_the_connection_are_left_out},
         {"Connection: close of the application closes", connection_close_of_the_application_closes},
         {"a late handle is gone", a_late_handle_is_gone},
         {"interrupt ends the server", interrupt_ends_the_server},

@@ -153,6 +153,24 @@ def test_a_fault_is_told_and_answered_with_500(app, served, client):
     assert client(server).get().body == b"hello"
 
 
+def test_headers_of_the_connection_are_left_out_and_logged_once(served, client):
+    def app(environ, start_response):
+        hops = [("Connection", "keep-alive"), ("keep-alive", "timeout=9"), ("Upgrade", "h2c")]
+        start_response("200 OK", [*hops, ("Transfer-Encoding", "chunked"), ("Content-Length", " 5\t")])
+        return [b"hello"]
+
+    server = served(app)
+    for _ in range(2):
+        response = client(server).get()
+        assert (response.code, response.body) == (200, b"hello")
+        for name in ("connection", "keep-alive", "upgrade", "transfer-encoding"):
+            assert name not in response.headers
+        assert response.headers["content-length"] == "5"
+    for name in ("Connection", "Keep-Alive", "Upgrade", "Transfer-Encoding"):
+        line = f"the response header {name} of the application belongs to the connection"
+        wait_for(lambda: server.log_text().count(line) == 1, server.log_text())
+
+
 def test_order_errors_are_assertions_and_runtime_errors(served, client):
     caught = []
 

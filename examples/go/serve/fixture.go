@@ -50,7 +50,7 @@ var routes = map[string]func(call) wsgiserver.Body{
 	"/short":            func(c call) wsgiserver.Body { return c.declare("10", "four") },
 	"/long":             func(c call) wsgiserver.Body { return c.declare("4", "fourandten") },
 	"/bad-header":       func(c call) wsgiserver.Body { return c.startWith("X-Split", "one\r\nX-Injected: two") },
-	"/hop-by-hop":       func(c call) wsgiserver.Body { return c.startWith("Transfer-Encoding", "gzip") },
+	"/hop-by-hop":       hopByHop,
 	"/twice":            startTwice,
 	"/none":             func(c call) wsgiserver.Body { return nil },
 	"/write-first":      func(c call) wsgiserver.Body { return wsgiserver.Text("too early") },
@@ -99,6 +99,14 @@ func (c call) declare(length, text string) wsgiserver.Body {
 
 func (c call) startWith(name, value string) wsgiserver.Body {
 	return c.begin([]wsgiserver.Header{{Name: name, Value: value}}, wsgiserver.Text("accepted"))
+}
+
+func hopByHop(c call) wsgiserver.Body {
+	return c.begin([]wsgiserver.Header{
+		{Name: "Transfer-Encoding", Value: "gzip"},
+		{Name: "Connection", Value: "keep-alive"},
+		{Name: "Keep-Alive", Value: "timeout=99"},
+	}, wsgiserver.Text("accepted"))
 }
 
 // echoBody answers a body that fits in the window in one piece; a longer one as it is read.

@@ -55,6 +55,8 @@ class Head:
         return encoded
 
     def _take_length(self, value):
+        # Blanks around it are not part of the value (RFC 9110); the library takes them off.
+        value = value.strip(" \t")
         if self.content_length is not None or not _LENGTH.match(value):
             raise ValueError(
                 f"WSGI response has a malformed or second Content-Length {value!r}."
