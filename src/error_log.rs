@@ -24,7 +24,7 @@ pub const LOG_TARGET: &str = "wsgiserver";
 /// How much a message matters. The numbers are those of the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// Of interest to whoever looks for an error, like every refused request.
+    /// Of interest when looking for an error, like every refused request.
     Debug = 10,
     /// All is well.
     Info = 20,
@@ -74,7 +74,8 @@ pub enum LogCode {
     File = 6,
     /// The application gave a response header that belongs to the connection, which was left out.
     HeaderLeftOut = 7,
-    /// The server itself answered a request, like 400, 408 or 503 (a debug message).
+    /// The server itself answered a request, like 400, 408 or 503: a warning for each kind at most
+    /// every ten seconds, the others at level debug.
     Refused = 10,
     /// No descriptors or no memory for another connection.
     Accept = 20,
@@ -129,6 +130,8 @@ pub(crate) struct ErrorLog {
     least: LogLevel,
     repeats: Repeats,
     of_clients: ClientMessages,
+    /// Kinds of refusals, apart: clients cannot crowd out the server's own failures.
+    refusals: Repeats,
     fork_mark: Arc<ForkMark>,
 }
 
@@ -145,6 +148,7 @@ impl ErrorLog {
             least,
             repeats: Repeats::default(),
             of_clients: ClientMessages::default(),
+            refusals: Repeats::default(),
             fork_mark,
         }
     }
@@ -237,6 +241,13 @@ impl ErrorLog {
             }
             None => self.debug(code, text),
         }
+    }
+
+    /// Whether a refusal of this kind is logged as a warning now, so that no client can fill the log;
+    /// then how often it was not since the last time.
+    pub(crate) fn admits_refusal(&self, kind: &str) -> Option<u64> {
+        let is_wanted = self.wants(LogLevel::Warning);
+        is_wanted.then(|| self.refusals.tell(kind, clock::monotonic_ms())).flatten()
     }
 
     #[cold]

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod chunked;
+pub mod excess;
 mod framing;
 pub mod head;
 pub mod headers;

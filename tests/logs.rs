@@ -209,8 +209,95 @@ fn what_matters_less_is_left_out() {
         server.stop();
         assert_eq!(messages.codes(), told);
         if let Some((_, _, text)) = messages.0.lock().unwrap().first() {
-            assert!(text.starts_with(&format!("{here} was answered 400 Bad Request")), "{text}");
+            assert_eq!(*text, format!("refused 400 to {here}: Malformed Request-Line"));
         }
+    }
+}
+
+/// What a client gets, and the warning that it leaves.
+fn refusal(request: &str, options: &[(&str, &str)]) -> (String, String) {
+    let messages = Messages::default();
+    let (server, address) = serve_with(App(faulty), messages.handlers(), options);
+    let mut client = Client::connect(address);
+    let here = client.0.local_addr().unwrap();
+    let answer = String::from_utf8(client.send(request).rest()).unwrap();
+    let (level, _, text) = messages.wait_for(LogCode::Refused);
+    assert_eq!(level, LogLevel::Warning);
+    server.stop();
+    let status = answer.get(9..12).unwrap_or_default();
+    let why = text.strip_prefix(&format!("refused {status} to {here}: "));
+    (status.to_owned(), why.unwrap_or_else(|| panic!("{status}: {text}")).to_owned())
+}
+
+#[test]
+fn a_refusal_names_its_option_and_its_field_but_no_value() {
+    let long = "s3cret".repeat(3_000);
+    let (post, host) = ("POST / HTTP/1.1", "Host: a");
+    for (request, options, status, why) in [
+        (
+            format!("{post}\r\n{host}\r\nAuthorization: Bearer {long}\r\n\r\n"),
+            &[][..],
+            "431",
+            "the header field \"Authorization\" has more than 8190 bytes (max_request_field_size)",
+        ),
+        (
+            format!("GET /{long} HTTP/1.1\r\n{host}\r\n\r\n"),
+            &[],
+            "414",
+            "the request line has more than 8192 bytes (max_request_line_size)",
+        ),
+        (
+            format!("{post}\r\n{host}\r\nContent-Length: 101\r\n\r\n"),
+            &[("max_request_body_size", "100")],
+            "413",
+            "the request body has more than 100 bytes (max_request_body_size)",
+        ),
+        (format!("{post}\r\n{host}\r\nHost: b\r\n\r\n"), &[], "400", "Repeated Host header."),
+        (
+            format!("{post}\r\n{host}\r\nTransfer-Encoding: gzip\r\n\r\n"),
+            &[],
+            "501",
+            "Unimplemented",
+        ),
+        (
+            format!("{post}\r\n{host}\r\n"),
+            &[("header_timeout", "0.1")],
+            "408",
+            "the request head came too slowly (header_timeout)",
+        ),
+        (
+            format!("{post}\r\n{host}\r\nContent-Length: 5\r\n\r\nhel"),
+            &[("body_timeout", "0.1")],
+            "408",
+            "the request body came too slowly (body_timeout, min_body_rate)",
+        ),
+    ] {
+        assert_eq!(refusal(&request, options), (status.to_owned(), why.to_owned()));
+    }
+}
+
+#[test]
+fn clients_cannot_fill_the_log_with_refusals() {
+    for (level, debugs) in [("info", 0), ("debug", 19)] {
+        let messages = Messages::default();
+        let options = [("log_level", level), ("header_timeout", "0.1")];
+        let (server, address) = serve_with(App(faulty), messages.handlers(), &options);
+        for _ in 0..20 {
+            Client::connect(address).send("no request\r\n\r\n").rest();
+        }
+        // Nor with silence, which is usual.
+        let silent = Client::connect(address).rest();
+        assert!(silent.starts_with(b"HTTP/1.1 408 "));
+        server.stop();
+        let told = |wanted: LogLevel, about: &str| {
+            let all = messages.0.lock().unwrap();
+            all.iter().filter(|(level, _, text)| *level == wanted && text.contains(about)).count()
+        };
+        assert_eq!(
+            (told(LogLevel::Warning, "refused 400"), told(LogLevel::Debug, "refused 400")),
+            (1, debugs)
+        );
+        assert_eq!(told(LogLevel::Warning, "refused 408"), 0);
     }
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::services::Services;
+use super::telling::TOO_MANY;
 use super::timing::UNAVAILABLE;
 use super::{HTTPConnection, Phase, Step};
 use crate::channel::Shaken;
@@ -28,7 +29,7 @@ impl HTTPConnection {
             Phase::Handshake { many } | Phase::ProxyHeader { many } => *many = true,
             Phase::Closing => {}
             _ => {
-                self.refuse(services, UNAVAILABLE);
+                self.refuse_for(services, UNAVAILABLE, TOO_MANY);
             }
         }
     }
@@ -56,7 +57,7 @@ impl HTTPConnection {
                 let many = self.phase == Phase::Handshake { many: true };
                 self.phase = Phase::Head;
                 self.readable = hung_up || !self.channel.is_drained_by(0, 0);
-                if many { self.refuse(services, UNAVAILABLE) } else { Step::Again }
+                if many { self.refuse_for(services, UNAVAILABLE, TOO_MANY) } else { Step::Again }
             }
             Ok(Shaken::Waits) => {
                 // What holds back is sent first, and then this goes on.

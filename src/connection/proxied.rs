@@ -8,6 +8,7 @@ use super::forwarded::Forwarded;
 use super::networks::Networks;
 use super::proxy_header::{self, Ends, Found, LONGEST, ProxyHeader, ProxyTls};
 use super::services::Services;
+use super::telling::TOO_MANY;
 use super::timing::UNAVAILABLE;
 use super::{HTTPConnection, Phase, Step};
 use crate::gateway::Client;
@@ -125,7 +126,7 @@ impl HTTPConnection {
         self.begin_security(services);
         match &mut self.phase {
             Phase::Handshake { many: told_later } => *told_later = many,
-            _ if many => return self.refuse(services, UNAVAILABLE),
+            _ if many => return self.refuse_for(services, UNAVAILABLE, TOO_MANY),
             _ => {}
         }
         Step::Again

@@ -6,11 +6,13 @@ use std::iter;
 
 use super::body::Wait;
 use super::pieces::Scan;
+use super::reading::CUT_SHORT;
 use super::sending::COPY;
 use super::services::{Services, protocol};
+use super::telling::Cause;
 use super::{HTTPConnection, INTEREST, Phase, Step, Unsent};
 use crate::access_log::Ended;
-use crate::error_log::{LogCode, LogLevel};
+use crate::error_log::LogCode;
 use crate::gateway::RequestError;
 use crate::request::head::Refusal;
 use crate::request::line;
@@ -208,6 +210,9 @@ impl HTTPConnection {
             self.cut();
         } else {
             let refusal = self.refusal.take().unwrap_or(INTERNAL_ERROR);
+            if ![INTERNAL_ERROR, BODY_TOO_LONG, CUT_SHORT].contains(&refusal) {
+                self.tell_refusal(services, &refusal, Cause::Answer);
+            }
             self.answer_and_end(services, refusal);
         }
         self.over = true;
@@ -224,10 +229,20 @@ impl HTTPConnection {
 
     /// The server's own answer to a request that the application never sees.
     pub(super) fn refuse(&mut self, services: &Services, refusal: Refusal) -> Step {
+        // Nobody waits for the answer of a client that has gone in the middle of its body.
+        let cause = if refusal == CUT_SHORT { Cause::Routine } else { Cause::Answer };
+        self.refuse_for(services, refusal, cause)
+    }
+
+    /// The same, for a cause that the answer does not say.
+    pub(super) fn refuse_for(
+        &mut self,
+        services: &Services,
+        refusal: Refusal,
+        cause: Cause<'_>,
+    ) -> Step {
         self.traffic.refused += 1;
-        if services.log.wants(LogLevel::Debug) {
-            self.tell_refusal(services, &refusal);
-        }
+        self.tell_refusal(services, &refusal, cause);
         self.answer_and_end(services, refusal)
     }
 

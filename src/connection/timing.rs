@@ -4,6 +4,7 @@
 
 use super::pace::{Pace, Paces};
 use super::services::{Services, Settings};
+use super::telling::{Cause, NO_WORKER};
 use super::{HTTPConnection, Phase};
 use crate::access_log::Ended;
 use crate::engine::ownership::Bits;
@@ -221,14 +222,18 @@ impl HTTPConnection {
         }
         self.timing.deadline = 0;
         match self.timing.waits {
-            WaitsFor::FirstByte | WaitsFor::Head | WaitsFor::Body => {
+            // Browsers connect ahead of their requests.
+            WaitsFor::FirstByte => {
+                self.refuse_for(services, REQUEST_TIMEOUT, Cause::Routine);
+            }
+            WaitsFor::Head | WaitsFor::Body => {
                 self.refuse(services, REQUEST_TIMEOUT);
             }
             WaitsFor::ProxyHeader => self.proxy_header_timed_out(services),
             WaitsFor::Handshake => self.handshake_timed_out(services),
             WaitsFor::Worker if self.waiting => {
                 self.waiting = false;
-                self.refuse(services, UNAVAILABLE);
+                self.refuse_for(services, UNAVAILABLE, NO_WORKER);
             }
             // What has its place in the queue keeps it.
             WaitsFor::Worker | WaitsFor::Nothing => {}
@@ -261,7 +266,7 @@ impl HTTPConnection {
 
     /// Answers 503 because no worker will have time.
     pub(crate) fn refuse_unavailable(&mut self, services: &Services) {
-        self.refuse(services, UNAVAILABLE);
+        self.refuse_for(services, UNAVAILABLE, NO_WORKER);
     }
 
     /// Sets the deadline for what the connection waits for now.

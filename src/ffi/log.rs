@@ -32,7 +32,9 @@ pub const WSGI_LOG_FILE: u32 = 6;
 /// The application gave a response header that belongs to the connection, like Keep-Alive or
 /// Transfer-Encoding: it was left out. A warning, once for each name while the server runs.
 pub const WSGI_LOG_HEADER_LEFT_OUT: u32 = 7;
-/// The server itself answered a request, like 400, 408 or 503. A debug message.
+/// The server itself answered a request, like 400, 408, 431 or 503: the client's address and the reason,
+/// with the option of a limit and the name of a field, never its value. Of each kind one is a warning
+/// at most every ten seconds, with the number left out; the others are debug messages.
 pub const WSGI_LOG_REFUSED: u32 = 10;
 /// No descriptors or no memory for another connection.
 pub const WSGI_LOG_ACCEPT: u32 = 20;

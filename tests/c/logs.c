@@ -158,8 +158,8 @@ static void a_refused_request_is_of_interest_to_who_looks(void) {
     end_host(&host);
     CHECK_INT(messages.count, 1);
     CHECK_INT(messages.of[0].code, WSGI_LOG_REFUSED);
-    CHECK_INT(messages.of[0].level, WSGI_LEVEL_DEBUG);
-    CHECK_CONTAINS(messages.of[0].text, "was answered 400 Bad Request");
+    CHECK_INT(messages.of[0].level, WSGI_LEVEL_WARNING);
+    CHECK_CONTAINS(messages.of[0].text, "refused 400 to 127.0.0.1:");
 }
 
 /* In a process of its own, whose outputs are this test's. */

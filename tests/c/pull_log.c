@@ -66,14 +66,14 @@ static void texts_of_one_call_live_side_by_side(void) {
     end_pull(&host, worker);
 }
 
-static void what_the_server_refuses_is_told_at_debug_level(void) {
+static void what_the_server_refuses_is_a_warning(void) {
     wsgi_worker *worker;
-    host host = new_logging("debug", &worker);
+    host host = new_logging("warning", &worker);
     client client = client_open(host.address);
     client_send(&client, "nonsense\r\n\r\n", 12);
     wsgi_event event = expect_event(worker, WSGI_EVENT_LOG);
     CHECK_INT(event.code, WSGI_LOG_REFUSED);
-    CHECK_INT(event.level, WSGI_LEVEL_DEBUG);
+    CHECK_INT(event.level, WSGI_LEVEL_WARNING);
     CHECK(event.text.len > 0);
     client_close(&client);
     end_pull(&host, worker);
@@ -100,7 +100,7 @@ int main(void) {
         {"the application's words come back as events", the_applications_words_come_back_as_events},
         {"texts of one call live side by side", texts_of_one_call_live_side_by_side},
         {"what the server refuses is told at debug level",
-         what_the_server_refuses_is_told_at_debug_level},
+         what_the_server_refuses_is_a_warning},
         {"without the option there are none", without_the_option_there_are_none},
     };
     return run_tests(tests, COUNT(tests));
