@@ -19,6 +19,8 @@ use crate::sys::clock;
 pub(super) const SMALL_REQUEST: usize = 2048;
 /// Of a body that is not read at all so much is thrown away to keep the connection; more closes it.
 pub(super) const DRAIN_LIMIT: u64 = 256 * 1024;
+/// The rest of a body in chunks, whose length nobody knows, is thrown away for this many milliseconds.
+pub(super) const DRAIN_TIME: u64 = 30_000;
 /// What is thrown away is read this many times before others have their turn.
 const READS_IN_A_TURN: usize = 16;
 

@@ -6,7 +6,7 @@ use std::iter;
 
 use super::body::Wait;
 use super::pieces::Scan;
-use super::reading::CUT_SHORT;
+use super::reading::{CUT_SHORT, DRAIN_TIME};
 use super::sending::COPY;
 use super::services::{Services, protocol};
 use super::telling::Cause;
@@ -290,7 +290,7 @@ impl HTTPConnection {
         self.give_place(services);
         self.requests_seen = self.requests_seen.saturating_add(1);
         if self.phase == Phase::Request {
-            self.choose_next_phase(services);
+            self.choose_next_phase();
         }
         let Some(exchange) = self.exchange.as_mut() else { return self.conclude(services, None) };
         let more = !exchange.input.unread().is_empty() && self.phase == Phase::Head;
@@ -313,7 +313,7 @@ impl HTTPConnection {
         self.note_answer(services);
     }
 
-    fn choose_next_phase(&mut self, services: &Services) {
+    fn choose_next_phase(&mut self) {
         self.phase = Phase::Closing;
         let Some(exchange) = self.exchange.as_mut() else { return };
         let broken = exchange.rfile.skip(&mut exchange.input).is_err();
@@ -327,8 +327,7 @@ impl HTTPConnection {
             None if !self.close && !exchange.rfile.is_done() => {
                 let rest = std::mem::replace(&mut exchange.rfile, RFile::Empty);
                 self.scan = Scan::Rest(Box::new(rest));
-                let until = clock::monotonic_ms() + services.settings.live.linger_timeout();
-                Phase::DrainingChunks { until }
+                Phase::DrainingChunks { until: clock::monotonic_ms() + DRAIN_TIME }
             }
             _ => Phase::LINGERS,
         };
