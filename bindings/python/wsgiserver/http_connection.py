@@ -127,7 +127,7 @@ class HTTPConnection(Tells):
         found = self.exchange.environ({}).get(key)
         if found is not None:
             return found
-        if self.peercreds_enabled or self.remote_addr:
+        if self.remote_addr:
             raise NotImplementedError("peer credentials are those of a UNIX socket")
         raise RuntimeError("Peer creds lookup is disabled within this server")
 
