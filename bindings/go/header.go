@@ -29,6 +29,7 @@ type headFacts struct {
 	hasType       bool
 	hasEncoding   bool
 	isUnsized     bool     // it had a Content-Length that is none, or nil to leave it out
+	closes        bool     // it had "Connection: close"
 	trailers      []string // announced by Trailer
 }
 
@@ -52,6 +53,8 @@ func writeHead(to []byte, code int, header http.Header, facts *headFacts, logf f
 		case "Transfer-Encoding": // the server's to send; net/http takes it for a word about the body
 			facts.isUnsized, facts.hasEncoding = true, true
 			continue
+		case "Connection": // the library leaves out what is not an application's to say
+			facts.closes = code != http.StatusSwitchingProtocols && hasToken(values, "close")
 		case "Trailer":
 			facts.announce(values)
 		default:

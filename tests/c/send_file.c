@@ -56,8 +56,10 @@ static int32_t app(void *user_data, wsgi_request request, const wsgi_environ *en
         CHECK_INT(wsgi_write(server, request, "instead", 7, 0), WSGI_OK);
         return WSGI_DONE;
     }
-    if (result == WSGI_OK) /* the answer is complete */
-        CHECK_INT(wsgi_write(server, request, "more", 4, 0), WSGI_E_STATE);
+    if (result == WSGI_OK) { /* the answer is complete, and its client may have left meanwhile */
+        wsgi_status more = wsgi_write(server, request, "more", 4, 0);
+        if (more != WSGI_E_CLIENT) CHECK_INT(more, WSGI_E_STATE);
+    }
     return result < 0 ? result : WSGI_DONE;
 }
 
