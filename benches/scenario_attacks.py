@@ -57,7 +57,8 @@ ATTACKS = (
     Attack("uploads that drip", "dripping_upload", uploads=True),
     Attack("slow readers", "slow_reader"),
     Attack("slow readers, for whom memory is short", "slow_reader", options=SCARCE),
-    Attack("slow readers of streams", "long_stream_reader"),
+    # Two more than there are threads: the application makes what is kept for the others at full speed.
+    Attack("slow readers of streams", "long_stream_reader", count=THREADS + 2),
     Attack("slow readers of streams, for whom memory is short", "long_stream_reader", options=SCARCER),
     Attack("slow readers of streams over TLS", "long_stream_reader", tls=True, options=SCARCER),
     Attack("bursts", "burst", count=1000, options=SCARCER, memory=1_000_000 + 1000 * EACH),

@@ -173,7 +173,7 @@ func TestSwitchingProtocolsWithMoreTokens(t *testing.T) {
 	c := dial(t, server)
 	c.send("GET / HTTP/1.1\r\n" + usual + "Connection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 	response, err := http.ReadResponse(c.Reader, nil)
-	if err != nil || response.StatusCode != 101 || response.Header.Get("Connection") != "Upgrade" ||
+	if err != nil || response.StatusCode != 101 || !strings.EqualFold(response.Header.Get("Connection"), "upgrade") ||
 		response.Header.Get("Upgrade") != "echo" {
 		t.Error(response, err)
 	}
