@@ -226,6 +226,11 @@ impl Response {
             if !is_token(name) || !is_value(value) {
                 return Err(AppError::Header);
             }
+            // Blanks around a value are not part of it (RFC 9110, section 5.5).
+            let value = match value {
+                [b' ' | b'\t', ..] | [.., b' ' | b'\t'] => value.trim_ascii(),
+                value => value,
+            };
             if self.is_sent_on(name, value)? {
                 self.put(name, value);
             }
@@ -237,11 +242,12 @@ impl Response {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, name: &[u8], value: &[u8]) {
-        for part in [name, b": ", value, b"\r\n"] {
-            self.headers.extend_from_slice(part);
-        }
+        self.headers.extend_from_slice(name);
+        self.headers.extend_from_slice(b": ");
+        self.headers.extend_from_slice(value);
+        self.headers.extend_from_slice(b"\r\n");
     }
 
     /// Notes the headers that mean something to the server; false for one that is not sent, or was put.
@@ -266,7 +272,7 @@ impl Response {
             8 if is(b"trailers") => Ok(self.leave_out("Trailers")),
             10 if is(b"connection") => Ok(self.connection(name, value)),
             10 if is(b"keep-alive") => Ok(self.leave_out("Keep-Alive")),
-            14 if is(b"content-length") => self.length(name, value),
+            14 if is(b"content-length") => self.length(value),
             16 if is(b"proxy-connection") => Ok(self.leave_out("Proxy-Connection")),
             17 if is(b"transfer-encoding") => Ok(self.leave_out("Transfer-Encoding")),
             // RFC 9110, 11.7.1: for an application that is a proxy.
@@ -305,17 +311,12 @@ impl Response {
         false
     }
 
-    fn length(&mut self, name: &[u8], value: &[u8]) -> Result<bool, AppError> {
-        // Blanks around a value are not part of it (RFC 9110, section 5.5).
-        let value = value.trim_ascii();
+    fn length(&mut self, value: &[u8]) -> Result<bool, AppError> {
         let length = content_length(value).ok_or(AppError::ContentLength)?;
         if self.content_length.replace(length).is_some() {
             return Err(AppError::ContentLength);
         }
-        if !matches!(self.code, 101 | 204) {
-            self.put(name, value);
-        }
-        Ok(false)
+        Ok(!matches!(self.code, 101 | 204))
     }
 
     /// Appends status line and headers to `out`; nothing is on the wire yet, but for the
