@@ -170,14 +170,15 @@ def test_who_waits_for_a_turn_keeps_to_its_timeout_and_hears_of_the_end(served, 
         first = threading.Thread(target=send_long)
         first.start()
         begun.wait(30)
-        second = threading.Thread(target=wait)
-        second.start()
         stream.settimeout(0.01)
         with pytest.raises(socket.timeout):
             stream.send(b"late")
         stream.setblocking(False)
         with pytest.raises(BlockingIOError):
             stream.send(b"at once")
+        stream.settimeout(None)
+        second = threading.Thread(target=wait)
+        second.start()
         stream.close()
         first.join(30)
         second.join(30)
