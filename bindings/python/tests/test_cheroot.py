@@ -5,10 +5,11 @@ import io
 import os
 import pwd
 import socket
+import threading
 
 import pytest
 import wsgiserver
-from conftest import Client, hello
+from conftest import Client, hello, wait_for
 from wsgiserver import NoEffectWarning, errors, server, wsgi
 from wsgiserver.ssl import Adapter, builtin, pyopenssl
 from wsgiserver.workers import threadpool
@@ -110,6 +111,36 @@ def test_sockets_are_made_by_cheroots_steps(tmp_path):
     assert made.bind_unix_socket(path) is made.socket
     with made._run_in_thread(), Client(path) as client:
         assert client.get().body == b"hello"
+
+
+def test_a_stop_ends_listening_on_a_socket_that_was_given():
+    held, goes_on = threading.Event(), threading.Event()
+
+    def app(environ, start_response):
+        held.set()
+        assert goes_on.wait(30)
+        return hello(environ, start_response)
+
+    made = wsgi.Server(("127.0.0.1", 0), app)
+    made.socket = socket.create_server(("127.0.0.1", 0))
+    made.bind_addr = address = made.socket.getsockname()
+    with made._run_in_thread(), Client(address) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert held.wait(30)
+        stopping = threading.Thread(target=made.stop)
+        stopping.start()
+        wait_for(lambda: is_refused(address), "the end of listening")
+        goes_on.set()
+        assert client.rest().endswith(b"hello")
+        stopping.join(30)
+
+
+def is_refused(address):
+    try:
+        socket.create_connection(address, 30).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_every_public_name_of_cheroots_classes_is_there():

@@ -263,6 +263,7 @@ class HTTPServer:
         if isinstance(threading.current_thread(), WorkerThread):
             self.ready = False
             self._tell_change()
+            self._close_socket()
             if self.core is not None:
                 self.core.signal_stop()
         else:
@@ -275,6 +276,7 @@ class HTTPServer:
                 return
             self.ready = False
             self._tell_change()
+            self._close_socket()
             until = time.monotonic() + settings.shutdown_seconds(self)
             run.stop()
             stuck = self.requests.stop(max(until - time.monotonic(), 0.2))
@@ -374,12 +376,16 @@ class HTTPServer:
         self._start_time = None
         _running.discard(self)
         super().__setattr__("core", None)
-        if isinstance(self.socket, socket.socket):
-            self.socket.close()
+        self._close_socket()
         super().__setattr__("socket", None)
         if stuck:
             names = ", ".join(thread.name for thread in stuck)
             self.error_log(f"The stop left threads in the application: {names}", level=ERROR)
+
+    def _close_socket(self):
+        """The library has a descriptor of its own, and closes that when the stop begins."""
+        if isinstance(self.socket, socket.socket):
+            self.socket.close()
 
     def _forget_run(self):
         """The run is another process's."""
