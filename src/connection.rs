@@ -74,7 +74,7 @@ use traffic::Traffic;
 use unsent::Unsent;
 use watching::Watch;
 
-/// A request that has waited for so many nanoseconds is not called if its client has ended its side.
+/// How long a request waits before it is dropped if its client has ended its side, in nanoseconds.
 const ABANDONED_AFTER: u64 = 250_000_000;
 
 /// Events that a connection is registered for; `EPOLLOUT` only while an answer is stuck.

@@ -164,7 +164,7 @@ fn a_client_that_leaves_or_breaks_its_request_is_no_failure_of_the_application()
     eventually("17 calls are over", || calls.load(Ordering::SeqCst) == 17);
     assert_eq!(server.stop(), 0);
     let messages = messages.0.lock().unwrap();
-    // What clients were refused for is told as that.
+    // Refusals have messages of their own.
     let is_blame = |(level, code, _): &&(LogLevel, LogCode, String)| {
         *level > LogLevel::Debug && *code != LogCode::Refused
     };

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// So many bytes of a stream are kept though the budget is used up.
+/// Bytes of each stream that are kept even when the budget is used up.
 const SMALL_STREAM: usize = 64 * 1024;
 
 /// The bytes that all connections hold while nobody works on them, of requests and of answers, each up

@@ -89,7 +89,7 @@ impl HTTPConnection {
         services.waiters.deferred.push(self.token);
     }
 
-    /// Whoever has taken it out of the list goes on with it: there is a place.
+    /// There is a place for the request, which was taken out of the list.
     pub(crate) fn end_deferral(&mut self) {
         self.is_deferred = false;
         self.phase = Phase::Ready;

@@ -64,7 +64,7 @@ impl Credit {
         self.0 = self.0.saturating_add(bytes.saturating_mul(1000) / SLOW).min(MOST_CREDIT);
     }
 
-    /// The client was waited for so many milliseconds.
+    /// The thread has waited this many milliseconds for the client.
     pub(super) fn waited(&mut self, milliseconds: u64) {
         self.0 = self.0.saturating_sub(milliseconds);
     }

@@ -14,7 +14,7 @@ use crate::request::head::{Body, HeadPolicy, Parsed, Refusal};
 use crate::rfile::RFile;
 use crate::sys::clock;
 
-/// So many bytes of a request are read whatever the budget says, and do not count in it: small
+/// Bytes of a request that are read whatever the budget says. They do not count in it, so that small
 /// requests get through.
 pub(super) const SMALL_REQUEST: usize = 2048;
 /// Of a body that is not read at all so much is thrown away to keep the connection; more closes it.
@@ -382,8 +382,8 @@ impl HTTPConnection {
     }
 }
 
-/// How many bytes more of a request may be read of which there are so many. What is held counts, not
-/// what was charged for it when the connection came to rest: it may all come at once.
+/// How many more bytes of a request may be read, of which `have` bytes are here. What is held counts, not
+/// what was charged when the connection was last idle: a client may send it all at once.
 pub(super) fn allowed(services: &Services, have: usize) -> usize {
     match services.budget.is_exceeded_by_requests() {
         true => SMALL_REQUEST.saturating_sub(have),

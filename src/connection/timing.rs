@@ -10,8 +10,8 @@ use crate::access_log::Ended;
 use crate::engine::ownership::Bits;
 use crate::request::head::Refusal;
 
-/// A connection that the budget keeps from reading looks again after so many milliseconds, then after
-/// twice as many, and so on: there may be thousands of them.
+/// When a connection that the budget keeps from reading looks again, in milliseconds. The interval
+/// doubles each time, as there may be thousands of them.
 const RETRY: u64 = 50;
 const MOST_RETRIES: u8 = 5;
 /// A lingering connection is kept this long while nothing comes, in milliseconds; `linger_timeout`
@@ -55,7 +55,7 @@ impl Timing {
         self.retries = (self.retries + 1).min(MOST_RETRIES);
     }
 
-    /// So many bytes of a request came that are waited for at rest.
+    /// Bytes of a request came for which no thread waits.
     pub(super) fn came(&mut self, bytes: usize) {
         self.progress = true;
         self.retries = 0;

@@ -40,7 +40,7 @@ impl Engine {
         }
     }
 
-    /// Whether the client of a request that has waited has left meanwhile: then nobody wants its answer.
+    /// Whether the client of a request that has waited has left meanwhile.
     pub(super) fn is_abandoned(&self, own: &mut Ownership, now: u64) -> bool {
         !self.services.settings.serve_abandoned
             && self

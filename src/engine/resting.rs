@@ -13,8 +13,8 @@ pub(super) enum Rest {
     Idle,
     /// It holds memory for a client that does not take its answer.
     Answer,
-    /// A part of a request, or of what comes before the first one, has come; or what nobody reads any more
-    /// still comes.
+    /// The client is in the middle of a request, a handshake or a PROXY header, or still sends what is
+    /// thrown away.
     Unfinished,
 }
 
@@ -31,8 +31,7 @@ impl Rest {
 }
 
 /// The moment (milliseconds) in which the rest began, the last digits of the request's number and the
-/// kind of rest; 0: it is not known to be at rest. A hint: only the connection itself, once it is
-/// owned, tells.
+/// kind of rest; 0: unknown. A hint: only the owner of the connection can be sure.
 #[derive(Default)]
 pub(crate) struct Resting(AtomicU64);
 

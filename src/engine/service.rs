@@ -35,8 +35,7 @@ use crate::sys::poll;
 const GROW_AFTER: u64 = 10;
 /// When a thread could not be made, so many milliseconds pass before the next try.
 const GROW_AGAIN: u64 = 1_000;
-/// While a request waits for a place, one that was lost to a slow client is looked for after so many
-/// milliseconds.
+/// How often slow clients are looked for while a request waits for a place, in milliseconds.
 const PLACES_AFTER: u64 = 100;
 /// A worker that is ready to run is believed to compute for long after so many ticks.
 const COMPUTING: u32 = 3;

@@ -120,7 +120,7 @@ fn an_idle_connection_has_not_grown() {
     assert!(size_of::<HTTPConnection>() <= 328, "{}", size_of::<HTTPConnection>());
 }
 
-/// The decoded length that the application is told of, for a request that is sent in pieces.
+/// The decoded length that the application sees of a request that is sent in pieces.
 fn told_length(preread: usize, pieces: &[&[u8]]) -> Option<u64> {
     let services = services(HeadPolicy::default(), preread);
     let mut pair = Pair::new(&services);
