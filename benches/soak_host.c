@@ -41,6 +41,7 @@ static int option_count;
 
 static int open_listeners(const char *folder);
 static int start(int kind, wsgi_server **server);
+static int begin(int kind, wsgi_server *server, wsgi_error **error);
 static int obey(const char *command, size_t number);
 static int end(void);
 
@@ -129,6 +130,11 @@ static int configure(int kind, wsgi_server *server, wsgi_error **error) {
     if (kind == TLS && (wsgi_server_set(server, "certificate", certificate, error) < 0 ||
                         wsgi_server_set(server, "private_key", private_key, error) < 0))
         return -1;
+    return begin(kind, server, error);
+}
+
+/* Each run takes a descriptor of its own. */
+static int begin(int kind, wsgi_server *server, wsgi_error **error) {
     int fd = dup(faces[kind].listener);
     if (fd < 0) return -1;
     if (wsgi_server_listen_fd(server, fd, error) < 0) return close(fd), -1;
@@ -173,8 +179,7 @@ static int restart(void) {
     for (int kind = 0; kind < KINDS; kind++) {
         wsgi_error *error = NULL;
         if (wsgi_server_stop(faces[kind].server, NULL) < 0) return failed("stop", NULL);
-        if (wsgi_server_start_background(faces[kind].server, &error) < 0)
-            return failed("start again", error);
+        if (begin(kind, faces[kind].server, &error) < 0) return failed("start again", error);
     }
     return 0;
 }
