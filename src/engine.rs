@@ -289,7 +289,12 @@ impl Engine {
                     }
                     connection.settle(&self.services, spare, now);
                     slot.resting.begin(connection, now);
+                    let deferred = connection.is_deferred();
                     match slot.word.release(own) {
+                        Ok(()) if deferred && self.services.waiters.deferred.look_again() => {
+                            self.call_somebody();
+                            return TurnEnd::Rest;
+                        }
                         Ok(()) => return TurnEnd::Rest,
                         Err(kept) => own = kept,
                     }

@@ -3,10 +3,13 @@
 
 mod support;
 
+use std::io::Read;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use support::{App, Client, Gate, eventually, ok, path, serve};
-use wsgiserver::{Outcome, Request};
+use wsgiserver::{HTTPServer, Outcome, Request};
 
 /// One call has the only place and is in the application; a second request waits for a place. Then
 /// the call goes on in a way of its own, and while it has not returned the second one is answered.
@@ -167,6 +170,78 @@ fn a_body_that_is_there_needs_no_place() {
     assert_eq!(upload.answer(), (200, "9".into()));
     gate.open();
     assert_eq!(held.send("body").answer(), (200, "4".into()));
+}
+
+/// With two threads and nothing read ahead: the one place is taken by a call that waits at the gate.
+fn one_place(options: &[(&str, &str)]) -> (Arc<Gate>, Arc<HTTPServer>, SocketAddr, Client) {
+    let gate = Arc::new(Gate::default());
+    let opens = gate.clone();
+    let app = App(move |request: &Request<'_>| {
+        if path(request) == "/held" {
+            assert!(opens.pass());
+        }
+        if path(request) == "/get" { ok(request, b"first") } else { read_all(request) }
+    });
+    let mut all = vec![("numthreads", "2"), ("preread", "0")];
+    all.extend(options);
+    let (server, address) = serve(app, &all);
+    let mut held = Client::connect(address);
+    held.send("POST /held HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n");
+    gate.wait_for(1);
+    (gate, server, address, held)
+}
+
+#[test]
+fn an_answer_before_a_request_that_waits_for_a_place_goes_out() {
+    let (gate, server, address, mut held) = one_place(&[]);
+    let expects = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    let mut client = Client::connect(address);
+    client.send(format!("GET /get HTTP/1.1\r\nHost: a\r\n\r\n{expects}"));
+    assert_eq!(client.answer(), (200, "first".into()));
+    eventually("the other one waits", || server.stats().queue == 1);
+    gate.open();
+    assert_eq!(held.send("body").answer(), (200, "4".into()));
+    assert!(client.head().starts_with("HTTP/1.1 100 "));
+    assert_eq!(client.send("body").answer(), (200, "4".into()));
+}
+
+/// It has sent more than is read ahead, and only ended its own side.
+#[test]
+fn a_half_closed_upload_that_waits_for_a_place_is_answered() {
+    let (gate, server, address, mut held) = one_place(&[("serve_abandoned", "1")]);
+    let mut client = Client::connect(address);
+    client.send(head_of_upload(1_200_000)).send(vec![b'x'; 1_200_000]);
+    client.0.shutdown(Shutdown::Write).unwrap();
+    eventually("it waits", || server.stats().queue == 1);
+    gate.open();
+    assert_eq!(held.send("body").answer(), (200, "4".into()));
+    assert_eq!(client.answer(), (200, "1200000".into()));
+}
+
+/// It waits for room in the socket's buffer, of which the system speaks when a third of it is free.
+#[test]
+fn a_reader_of_a_stream_that_goes_on_is_not_slow() {
+    let (server, address) = serve(App(endless), &FOUR);
+    let mut readers: Vec<_> = (0..3)
+        .map(|_| {
+            let mut client = Client::connect(address);
+            client.get("/endless");
+            client
+        })
+        .collect();
+    eventually("all places are taken", || server.stats().requests_in_work == 3);
+    let mut upload = Client::connect(address);
+    upload.send(head_of_upload(2_000_000)).send(vec![b'x'; 1_900_000]);
+    let began = Instant::now();
+    let mut piece = vec![0; 20_000];
+    // Longer than a client that takes nothing is waited for.
+    while began.elapsed() < Duration::from_secs(4) {
+        for client in &mut readers {
+            client.0.read_exact(&mut piece).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(server.stats().requests_in_work, 3, "each of them has its place");
 }
 
 fn head_of_upload(length: usize) -> String {

@@ -66,6 +66,11 @@ impl Budget {
         self.requests.load(Ordering::Relaxed) > self.limit
     }
 
+    /// Requests that wait for a place hold no more than half of the limit.
+    pub(crate) fn is_half_used_by_requests(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > self.limit / 2
+    }
+
     pub(crate) fn is_exceeded_by_answers(&self) -> bool {
         self.answers.load(Ordering::Relaxed) > self.limit
     }

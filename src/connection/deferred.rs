@@ -4,11 +4,11 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::services::Services;
-use super::{HTTPConnection, Phase};
+use super::{HTTPConnection, Phase, Step};
 use crate::engine::ownership::Token;
 
 /// Bytes of a body that are read while its request waits for a place.
@@ -18,6 +18,8 @@ pub(super) const READ_AHEAD: usize = 1024 * 1024;
 #[derive(Default)]
 pub(crate) struct Deferred {
     count: AtomicUsize,
+    /// At the last look other threads worked on all of them.
+    all_busy: AtomicBool,
     lists: Mutex<Lists>,
 }
 
@@ -41,6 +43,7 @@ impl Deferred {
     fn push(&self, token: Token) {
         self.lock().others.push_back(token);
         self.count.fetch_add(1, Ordering::SeqCst);
+        self.look_again();
     }
 
     /// Moves it before those of which less has come.
@@ -62,10 +65,22 @@ impl Deferred {
     pub(crate) fn take_first<T>(&self, mut take: impl FnMut(Token) -> Option<T>) -> Option<T> {
         let mut lists = self.lock();
         let mut all = lists.fast.iter().chain(&lists.others);
-        let (token, taken) = all.find_map(|token| Some((*token, take(*token)?)))?;
+        let found = all.find_map(|token| Some((*token, take(*token)?)));
+        self.all_busy.store(found.is_none(), Ordering::SeqCst);
+        let (token, taken) = found?;
         lists.remove(token);
         self.count.fetch_sub(1, Ordering::SeqCst);
         Some(taken)
+    }
+
+    /// Whether another look may find one. Without this, idle threads would look all the time.
+    pub(crate) fn is_worth_a_look(&self) -> bool {
+        !self.is_empty() && !self.all_busy.load(Ordering::SeqCst)
+    }
+
+    /// One of them was given up by the thread that worked on it. Returns whether nobody would look.
+    pub(crate) fn look_again(&self) -> bool {
+        self.all_busy.swap(false, Ordering::SeqCst)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -89,10 +104,18 @@ impl HTTPConnection {
         services.waiters.deferred.push(self.token);
     }
 
-    /// There is a place for the request, which was taken out of the list.
-    pub(crate) fn end_deferral(&mut self) {
+    /// There is a place for the request, which was taken out of the list. It takes that at once, before
+    /// a newcomer does.
+    pub(crate) fn end_deferral(&mut self, services: &Services) {
         self.is_deferred = false;
         self.phase = Phase::Ready;
+        if !services.settings.pull {
+            self.take_free_place(services);
+        }
+    }
+
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.is_deferred
     }
 
     /// The request goes on or ends without a place.
@@ -107,7 +130,12 @@ impl HTTPConnection {
         self.is_deferred && self.phase == Phase::Body { need: usize::MAX }
     }
 
-    pub(super) fn prefer_deferred(&self, services: &Services) {
-        services.waiters.deferred.prefer(self.token);
+    /// No more of the request is read before it has a place. `is_fast`: as much has come as was wanted.
+    pub(super) fn end_reading_ahead(&mut self, services: &Services, is_fast: bool) -> Step {
+        self.phase = Phase::Body { need: usize::MAX };
+        if is_fast {
+            services.waiters.deferred.prefer(self.token);
+        }
+        Step::Again
     }
 }

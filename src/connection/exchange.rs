@@ -127,6 +127,7 @@ impl Exchange {
     /// Gives back memory that an unusual request made it take.
     pub(crate) fn trim(&mut self) {
         self.expand();
+        self.bell = None;
         self.input.clear();
         self.head_length = None;
         if self.input.buffer.len() > KEEP {

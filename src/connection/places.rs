@@ -47,26 +47,31 @@ struct Waiting<B> {
     bell: Option<B>,
 }
 
-/// How long a client may still be waited for before its call can lose its place, in milliseconds: what
-/// it moves adds to it, waiting takes from it.
+/// How long a client may still be waited for before its call can lose its place: what it moves adds to
+/// it, waiting takes from it. In parts of a millisecond, [`SLOW`] to one, so that small reads count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Credit(u64);
 
 impl Default for Credit {
     fn default() -> Self {
-        Self(GRACE)
+        Self(GRACE * SLOW)
     }
 }
 
 impl Credit {
     /// Bytes came from the client or went to it.
     pub(super) fn moved(&mut self, bytes: u64) {
-        self.0 = self.0.saturating_add(bytes.saturating_mul(1000) / SLOW).min(MOST_CREDIT);
+        let more = bytes.saturating_mul(1000);
+        self.0 = self.0.saturating_add(more).min(MOST_CREDIT * SLOW);
     }
 
-    /// The thread has waited this many milliseconds for the client.
+    /// The client was waited for, in milliseconds.
     pub(super) fn waited(&mut self, milliseconds: u64) {
-        self.0 = self.0.saturating_sub(milliseconds);
+        self.0 = self.0.saturating_sub(milliseconds.saturating_mul(SLOW));
+    }
+
+    fn milliseconds(self) -> u64 {
+        self.0 / SLOW
     }
 }
 
@@ -122,8 +127,16 @@ impl<B: Bell> Places<B> {
     /// it loses when the bell rings; without one it has none, or cannot lose it.
     pub(crate) fn begin_wait(&self, slot: u32, credit: Credit, now: u64, bell: Option<B>) {
         let has_place = bell.is_some();
-        let waiting = Waiting { slot, slow_at: now + credit.0, has_place, bell };
+        let waiting = Waiting { slot, slow_at: now + credit.milliseconds(), has_place, bell };
         lock(&self.waiting).push(waiting);
+    }
+
+    /// The client that is waited for has moved something meanwhile.
+    pub(crate) fn go_on(&self, slot: u32, credit: Credit, now: u64) {
+        let mut all = lock(&self.waiting);
+        if let Some(waiting) = all.iter_mut().find(|waiting| waiting.slot == slot) {
+            waiting.slow_at = now + credit.milliseconds();
+        }
     }
 
     /// The wait is over. Returns whether the call has lost its place meanwhile.
@@ -199,8 +212,10 @@ mod tests {
             credit.waited(500);
             credit.moved(SLOW / 2);
         }
-        assert_eq!(credit.0, GRACE);
+        assert_eq!(credit.milliseconds(), GRACE);
         credit.waited(2 * GRACE);
-        assert_eq!(credit.0, 0);
+        assert_eq!(credit.milliseconds(), 0);
+        (0..SLOW).for_each(|_| credit.moved(1));
+        assert_eq!(credit.milliseconds(), 1000, "single bytes count");
     }
 }

@@ -57,7 +57,11 @@ impl HTTPConnection {
             self.borrow_exchange(services, spare);
         }
         if self.is_read_ahead() {
-            return if self.hung_up { Step::Close } else { Step::Wait };
+            if !self.flush(services) {
+                return Step::Again;
+            }
+            // One that has half-closed may still wait for its answer.
+            return if self.hung_up && self.aborted() == 2 { Step::Close } else { Step::Wait };
         }
         let settings = &services.settings;
         let policy = settings.policy();
@@ -104,9 +108,11 @@ impl HTTPConnection {
         match missing {
             Ok(None) => return self.request_complete(services),
             Ok(Some(usize::MAX)) => {
-                self.phase = Phase::Body { need: usize::MAX };
-                self.prefer_deferred(services);
-                return Step::Again;
+                let is_fast = !exchange.head.expect_continue;
+                return self.end_reading_ahead(services, is_fast);
+            }
+            Ok(Some(_)) if self.is_deferred && services.budget.is_half_used_by_requests() => {
+                return self.end_reading_ahead(services, false);
             }
             Ok(Some(need)) => {
                 self.phase = Phase::Body { need };

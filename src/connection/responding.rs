@@ -242,6 +242,8 @@ impl HTTPConnection {
         cause: Cause<'_>,
     ) -> Step {
         self.traffic.refused += 1;
+        // Before the host is called: others look for requests that can go on.
+        self.leave_deferred(services);
         self.tell_refusal(services, &refusal, cause);
         self.answer_and_end(services, refusal)
     }

@@ -124,7 +124,6 @@ impl HTTPConnection {
             match sent {
                 Ok(sent) => {
                     self.timing.sent(sent);
-                    self.client_moved(sent);
                     at += sent.saturating_sub(first);
                     self.sent_ahead(sent.min(first));
                     if self.traffic.written >= TOLD_EARLY {

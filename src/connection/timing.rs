@@ -264,6 +264,12 @@ impl HTTPConnection {
         self.channel.abandon();
     }
 
+    /// Its place is wanted by others.
+    #[cold]
+    pub(crate) fn evict(&mut self) {
+        self.account_loss(Ended::Cut);
+    }
+
     /// Answers 503 because no worker will have time.
     pub(crate) fn refuse_unavailable(&mut self, services: &Services) {
         self.refuse_for(services, UNAVAILABLE, NO_WORKER);
@@ -294,7 +300,7 @@ impl HTTPConnection {
         if let Phase::Lingering { until: until @ 1.. } | Phase::DrainingChunks { until } =
             self.phase
         {
-            timing.deadline = timing.deadline.min(until);
+            timing.deadline = if timing.deadline == 0 { until } else { until.min(timing.deadline) };
         }
         timing.waits = waits;
         timing.request = self.requests_seen;

@@ -158,7 +158,6 @@ impl HTTPConnection {
                     Ok(sent) => {
                         self.timing.progress = true;
                         self.timing.sent(sent);
-                        self.client_moved(sent);
                         self.unsent.at += sent;
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -188,9 +187,6 @@ impl HTTPConnection {
             self.timing.progress |= count > 0;
             self.timing.sent(count as usize);
             self.traffic.written += count;
-            if let Some(exchange) = self.exchange.as_mut() {
-                exchange.credit.moved(count);
-            }
             match sent {
                 Sent::All => {
                     self.unsent.data = std::mem::take(&mut tail.after);

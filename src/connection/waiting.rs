@@ -15,14 +15,23 @@ use crate::engine::calls::Described;
 use crate::error_log::{LogCode, LogLevel};
 use crate::gateway::RequestError;
 use crate::sys::event::EventFd;
-use crate::sys::{clock, poll};
+use crate::sys::{clock, poll, socket};
 
 /// After so many milliseconds a thread that waits for its client says for whom.
 const SILENT: i32 = 1_000;
+/// How often a thread looks how much of an answer its client has taken, in milliseconds.
+const LOOK: i32 = 500;
 
 const TOO_SLOW: RequestError = RequestError::Client("the client is too slow");
 const PLACE_LOST: RequestError =
     RequestError::Client("the client is too slow, and another request needs the thread");
+
+/// What a waiting thread saw last of its client.
+struct Taken {
+    at: u64,
+    /// Bytes in the socket that the client had not taken.
+    left: usize,
+}
 
 impl HTTPConnection {
     /// Waits for the client, as long as the options allow.
@@ -50,7 +59,7 @@ impl HTTPConnection {
             services.waiters.places.take();
         }
         let began = clock::monotonic_ms();
-        let bell = self.begin_wait(services, borrows || self.attached, began);
+        let bell = self.begin_wait(services, self.attached, began);
         let mut result = self.poll_client(services, awaited, bell);
         if services.waiters.places.end_wait(self.token.slot) {
             self.may_wait = false;
@@ -62,9 +71,6 @@ impl HTTPConnection {
             services.give_place();
         }
         let now = clock::monotonic_ms();
-        if let Some(exchange) = self.exchange.as_mut() {
-            exchange.credit.waited(now.saturating_sub(began));
-        }
         self.timing.thread_waited(awaited, now);
         match result {
             Err(RequestError::Gone) => self.expire(services),
@@ -99,19 +105,28 @@ impl HTTPConnection {
         bell: RawFd,
     ) -> Result<(), RequestError> {
         let events = if awaited == Awaited::Body { poll::IN } else { poll::OUT };
-        let now = clock::monotonic_ms();
-        let until = self.timing.thread_waits_until(awaited, &services.settings, now);
+        let began = clock::monotonic_ms();
+        let mut until = self.timing.thread_waits_until(awaited, &services.settings, began);
+        let mut taken = Taken { at: began, left: self.left_in_socket(awaited) };
         let mut said = self.answers_inquiry(services);
         let result = loop {
             let left = self.time_left(until);
-            let step = if said || (0..SILENT).contains(&left) { left } else { SILENT };
+            let most = if awaited == Awaited::Room { LOOK } else { SILENT };
+            let is_looked_at = !said || awaited == Awaited::Room;
+            let step = if !is_looked_at || (0..most).contains(&left) { left } else { most };
             let wanted = [(self.fd(), events), (services.cut_fd(), poll::IN), (bell, poll::IN)];
             match poll::poll(wanted, step) {
                 Ok([_, _, lost]) if lost != 0 => break Err(PLACE_LOST),
                 Ok([0, 0, _]) if step != left => {
-                    said = true;
-                    if let Some(described) = self.describe() {
-                        services.patience.begin(self.token.slot, described);
+                    if self.note_taken(services, awaited, &mut taken) {
+                        let settings = &services.settings;
+                        until = self.timing.thread_waits_until(awaited, settings, taken.at);
+                    }
+                    if !said && taken.at >= began + SILENT as u64 {
+                        said = true;
+                        if let Some(described) = self.describe() {
+                            services.patience.begin(self.token.slot, described);
+                        }
                     }
                 }
                 Ok([_, cut, _]) if cut != 0 => break Err(RequestError::Stopping),
@@ -122,10 +137,29 @@ impl HTTPConnection {
                 Err(_) => break Err(RequestError::Client("the socket cannot be waited for")),
             }
         };
+        self.note_taken(services, awaited, &mut taken);
         if said {
             services.patience.end(self.token.slot);
         }
         result
+    }
+
+    /// Counts how long the client was waited for since the last look, and what it took. The system says
+    /// that there is room only when a good part of its buffer is free, which may be megabytes.
+    /// Returns whether it took something.
+    fn note_taken(&mut self, services: &Services, awaited: Awaited, taken: &mut Taken) -> bool {
+        let (now, left) = (clock::monotonic_ms(), self.left_in_socket(awaited));
+        let moved = taken.left.saturating_sub(left) as u64;
+        let Some(exchange) = self.exchange.as_mut() else { return false };
+        exchange.credit.waited(now.saturating_sub(taken.at));
+        exchange.credit.moved(moved);
+        services.waiters.places.go_on(self.token.slot, exchange.credit, now);
+        *taken = Taken { at: now, left };
+        moved > 0
+    }
+
+    fn left_in_socket(&self, awaited: Awaited) -> usize {
+        if awaited == Awaited::Room { socket::bytes_unsent(self.fd()) } else { 0 }
     }
 
     /// Takes a place among those that may wait for their clients, to the end of the request: a free
@@ -185,13 +219,6 @@ impl HTTPConnection {
         })
     }
 
-    /// Bytes have come from the client, or gone to it.
-    pub(super) fn client_moved(&mut self, bytes: usize) {
-        if let Some(exchange) = self.exchange.as_mut() {
-            exchange.credit.moved(bytes as u64);
-        }
-    }
-
     /// A client that made us wait in vain gets no more, unless there is still an error to tell it.
     pub(super) fn broken_unless_head_open(&mut self, ended: Ended) {
         self.close = true;
@@ -224,7 +251,7 @@ impl Waiters {
 
     /// Whether a request waits for a place, and there is one.
     pub(crate) fn has_deferred(&self) -> bool {
-        !self.deferred.is_empty() && !self.places.is_full()
+        self.deferred.is_worth_a_look() && !self.places.is_full()
     }
 }
 

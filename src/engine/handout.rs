@@ -79,6 +79,9 @@ impl Engine {
     /// Takes the next connection out of the queues, and says whether it is one with a complete request
     /// that has waited for a thread.
     pub(super) fn next_queued(&self) -> Option<(Ownership, bool)> {
+        if let Some(own) = self.next_deferred() {
+            return Some((own, true));
+        }
         if !self.flight.is_full()
             && let Some(token) = self.requests.pop()
         {
@@ -94,7 +97,7 @@ impl Engine {
             }
             return Some((self.dequeue(token)?, false));
         }
-        Some((self.next_deferred()?, true))
+        None
     }
 
     /// A request that waits for a place, if there is one.
@@ -109,7 +112,7 @@ impl Engine {
                 Post::Held | Post::Noted | Post::Stale => None,
             }
         })?;
-        self.slots.get(own.token().slot)?.connection.get(&mut own).end_deferral();
+        self.slots.get(own.token().slot)?.connection.get(&mut own).end_deferral(&self.services);
         Some(own)
     }
 

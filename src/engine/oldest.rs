@@ -104,8 +104,9 @@ impl Engine {
         let connection = slot.connection.get(&mut own);
         let way = Rest::of(connection).filter(|way| ways.contains(way));
         if way.is_some() {
-            if way == Some(Rest::Answer) {
-                connection.cut_for_memory();
+            match way {
+                Some(Rest::Answer) => connection.cut_for_memory(),
+                _ => connection.evict(),
             }
             self.close(own);
         } else {

@@ -271,15 +271,14 @@ impl Watch {
     fn timeout(&self) -> Option<u64> {
         let engine = &self.engine;
         let tick = (engine.tuning.takeover_after / 1_000_000).max(1);
-        if engine.service.watching.is_on() {
+        let deferred = !engine.services.waiters.deferred.is_empty();
+        let places = deferred.then_some(PLACES_AFTER);
+        let others = if engine.service.watching.is_on() {
             Some(tick)
-        } else if self.waiting_since.is_some() {
-            Some(GROW_AFTER)
-        } else if !engine.services.waiters.deferred.is_empty() {
-            Some(PLACES_AFTER)
         } else {
-            None
-        }
+            self.waiting_since.map(|_| GROW_AFTER)
+        };
+        [places, others].into_iter().flatten().min()
     }
 
     /// The tick: who is stuck, and does anybody look after the clients?
@@ -457,6 +456,8 @@ impl Engine {
     /// If requests wait for places, calls whose clients are slow lose theirs.
     fn free_places(&self) {
         let waiters = &self.services.waiters;
+        // What a look has missed is found by the next one.
+        waiters.deferred.look_again();
         for _ in 0..waiters.deferred.len() {
             if !waiters.places.is_full() || !self.services.take_from_slowest() {
                 return;

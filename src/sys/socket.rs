@@ -53,6 +53,14 @@ pub(crate) fn receive_into(fd: RawFd, buffer: &mut Vec<u8>) -> io::Result<usize>
     Ok(count)
 }
 
+/// How many bytes the other side has not taken yet; 0 if the system does not say.
+pub(crate) fn bytes_unsent(fd: RawFd) -> usize {
+    let mut count: libc::c_int = 0;
+    // SAFETY: TIOCOUTQ writes one `int`, which `count` has room for.
+    let result = unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut count) };
+    if result == 0 { usize::try_from(count).unwrap_or(0) } else { 0 }
+}
+
 /// Writes what fits; a client that has left is an error, never a signal.
 pub(crate) fn send(fd: RawFd, data: &[u8]) -> io::Result<usize> {
     send_with(fd, data, 0)
