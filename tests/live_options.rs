@@ -149,21 +149,29 @@ fn of_listener<R>(server: &HTTPServer, ask: impl Fn(&SockRef<'_>) -> R) -> R {
 #[test]
 fn clients_are_asked_for_a_sign_of_life() {
     let seconds = |count| Some(Duration::from_secs(count));
+    let first_and_again =
+        |first, again| Some((Duration::from_secs(first), Duration::from_secs(again)));
     let asks = |options: &[(&str, &str)]| {
         let (server, _) = serve(App(answers), options);
         of_listener(&server, |socket| {
-            let after = socket.keepalive().unwrap().then(|| socket.tcp_keepalive_time().unwrap());
+            let after = socket.keepalive().unwrap().then(|| {
+                (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap())
+            });
             (after, socket.tcp_user_timeout().unwrap())
         })
     };
-    assert_eq!(asks(&[]), (seconds(60), seconds(60)));
+    assert_eq!(asks(&[]), (first_and_again(60, 10), seconds(60)));
+    // With 10 seconds between two questions a silent client would be missed for 7 + 10 seconds.
     assert_eq!(
         asks(&[("tcp_keepalive", "7"), ("tcp_user_timeout", "8")]),
-        (seconds(7), seconds(10))
+        (first_and_again(7, 7), seconds(10))
     );
     assert_eq!(asks(&[("tcp_keepalive", "0"), ("write_timeout", "90")]), (None, seconds(90)));
-    assert_eq!(asks(&[("tcp_keepalive", "0.1"), ("write_timeout", "0")]), (seconds(1), None));
-    assert_eq!(asks(&[("tcp_user_timeout", "0")]), (seconds(60), None));
+    assert_eq!(
+        asks(&[("tcp_keepalive", "0.1"), ("write_timeout", "0")]),
+        (first_and_again(1, 1), None)
+    );
+    assert_eq!(asks(&[("tcp_user_timeout", "0")]), (first_and_again(60, 10), None));
 }
 
 #[test]

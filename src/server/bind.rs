@@ -17,7 +17,7 @@ use crate::sys::listening::ListeningSocket;
 use crate::sys::{named, socket};
 
 /// How long the system waits for each answer to whether a client is still there.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const LONGEST_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A socket that listens, and where.
 pub(super) struct Bound {
@@ -109,7 +109,8 @@ pub(super) fn tune(socket: SockRef<'_>, options: &Options) -> io::Result<()> {
     if !silence.is_zero() {
         // The system takes whole seconds.
         let silence = silence.max(Duration::from_secs(1));
-        let keepalive = TcpKeepalive::new().with_time(silence).with_interval(KEEPALIVE_INTERVAL);
+        let interval = silence.min(LONGEST_KEEPALIVE_INTERVAL);
+        let keepalive = TcpKeepalive::new().with_time(silence).with_interval(interval);
         named("setsockopt TCP_KEEPIDLE", socket.set_tcp_keepalive(&keepalive))?;
     }
     let (user, write) = (milliseconds("tcp_user_timeout"), milliseconds("write_timeout"));

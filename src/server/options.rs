@@ -266,8 +266,8 @@ options! {
     "max_request_body_size" BYTES, "0", "Bytes of a request body; 0: no limit.";
     "nodelay" OptionKind::Flag, "1", "Sets TCP_NODELAY.";
     "tcp_keepalive" OptionKind::Seconds(0.0, 32_767.0), "60",
-        "After how long a silence the system asks whether the client is still there, and every 10 seconds \
-         from then on; 0: never.";
+        "After how long a silence the system asks whether the client is still there, and then again after \
+         as long, or 10 seconds if that is less; 0: never.";
     "tcp_user_timeout" OptionKind::Seconds(0.0, DAY), "60",
         "After how long without a sign of life, while something is to be sent or asked, the system ends \
          the connection; at least write_timeout, and not where that is 0. 0: the system's own time.";
