@@ -18,6 +18,7 @@
 #include <time.h>
 
 enum { LONGEST = 1000, SILENCE = 15 /* seconds; then a comment keeps proxies from closing */ };
+enum { STOPPING = 3 /* of wsgi_request_aborted: the client is there, the server is stopping */ };
 
 /* Two hold it: the list, and the library as long as it may call `has_left`. */
 typedef struct listener {
@@ -61,6 +62,14 @@ static wsgi_status send_to(listener *one, const char *text) {
     return is_new ? wsgi_flush(server, one->request, 0) : WSGI_OK;
 }
 
+/* A stop ends streams too: with their last chunk, as a client that reads one to its end expects. Both
+ * are WSGI_GONE if the request has ended already. */
+static void end_of(listener *one) {
+    if (wsgi_request_aborted(server, one->request) != STOPPING ||
+        wsgi_finish(server, one->request) < 0)
+        wsgi_abort(server, one->request);
+}
+
 /* Sends the text to all, and forgets who has left. Only the publisher has the list, so nothing is
  * locked while the library is called. One that does not read makes it wait, at most the option
  * write_timeout; then its write fails and it is forgotten too. */
@@ -72,7 +81,7 @@ static void publish(listener **list, const char *text) {
         pthread_mutex_unlock(&lock);
         if (left || send_to(one, text) < 0) {
             *list = one->next;
-            wsgi_abort(server, one->request); /* WSGI_GONE if it has ended already */
+            end_of(one);
             let_go(one);
         } else {
             list = &one->next;

@@ -59,9 +59,10 @@ def main():
         print("  the page, and what is not there")
         assert b"EventSource" in request(port, "GET", "/")[1]
         assert request(port, "GET", "/say")[0] == 404
+        print("  a stop ends a stream with its last chunk")
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE) == 0
-        assert listeners[0].socket.recv(100) == b""
+        assert listeners[0].rest() == b"0\r\n\r\n"
     finally:
         process.kill()
         process.wait()
@@ -82,6 +83,11 @@ class Listener:
             self.data += data
         taken, _, self.data = self.data.partition(end)
         return taken
+
+    def rest(self):
+        while data := self.socket.recv(4096):
+            self.data += data
+        return self.data
 
     def expect(self, *events):
         """Each event is one chunk."""
