@@ -186,6 +186,19 @@ def test_the_options_do_without_an_adapter(files, served):
         assert client.get("/environ").body.startswith(b"https on TLS")
 
 
+def test_an_adapter_is_chosen_by_its_name(files):
+    """As the command does it by --ssl-adapter."""
+    server = wsgiserver.CherryPyWSGIServer(("127.0.0.1", 0), hello)
+    for name, value in (("certificate", files.certificate), ("private_key", files.key)):
+        server.set(name, value)
+    server.set("ssl_adapter", "nothing of the kind")
+    with pytest.raises(ValueError, match="nothing of the kind"):
+        server.prepare()
+    server.set("ssl_adapter", "builtin")
+    server.prepare()
+    server.stop()
+
+
 def test_get_environ_is_called_when_it_is_overridden(adapter, files, served):
     seen = []
 

@@ -115,6 +115,8 @@ class HTTPServer:
     """``wsgi.multiprocess``: whether other processes serve the same address."""
 
     ssl_adapter = None
+    # The option of this name: which of the library's adapters takes ``certificate`` and the like.
+    _ssl_adapter_name = None
     """An SSLAdapter, which makes the server speak TLS; None: it speaks HTTP alone."""
 
     socket = None
@@ -206,6 +208,8 @@ class HTTPServer:
             self.gateway = wsgi_gateways[("u", 0) if value == "u.0" else (1, 0)]
         elif name == "statistics":
             self.stats["Enabled"] = value not in ("0", "no", "off", "false", False)
+        elif name == "ssl_adapter" and isinstance(value, str):
+            self._ssl_adapter_name = value
         elif settings.is_option(name):
             setattr(self, name, value)
         else:
@@ -347,6 +351,8 @@ class HTTPServer:
             core.listen_fd(os.dup(descriptor))
         if self.ssl_adapter is not None:
             ssl_adapter.apply(self.ssl_adapter, core)
+        elif self._ssl_adapter_name is not None:
+            core.set("ssl_adapter", self._ssl_adapter_name)
         core.unicode = self.gateway is WSGIGateway_u0
         core.set("wsgi_version", "u.0" if core.unicode else "1.0")
         self.stats.begin(core)
