@@ -250,7 +250,6 @@ impl HTTPConnection {
 
     /// The server's own answer; the connection ends after it.
     fn answer_and_end(&mut self, services: &Services, refusal: Refusal) -> Step {
-        self.leave_deferred(services);
         self.borrow_exchange(services, &mut None);
         if services.listeners.is_some() {
             self.account_keep(services);
