@@ -25,7 +25,7 @@ OWN_WAY = {
     "Flask": [sys.executable, "flask_site.py", "0"],
     "Bottle": [sys.executable, "bottle_site.py", "0"],
     "CherryPy": [sys.executable, "cherrypy_site.py", "0"],
-    "Pyramid": [],  # a file of its own
+    "Pyramid": [SCRIPTS / "pserve", "pyramid_site.ini"],
     "Django": [sys.executable, "django_site.py", "runwsgiserver", "0", "--noreload"],
 }
 BY_COMMAND = {
@@ -101,7 +101,7 @@ def _ini_with_a_free_port():
 def started(name, how):
     if how == "by its own way":
         if name == "Pyramid":
-            return Site([SCRIPTS / "pserve", _ini_with_a_free_port()])
+            return Site([OWN_WAY[name][0], _ini_with_a_free_port()])
         port = str(_free_port()) if name == "Bottle" else "0"  # Bottle tells what it was given
         return Site([port if part == "0" and name == "Bottle" else part for part in OWN_WAY[name]])
     return Site([SCRIPTS / "wsgiserver", BY_COMMAND[name], "--bind", "127.0.0.1:0"])
