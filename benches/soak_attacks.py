@@ -106,10 +106,11 @@ def dripping_upload(server, way, chance):
     head = b"POST /upload HTTP/1.1\r\nHost: soak\r\nContent-Length: 1000000000\r\n\r\n"
     with server.connect(way) as connection:
         connection.sendall(head + b"x" * 70000)
-        end = time.monotonic() + chance.uniform(5, 40)
+        # No longer than a replaced server drains, which must not cut anything.
+        end = time.monotonic() + chance.uniform(1, 8)
         with contextlib.suppress(OSError):
             while time.monotonic() < end:
-                connection.settimeout(chance.uniform(1, 9))
+                connection.settimeout(chance.uniform(1, 4))
                 with contextlib.suppress(TimeoutError):
                     if not connection.recv(1000):
                         break
