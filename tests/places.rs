@@ -90,16 +90,20 @@ fn endless(request: &Request<'_>) -> Outcome {
     Outcome::Failed
 }
 
+/// Clients that ask for such a stream, and take nothing by themselves.
+fn readers(address: SocketAddr, count: usize) -> Vec<Client> {
+    let ask = |_| {
+        let mut client = Client::connect(address);
+        client.get("/endless");
+        client
+    };
+    (0..count).map(ask).collect()
+}
+
 #[test]
 fn slow_readers_of_streams_hold_no_more_threads_than_may_wait() {
     let (server, address) = serve(App(endless), &FOUR);
-    let slow: Vec<_> = (0..SLOW_READERS)
-        .map(|_| {
-            let mut client = Client::connect(address);
-            client.get("/endless");
-            client
-        })
-        .collect();
+    let slow = readers(address, SLOW_READERS);
     eventually("one thread is free again", || {
         server.stats().requests_in_work == 3 && server.stats().queue == 0
     });
@@ -118,13 +122,7 @@ fn a_slow_reader_loses_its_thread_to_an_upload() {
         _ => read_all(request),
     });
     let (server, address) = serve(app, &FOUR);
-    let _slow: Vec<_> = (0..3)
-        .map(|_| {
-            let mut client = Client::connect(address);
-            client.get("/endless");
-            client
-        })
-        .collect();
+    let _slow = readers(address, 3);
     eventually("all places are taken", || server.stats().requests_in_work == 3);
     let mut upload = Client::connect(address);
     upload.send(head_of_upload(3_000_000)).send(vec![b'x'; 100_000]);
@@ -222,13 +220,7 @@ fn a_half_closed_upload_that_waits_for_a_place_is_answered() {
 #[test]
 fn a_reader_of_a_stream_that_goes_on_is_not_slow() {
     let (server, address) = serve(App(endless), &FOUR);
-    let mut readers: Vec<_> = (0..3)
-        .map(|_| {
-            let mut client = Client::connect(address);
-            client.get("/endless");
-            client
-        })
-        .collect();
+    let mut readers = readers(address, 3);
     eventually("all places are taken", || server.stats().requests_in_work == 3);
     let mut upload = Client::connect(address);
     upload.send(head_of_upload(2_000_000)).send(vec![b'x'; 1_900_000]);
